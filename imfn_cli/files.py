@@ -1,0 +1,40 @@
+"""Writing without ever losing anything: a temporary file beside the target, then one rename."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import OutputError
+
+
+def check_output(path: Path, *, force: bool) -> None:
+    """Raise `OutputError` unless a file may be written at `path` (exists without `force`, no such folder)."""
+    if path.is_dir():
+        raise OutputError(f"{path}: is a directory; name a file with -o")
+    if path.exists() and not force:
+        raise OutputError(f"{path}: exists already; choose another name with -o, or overwrite it with --force")
+    folder = path.parent
+    if not folder.is_dir():
+        raise OutputError(f"{folder}: no such directory; create it, or choose another place with -o")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{folder}: this directory cannot be written to; choose another place with -o")
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, force: bool) -> Iterator[Path]:
+    """Yield a temporary path beside `path` (same ending); it becomes `path` when the block succeeds.
+
+    When the block raises (Ctrl-C and a full disk included) the temporary file is removed and `path` stays
+    as it was. Raises `OutputError` as `check_output` does, before the block runs.
+    """
+    check_output(path, force=force)
+    temporary = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}.part{path.suffix}")
+    try:
+        yield temporary
+        # Checked again: somebody may have made the file while we worked.
+        check_output(path, force=force)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

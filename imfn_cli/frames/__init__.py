@@ -1,0 +1,20 @@
+"""Sequences of frames in and out: video, images, arrays. Frames come one by one, never whole films."""
+
+from .frame_writer import FrameWriter
+from .inputs import Source, expand_inputs
+from .reader import open_sequence
+from .sequence import ColourDescription, Frame, Sequence, SequenceInfo
+from .writer import OUTPUT_ENDINGS, open_writer
+
+__all__ = [
+    "OUTPUT_ENDINGS",
+    "ColourDescription",
+    "Frame",
+    "FrameWriter",
+    "Sequence",
+    "SequenceInfo",
+    "Source",
+    "expand_inputs",
+    "open_sequence",
+    "open_writer",
+]

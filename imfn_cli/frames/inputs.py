@@ -1,0 +1,167 @@
+"""From what the user names to sources: files, directories of images, directories of videos, patterns."""
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+VIDEO_ENDINGS = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".f4v", ".3gp", ".3g2"),
+    *(".mpg", ".mpeg", ".m2v", ".ts", ".m2ts", ".mts", ".vob", ".dv", ".mxf", ".ogv", ".mj2", ".nut"),
+    *(".ivf", ".264", ".h264", ".265", ".h265", ".hevc", ".obu", ".y4m"),
+)
+STILL_ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2")
+# One picture or many: only the content tells.
+PAGED_ENDINGS = (".tif", ".tiff", ".gif", ".webp", ".apng")
+ARRAY_ENDINGS = (".npy", ".npz")
+_IDX_NAME = re.compile(r"[.-]idx3-ubyte(\.gz)?$", re.IGNORECASE)
+_GLOB_MAGIC = re.compile(r"[*?[]")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One sequence to be: a file, a directory of still images, or a list of still images."""
+
+    paths: tuple[Path, ...]
+    """The file or the directory; the images, in order, when the user listed them."""
+
+    name: str
+    """How to name the source to the user."""
+
+    kind: str
+    """A guess by name: "video", "images", "animation", "array", "idx", "missing" or "unknown"."""
+
+    def default_output(self, ending: str) -> Path:
+        """Where the result goes unless the user says otherwise: beside the source, with `ending` (".npy").
+
+        clip.mp4 → clip.npy; frames/ → frames.npy beside it; frames/*.png → frames.npy beside frames/.
+        """
+        first = self.paths[0]
+        if len(self.paths) > 1 or first.is_dir():
+            folder = first.parent if len(self.paths) > 1 else first
+            # "." and ".." have no name of their own.
+            folder = folder if folder.name not in ("", "..") else folder.resolve()
+            return folder.parent / f"{folder.name or 'frames'}{ending}"
+        name = first.name.removesuffix(".gz")
+        stem = name if name.startswith(".") and name.count(".") == 1 else Path(name).stem
+        return first.with_name(f"{stem}{ending}")
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """A sort key that counts: img2 before img10."""
+    parts = re.split(r"([0-9]+)", name)
+    # Digits and text alternate, so equal positions hold equal types; the text breaks ties (img1, img01).
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
+
+
+def expand_inputs(args: Sequence[str]) -> list[Source]:
+    """The sources that the arguments of a command name, in order.
+
+    A file is one source. A directory is one source when all it holds is still images; otherwise each video,
+    animation, array or image stack in it is one (still images beside them are left out), and its
+    sub-directories follow. Patterns that the shell left alone are expanded. Still images named in a row,
+    from one directory, are one sequence in natural order. What does not exist becomes a source all the
+    same: opening it raises the error, so that the others go on.
+    """
+    return list(_grouped(_matching(args)))
+
+
+def _matching(args: Iterable[str]) -> Iterator[str]:
+    for arg in args:
+        if _GLOB_MAGIC.search(arg) and not os.path.lexists(arg):
+            # Path.glob cannot take an absolute pattern, nor one that starts with "..".
+            found = glob.glob(arg, recursive=True)  # noqa: PTH207
+            yield from sorted(found, key=natural_key) or [arg]
+        else:
+            yield arg
+
+
+def _grouped(names: Iterable[str]) -> Iterator[Source]:
+    stills: list[Path] = []
+    for name in names:
+        path = Path(name)
+        is_still = path.is_file() and _is_still(path)
+        if stills and not (is_still and path.parent == stills[0].parent):
+            yield _still_source(stills)
+            stills = []
+        if is_still:
+            stills.append(path)
+        elif path.is_dir():
+            yield from _in_directory(path) or [Source((path,), name, "unknown")]
+        else:
+            yield Source((path,), name, _guess(path) if path.exists() else "missing")
+    if stills:
+        yield _still_source(stills)
+
+
+def _still_source(paths: list[Path]) -> Source:
+    if len(paths) == 1:
+        return Source((paths[0],), str(paths[0]), "images")
+    ordered = tuple(sorted(paths, key=lambda path: natural_key(path.name)))
+    endings = {path.suffix for path in ordered}
+    pattern = f"*{endings.pop()}" if len(endings) == 1 else "*"
+    return Source(ordered, f"{ordered[0].parent / pattern} ({len(ordered)} images)", "images")
+
+
+def _in_directory(directory: Path) -> list[Source]:
+    """The sources in a directory and its sub-directories; a directory that cannot be read is one itself."""
+    try:
+        entries = _entries(directory)
+    except OSError:
+        return [Source((directory,), str(directory), "unknown")]
+    files = [entry for entry in entries if entry.is_file()]
+    sources = [Source((file,), str(file), _guess(file)) for file in files if _is_sequence(file)]
+    if not sources and any(_is_still(file) for file in files):
+        sources = [Source((directory,), str(directory), "images")]
+    for entry in entries:
+        # Links to directories may lead in circles.
+        if entry.is_dir() and not entry.is_symlink():
+            sources.extend(_in_directory(entry))
+    return sources
+
+
+def still_images(directory: Path) -> list[Path]:
+    """The still images directly in `directory`, in natural order. Raises `OSError`."""
+    return [entry for entry in _entries(directory) if entry.is_file() and _is_still(entry)]
+
+
+def _entries(directory: Path) -> list[Path]:
+    visible = (entry for entry in directory.iterdir() if not entry.name.startswith("."))
+    return sorted(visible, key=lambda entry: natural_key(entry.name))
+
+
+def _is_sequence(path: Path) -> bool:
+    return _guess(path) in ("video", "array", "idx") or _is_paged(path)
+
+
+def _is_still(path: Path) -> bool:
+    ending = path.suffix.lower()
+    return ending in STILL_ENDINGS or (ending in PAGED_ENDINGS and not _is_paged(path))
+
+
+def _is_paged(path: Path) -> bool:
+    """Whether the file holds several pictures, by a look inside."""
+    if path.suffix.lower() not in PAGED_ENDINGS:
+        return False
+    try:
+        with Image.open(path) as image:
+            return getattr(image, "is_animated", False)
+    except Exception:  # a damaged file: opening it as a still names it with the reason
+        return False
+
+
+def _guess(path: Path) -> str:
+    ending = path.suffix.lower()
+    if _IDX_NAME.search(path.name):
+        return "idx"
+    if ending in ARRAY_ENDINGS:
+        return "array"
+    if ending in (".gif", ".webp", ".apng"):
+        return "animation"
+    if ending in STILL_ENDINGS or ending in PAGED_ENDINGS:
+        return "images"
+    return "video" if ending in VIDEO_ENDINGS else "unknown"

@@ -1,0 +1,106 @@
+"""What a sequence of frames is: the frames themselves, and what is known about them beforehand."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+
+# The rate of sources that carry no times (arrays, still images), in frames per second.
+DEFAULT_RATE = Fraction(25)
+
+
+class Frame(NamedTuple):
+    """One picture and the moment it is shown."""
+
+    pixels: np.ndarray
+    """uint8 (H, W, C), C-contiguous; C = 3 (RGB) or 1 (gray)."""
+
+    time: int
+    """Presentation time, in ticks of `SequenceInfo.time_base`."""
+
+
+@dataclass(frozen=True)
+class ColourDescription:
+    """How the source coded its colours, in FFmpeg's names ("bt709", "tv"); None where it does not say.
+
+    Frames are RGB whatever this says. It is kept so that a video written from them can be coded alike.
+    """
+
+    matrix: str | None = None
+    range: str | None = None
+    primaries: str | None = None
+    transfer: str | None = None
+
+
+# Sources that hold RGB (or gray) samples as they are: images, arrays, lossless RGB video.
+RGB_COLOUR = ColourDescription(matrix="gbr", range="pc")
+
+
+@dataclass(frozen=True)
+class SequenceInfo:
+    """What is known of a sequence before its frames are read."""
+
+    width: int
+    height: int
+    channels: int
+    """3 (RGB) or 1 (gray)."""
+
+    time_base: Fraction
+    """Seconds per tick of `Frame.time`."""
+
+    frame_rate: Fraction | None
+    """Nominal frames per second; None where the durations differ and no rate is stated."""
+
+    frame_count: int | None
+    """Frames in the selection. Exact for arrays and images; for video it is what the container claims
+    (a damaged file may hold fewer), None where the container does not say."""
+
+    kind: str
+    """"video", "images", "animation", "array" or "idx"."""
+
+    size_bytes: int
+    """Bytes of the source on disk, the whole source even when only a part is selected."""
+
+    colour: ColourDescription = field(default_factory=ColourDescription)
+    sample_aspect_ratio: Fraction | None = None
+    """Width of a pixel over its height; None where the source does not say."""
+
+    value_range: tuple[int, int] | None = None
+    """The samples (lowest, highest) that were mapped linearly to 0..255, for sources of more than 8 bits."""
+
+    notes: tuple[str, ...] = ()
+    """What the user should know about how the source was read; one line each."""
+
+
+class Sequence(ABC):
+    """Frames of one source, in order. Each `iter()` starts again at the first selected frame.
+
+    Frames are made one by one: memory does not grow with the length of the source. Iterating raises
+    `InputError` when the source is damaged, or when the selection turns out to hold no frame.
+    """
+
+    def __init__(self, name: str, info: SequenceInfo) -> None:
+        self.name = name
+        """How to name the source to the user."""
+
+        self.info = info
+        self.warnings: list[str] = []
+        """What was noticed while reading (skipped damage, a change of size) in the latest iteration."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing open between two frames
+        """Release what the source holds open. Safe to call twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,230 @@
+"""The latent file: a safetensors file with one metadata key and few stacked tensors, written in one rename.
+
+    metadata  {"imfn": sorted JSON of `Header`, its own CRC-32 and those of `table` and `ticks`}
+    table     U32 (n, 3): level, size in bytes and CRC-32 of each node, in time order
+    ticks     U8 / U16 / U32 / I64 (T − 1,): ticks from frame to frame; absent when constant
+    nodes     U8 (total,): the nodes' bytes, one after another
+"""
+
+import json
+import shutil
+import struct
+import tempfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from ..errors import LatentError
+from ..files import replacing
+from .header import FutureVersionError, Header, HeaderError
+
+METADATA_KEY = "imfn"
+_DTYPES = {"U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "I64": np.int64}
+
+
+@dataclass(frozen=True)
+class NodeEntry:
+    """A node as the table has it: its place in the forest and in the file."""
+
+    index: int
+    level: int
+    offset: int  # bytes into `nodes`
+    size: int
+    crc32: int
+    first_frame: int
+
+    @property
+    def frames(self) -> range:
+        """The frames under this node."""
+        return range(self.first_frame, self.first_frame + (1 << self.level))
+
+
+class LatentWriter:
+    """Collects nodes as they are made; the file appears, whole, when `finish` is called.
+
+    Nodes wait in a temporary file on the output's disk, so memory does not grow with the sequence.
+    """
+
+    def __init__(self, path: Path, *, force: bool = False) -> None:
+        self._replacing = replacing(path, force=force)
+        self._temporary = self._replacing.__enter__()
+        try:
+            self._spool: BinaryIO = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
+        except BaseException:
+            self._replacing.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+            raise
+        self._table: list[tuple[int, int, int]] = []
+        self._finished = False
+
+    def add(self, level: int, data: bytes) -> None:
+        """Append the bytes of the next node in time."""
+        self._spool.write(data)
+        self._table.append((level, len(data), zlib.crc32(data)))
+
+    @property
+    def node_bytes(self) -> int:
+        """Bytes of all nodes so far."""
+        return sum(size for _, size, _ in self._table)
+
+    def finish(self, header: Header, ticks: NDArray[np.int64] | None = None) -> None:
+        """Write header, table and nodes. `ticks` (T − 1,): ticks between frames, unless constant."""
+        tensors = [("table", np.array(self._table, np.uint32).reshape(-1, 3))]
+        if ticks is not None:
+            tensors.append(("ticks", _narrowest(ticks)))
+        # safetensors wants the widest type first, so that every tensor is aligned.
+        tensors.sort(key=lambda item: -item[1].itemsize)
+        checksums = {name: zlib.crc32(array.tobytes()) for name, array in tensors}
+        layout: dict[str, Any] = {"__metadata__": {METADATA_KEY: header.to_json(**checksums)}}
+        position = 0
+        for name, array in tensors:
+            layout[name] = _entry(array.dtype, array.shape, position, array.nbytes)
+            position += array.nbytes
+        layout["nodes"] = _entry(np.dtype(np.uint8), (self.node_bytes,), position, self.node_bytes)
+        text = json.dumps(layout, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        self._spool.seek(0)
+        with self._temporary.open("wb") as file:
+            file.write(struct.pack("<Q", len(text)) + text)
+            for _, array in tensors:
+                file.write(array.tobytes())
+            shutil.copyfileobj(self._spool, file, 1 << 20)
+        self._finished = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._spool.close()
+        if kind is None and not self._finished:
+            kind, error = RuntimeError, RuntimeError("LatentWriter left without finish()")
+        self._replacing.__exit__(kind, error, trace)
+
+
+class LatentReader:
+    """A latent file opened for reading: `header`, `nodes` (their places), and the bytes of each on demand.
+
+    Raises `LatentError` where the file is not a latent, of a future version, cut short, or its header or
+    node table is damaged. A damaged node raises only when it is read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = _open(path)
+        metadata = (self._file.metadata() or {}).get(METADATA_KEY)
+        if metadata is None:
+            raise LatentError(f"{path}: a safetensors file, but not an imfn latent; make one with 'imfn compress'")
+        try:
+            self.header, checksums = Header.from_json(metadata)
+            self._table = self._tensor("table", checksums)
+            self.ticks = self._tensor("ticks", checksums) if self.header.frame_ticks is None else None
+            self.nodes = tuple(self._entries())
+        except FutureVersionError as error:
+            raise LatentError(f"{path}: {error}; upgrade imfn to read it") from error
+        except HeaderError as error:
+            raise LatentError(f"{path}: {error}; compress the source again") from error
+
+    def _tensor(self, name: str, checksums: dict[str, int]) -> NDArray[np.integer]:
+        if name not in self._file.keys():  # noqa: SIM118 (not a dictionary)
+            raise HeaderError(f"it has no tensor {name!r}")
+        array: NDArray[np.integer] = self._file.get_tensor(name)
+        if array.dtype not in _DTYPES.values() or zlib.crc32(array.tobytes()) != checksums.get(name):
+            raise HeaderError(f"its tensor {name!r} is damaged (checksum differs)")
+        return array
+
+    def _entries(self) -> Iterator[NodeEntry]:
+        if self._table.ndim != 2 or self._table.shape[1] != 3:
+            raise HeaderError(f"its node table has shape {self._table.shape}")
+        offset = first_frame = 0
+        for index, (level, size, crc32) in enumerate(self._table.tolist()):
+            if level > 20:
+                raise HeaderError(f"node {index} has level {level}")
+            yield NodeEntry(index, level, offset, size, crc32, first_frame)
+            offset += size
+            first_frame += 1 << level
+        stored = self._file.get_slice("nodes").get_shape() if "nodes" in self._file.keys() else None  # noqa: SIM118
+        if stored != [offset]:
+            raise HeaderError(f"its nodes have shape {stored}, the table says {[offset]}")
+        if first_frame != self.header.frames:
+            raise HeaderError(f"its nodes hold {first_frame} frames, the header says {self.header.frames}")
+        if self.ticks is not None and self.ticks.shape != (self.header.frames - 1,):
+            raise HeaderError(f"its presentation times have shape {self.ticks.shape}")
+
+    def read(self, node: NodeEntry) -> bytes:
+        """The bytes of one node. Raises `LatentError` if their checksum differs."""
+        data = self._file.get_slice("nodes")[node.offset : node.offset + node.size].tobytes() if node.size else b""
+        if zlib.crc32(data) != node.crc32:
+            raise LatentError(f"{self.path}: {describe(node)} is damaged (checksum differs)")
+        return bytes(data)
+
+    def time(self, frame: int) -> int:
+        """Presentation time of one frame, in ticks of the header's time base."""
+        if self.ticks is None:
+            assert self.header.frame_ticks is not None
+            return self.header.start_time + frame * self.header.frame_ticks
+        return self.header.start_time + int(self.ticks[:frame].sum(dtype=np.int64))
+
+
+def describe(node: NodeEntry) -> str:
+    """'node 3 (frames 48 to 63)', as messages name a node."""
+    frames = node.frames
+    return f"node {node.index} (frame {frames[0]})" if len(frames) == 1 else (
+        f"node {node.index} (frames {frames[0]} to {frames[-1]})"
+    )
+
+
+def _open(path: Path) -> Any:
+    try:
+        if path.stat().st_size == 0:
+            raise LatentError(f"{path}: empty file; compress the source again")
+        return safe_open(path, framework="numpy").__enter__()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise LatentError(f"{path}: no such file") from error
+    except IsADirectoryError as error:
+        raise LatentError(f"{path}: is a directory, not a latent") from error
+    except OSError as error:
+        raise LatentError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except SafetensorError as error:
+        raise LatentError(f"{path}: {_reason(path)}") from error
+
+
+def _reason(path: Path) -> str:
+    """Why the safetensors library refused a file: cut short, damaged, or something else altogether."""
+    with path.open("rb") as file:
+        start = file.read(8)
+        size = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        looks_right = file.read(1) == b"{" and size < 100_000_000
+        if looks_right and 8 + size <= path.stat().st_size:
+            file.seek(8)
+            try:
+                layout = json.loads(file.read(size))
+                end = max(v["data_offsets"][1] for k, v in layout.items() if k != "__metadata__")
+            except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+                return "its safetensors header is damaged; compress the source again"
+            missing = 8 + size + end - path.stat().st_size
+            if missing > 0:
+                return f"cut short, {missing:,} bytes are missing; copy it again, or compress the source again"
+            return "its safetensors header is damaged; compress the source again"
+    if looks_right:
+        return "cut short within its header; copy it again, or compress the source again"
+    return "not an imfn latent; make one with 'imfn compress'"
+
+
+def _entry(dtype: np.dtype[Any], shape: tuple[int, ...], position: int, size: int) -> dict[str, Any]:
+    name = next(name for name, known in _DTYPES.items() if dtype == known)
+    return {"dtype": name, "shape": list(shape), "data_offsets": [position, position + size]}
+
+
+def _narrowest(values: NDArray[np.int64]) -> NDArray[np.integer]:
+    for dtype in (np.uint8, np.uint16, np.uint32):
+        if values.size == 0 or (values.min() >= 0 and values.max() <= np.iinfo(dtype).max):
+            return values.astype(dtype)
+    return values

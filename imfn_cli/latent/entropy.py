@@ -1,0 +1,228 @@
+"""The entropy model: a memory's numbers to a node's bytes and back.
+
+An integer linear map of the features in `context.py` gives, for each symbol, the index of one of K probability
+tables, ordered by the magnitude they expect. The first channels carry the picture itself, so their symbols are
+also predicted from their neighbours, and only the difference is coded.
+
+Every quantity that the decoder needs is an integer computed from integers: the maps run as float64 matrix
+products on integer values, whose partial sums stay far below 2**53 and so are exact in any order, on any
+machine.
+
+A node's bytes: varint number of active channels, varint size of the raw bits, raw bits, 32-bit words of the
+rANS coder, little-endian.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .context import Grouping, Part
+from .lattice import FIRST
+from .rans import PRECISION, Tables
+from .tokens import DIRECT, LIMIT, TOKENS, BitReader, BitWriter, tokenise
+
+Integers = NDArray[np.int32]
+Floats = NDArray[np.float32]
+
+#: Feature weights are in units of 1/WEIGHT_UNIT table steps, biases in 1/BIAS_UNIT table steps.
+WEIGHT_UNIT = 1 << 10
+BIAS_UNIT = 16
+#: Prediction weights are in units of 1/PREDICTION_UNIT.
+PREDICTION_UNIT = 1 << 12
+#: Biases are given for every ANCHOR_SPACING-th quality from 0 to 100, and interpolated between.
+ANCHOR_SPACING = 10
+ANCHORS = 11
+#: Kinds of pass (`lattice.py`), and the distances 1, 2, 4, … that predictions tell apart.
+KINDS = 3
+DISTANCES = 3
+#: Squared quantisation steps that one saved bit is worth: the slope of a uniform quantiser at high rate,
+#: 2 ln 2 / 12.
+TRADE = 0.1155
+
+
+class EntropyModel:
+    """Integer parameters of the context model, its probability tables, and where symbols are restored.
+
+    groups (G, 2) int32: end channel and first lattice's stride of each group.
+    logs (S,) int16: the features' logarithm table.
+    shared (levels+1, KINDS, C, 2·G + 1) int16: weights of the features that a group shares.
+    own (levels+1, KINDS, C) int16: weight of the channel's own neighbourhood.
+    bias (levels+1, ANCHORS, KINDS, C) int16: table index where all features are 0.
+    predict (levels+1, KINDS − 1, DISTANCES, predicted, 4·predicted) int16: weights of the signed prediction.
+    counts (K, TOKENS) int32: the tables, rows summing to 2**PRECISION.
+    centroids (K, 3) float32: how far below their magnitude symbols of 1, 2 and more are restored, in steps.
+    """
+
+    NAMES = ("groups", "logs", "shared", "own", "bias", "predict", "counts", "centroids")
+
+    def __init__(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        self.tensors = {name: tensors[name] for name in self.NAMES}
+        groups, shared, predict, counts = (tensors[name] for name in ("groups", "shared", "predict", "counts"))
+        self.channels, self.levels = int(groups[-1, 0]), len(shared) - 1
+        predicted = predict.shape[3]
+        self.grouping = Grouping(
+            tuple(groups[:, 0].tolist()), tuple(groups[:, 1].tolist()), predicted, tensors["logs"]
+        )
+        shapes = {
+            "shared": (self.levels + 1, KINDS, self.channels, 2 * len(groups) + 1),
+            "own": (self.levels + 1, KINDS, self.channels),
+            "bias": (self.levels + 1, ANCHORS, KINDS, self.channels),
+            "predict": (self.levels + 1, KINDS - 1, DISTANCES, predicted, 4 * predicted),
+            "counts": (len(counts), TOKENS),
+            "centroids": (len(counts), 3),
+        }
+        for name, shape in shapes.items():
+            if tensors[name].shape != shape:
+                raise ValueError(f"entropy.{name} has shape {tensors[name].shape}, not {shape}")
+        self.coder = Tables(counts)
+        self._bits = -np.log2(counts / (1 << PRECISION))
+
+    # -- integers that both sides compute alike -------------------------------------------------------------
+
+    def tables_and_prediction(self, part: Part, level: int, quality: int) -> tuple[Integers, Integers | int]:
+        """For a part: the table of each symbol (P, high − low), and the predicted symbols (or 0)."""
+        kind = part.lattice.kind
+        tables = self.tables(level, kind, quality, slice(part.low, part.high), part.shared, part.own)
+        if part.signed is None:
+            return tables, 0
+        near = self.tensors["predict"][level, kind - 1, part.lattice.distance.bit_length() - 1]
+        predicted = part.signed.astype(np.float64) @ near.T.astype(np.float64)
+        prediction = np.zeros_like(tables)
+        wide = min(part.high, near.shape[0])
+        rounded = np.floor(predicted[:, :wide] / PREDICTION_UNIT + 0.5)
+        prediction[:, :wide] = np.clip(rounded, -LIMIT // 2, LIMIT // 2)
+        return tables, prediction
+
+    def tables(
+        self,
+        level: int,
+        kind: int,
+        quality: int,
+        channels: slice,
+        shared: NDArray[Any],
+        own: NDArray[Any] | None,
+    ) -> Integers:
+        """Table of each symbol (P, channels) from the features of `Part`: shared (P, F) and own (P, channels)."""
+        weights = self._weights[level, kind, channels]
+        index = shared.astype(np.float64) @ weights.T + self._bias(level, quality)[kind, channels]
+        if own is not None:
+            index += own * self._own[level, kind, channels]
+        return np.clip(np.floor(index / WEIGHT_UNIT), 0, len(self.coder) - 1).astype(np.int32)
+
+    @staticmethod
+    def active(values: Floats) -> int:
+        """How many of the channels of a memory (C, h, w), in steps, have a symbol to code; the rest are zeros.
+
+        Below half a step every symbol is 0; prediction does not reach beyond the first group.
+        """
+        largest = np.abs(values).max(axis=(1, 2))
+        return int(np.flatnonzero(largest >= 0.5).max(initial=-1)) + 1
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float64]:
+        return self.tensors["shared"].astype(np.float64)
+
+    @cached_property
+    def _own(self) -> NDArray[np.float64]:
+        return self.tensors["own"].astype(np.float64)
+
+    def _bias(self, level: int, quality: int) -> NDArray[np.float64]:
+        anchor = min(quality // ANCHOR_SPACING, ANCHORS - 2)
+        beyond = quality - anchor * ANCHOR_SPACING
+        low, high = self.tensors["bias"][level, anchor : anchor + 2].astype(np.int64)
+        between = (low * (ANCHOR_SPACING - beyond) + high * beyond) // ANCHOR_SPACING
+        return (between * (WEIGHT_UNIT // BIAS_UNIT)).astype(np.float64)
+
+    # -- coding ---------------------------------------------------------------------------------------------
+
+    def encode(self, values: Floats, level: int, quality: int, *, trade: float = TRADE) -> bytes:
+        """Code a memory (C, h, w), in quantisation steps, into a node's bytes.
+
+        Each number becomes the symbol with the least squared error + `trade` · bits; 0 rounds to the nearest.
+        Raises `ValueError` for numbers that are not finite or beyond the coder's range.
+        """
+        c, h, w = values.shape
+        if not np.abs(values).max() < LIMIT // 4:
+            raise ValueError("memory out of range")
+        active = self.active(values)
+        rows = np.ascontiguousarray(values.reshape(c, h * w).T)
+        thresholds = self.thresholds(trade)
+        visited: list[tuple[Integers, Integers]] = []
+        raw = BitWriter()
+
+        def visit(part: Part) -> Integers:
+            tables, prediction = self.tables_and_prediction(part, level, quality)
+            wanted = rows[part.lattice.positions, part.low : part.high] - prediction
+            symbols = choose(wanted, tables, thresholds)
+            tokens = tokenise(symbols.ravel())
+            raw.write(symbols.ravel(), tokens)
+            visited.append((tokens, tables.ravel()))
+            return symbols + prediction
+
+        self.grouping.walk(h, w, active, visit)
+        bits = raw.to_bytes()
+        return _varint(active) + _varint(len(bits)) + bits + self.coder.encode(visited).astype("<u4").tobytes()
+
+    def decode(self, data: bytes, level: int, quality: int, h: int, w: int) -> tuple[Integers, Floats]:
+        """A node's bytes → symbols (C, h, w), the same on every machine, and the memory they restore, in steps.
+
+        Raises `ValueError` where the bytes cannot be a node of that shape.
+        """
+        active, at = _read_varint(data, 0)
+        length, at = _read_varint(data, at)
+        if active > self.channels or length > len(data) - at or (len(data) - at - length) % 4:
+            raise ValueError("malformed node")
+        raw = BitReader(data[at : at + length])
+        decoder = self.coder.decoder(np.frombuffer(data[at + length :], "<u4"))
+        rows = np.zeros((h * w, self.channels), np.float32)
+        centroids = np.concatenate((np.zeros((len(self.coder), 1), np.float32), self.tensors["centroids"]), axis=1)
+
+        def visit(part: Part) -> Integers:
+            tables, prediction = self.tables_and_prediction(part, level, quality)
+            symbols = raw.read(decoder.decode(tables.ravel())).reshape(tables.shape)
+            inward = centroids[tables, np.minimum(np.abs(symbols), 3)]
+            rows[part.lattice.positions, part.low : part.high] = symbols + prediction - np.sign(symbols) * inward
+            return symbols + prediction
+
+        symbols = self.grouping.walk(h, w, active, visit)
+        if not decoder.finished:
+            raise ValueError("bytes left over")
+        return symbols, np.ascontiguousarray(rows.T).reshape(-1, h, w)
+
+    def thresholds(self, trade: float) -> Floats:
+        """(K, DIRECT): the fraction above which a magnitude m + fraction is worth the bits of m + 1 over m."""
+        magnitudes = np.r_[0, 2 * np.arange(1, DIRECT) - 1]
+        bits = self._bits[:, magnitudes]
+        extra = np.diff(bits, axis=1, append=bits[:, -1:])
+        return np.maximum(0.5, 0.5 + trade / 2 * extra).astype(np.float32)
+
+
+def choose(wanted: Floats, tables: Integers, thresholds: Floats) -> Integers:
+    """Symbols for the numbers `wanted` (any shape): the magnitude rounded up above its table's threshold."""
+    magnitude = np.abs(wanted)
+    whole = magnitude.astype(np.int32)
+    up = magnitude - whole > thresholds[tables, np.minimum(whole, DIRECT - 1)]
+    whole += up
+    return np.where(wanted < 0, -whole, whole)
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(out) + bytes([value])
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < len(data) and shift < 35:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+    raise ValueError("malformed node")

@@ -1,0 +1,137 @@
+"""What a latent says about itself: every field declared once, written, read and checked from that list."""
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import Any
+
+#: The version that this code writes. It reads every version from 1 to this one.
+FORMAT_VERSION = 1
+
+
+class HeaderError(ValueError):
+    """The header's text is not one that this code can have written; the message says what is wrong."""
+
+
+class FutureVersionError(HeaderError):
+    """The header is of a format version that this code does not know."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The latent's fields, in file order of their meaning.
+
+    tool: program and version that wrote the file.
+    model, model_sha256: name of the model, and the SHA-256 of its `model.safetensors`.
+    ratio: frames per full root, 2^level.     quality: 0 … 100, sets the quantisation step.
+    frames, height, width: of the sequence.   channels: 3 (RGB) or 1 (gray), what decompressing gives back.
+    time_base: seconds per tick.              start_time: ticks of the first frame.
+    frame_ticks: ticks from frame to frame when constant, else None and a tensor `ticks` holds them.
+    frame_rate: nominal frames per second, if the source named one.
+    sample_aspect_ratio: width/height of one pixel, if the source named it.
+    colour: matrix, range, primaries and transfer of the source, FFmpeg's names.
+    value_range: (low, high) of a deeper source that was mapped linearly to 0 … 255.
+    source_kind: "video", "images", "animation", "array" or "idx".   source_bytes: size of the source.
+    """
+
+    tool: str
+    model: str
+    model_sha256: str
+    ratio: int
+    quality: int
+    frames: int
+    height: int
+    width: int
+    channels: int
+    time_base: Fraction
+    start_time: int
+    frame_ticks: int | None
+    frame_rate: Fraction | None
+    sample_aspect_ratio: Fraction | None
+    colour: Mapping[str, str | None]
+    value_range: tuple[int, int] | None
+    source_kind: str
+    source_bytes: int
+
+    def to_json(self, **checksums: int) -> str:
+        """The header as sorted JSON with its own CRC-32; `checksums` are those of the tensors beside it."""
+        values: dict[str, Any] = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        values |= {"format": FORMAT_VERSION, "checksums": checksums}
+        values["crc32"] = zlib.crc32(_dump(values).encode())
+        return _dump(values)
+
+    @classmethod
+    def from_json(cls, text: str) -> tuple["Header", dict[str, int]]:
+        """The header and the tensors' checksums that `to_json` wrote. Raises `HeaderError`."""
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise HeaderError("its header is not JSON") from error
+        if not isinstance(values, dict) or not isinstance(values.get("format"), int):
+            raise HeaderError("its header names no format version")
+        if values["format"] > FORMAT_VERSION:
+            raise FutureVersionError(f"its format version is {values['format']}; this imfn reads 1 to {FORMAT_VERSION}")
+        crc32 = values.pop("crc32", None)
+        if crc32 != zlib.crc32(_dump(values).encode()):
+            raise HeaderError("its header is damaged (checksum differs)")
+        version, checksums = values.pop("format"), values.pop("checksums", None)
+        if version < 1 or not isinstance(checksums, dict):
+            raise HeaderError("its header is malformed")
+        names = {field.name for field in fields(cls)}
+        if set(values) != names:
+            raise HeaderError(f"its header has wrong fields: {', '.join(sorted(names ^ set(values)))}")
+        return cls._checked(values), checksums
+
+    @classmethod
+    def _checked(cls, values: dict[str, Any]) -> "Header":
+        def integer(name: str, least: int, most: int = 2**63 - 1) -> None:
+            value = values[name]
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise HeaderError(f"its header says {name} = {value!r}")
+
+        def fraction(name: str) -> Fraction:
+            try:
+                value = Fraction(values[name])
+            except (ValueError, TypeError, ZeroDivisionError) as error:
+                raise HeaderError(f"its header says {name} = {values[name]!r}") from error
+            if value <= 0:
+                raise HeaderError(f"its header says {name} = {values[name]!r}")
+            return value
+
+        for name in ("tool", "model", "model_sha256", "source_kind"):
+            if not isinstance(values[name], str):
+                raise HeaderError(f"its header says {name} = {values[name]!r}")
+        integer("ratio", 1, 1 << 20)
+        if values["ratio"] & (values["ratio"] - 1):
+            raise HeaderError(f"its header says ratio = {values['ratio']}")
+        integer("quality", 0, 100)
+        integer("frames", 1)
+        integer("height", 1, 1 << 16)
+        integer("width", 1, 1 << 16)
+        integer("source_bytes", 0)
+        integer("start_time", -(2**63))
+        if values["channels"] not in (1, 3):
+            raise HeaderError(f"its header says channels = {values['channels']!r}")
+        if values["frame_ticks"] is not None:
+            integer("frame_ticks", 1)
+        if not isinstance(values["colour"], dict):
+            raise HeaderError("its header has a malformed colour description")
+        if values["value_range"] is not None:
+            values["value_range"] = tuple(values["value_range"])
+        values["time_base"] = fraction("time_base")
+        for name in ("frame_rate", "sample_aspect_ratio"):
+            if values[name] is not None:
+                values[name] = fraction(name)
+        return cls(**values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Fraction):
+        return f"{value.numerator}/{value.denominator}"
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _dump(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))

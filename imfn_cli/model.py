@@ -1,0 +1,217 @@
+"""A model folder: configuration, weights, entropy tables and card; found by name, path or hub id."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import ModelError
+from .files import replacing
+
+if TYPE_CHECKING:
+    import torch
+
+    from .latent.entropy import EntropyModel
+    from .network import IMFN
+
+CONFIG_VERSION = 1
+#: Best first: the default model is the first of these that ships.
+DEFAULT_NAMES = ("video", "video-linear")
+_ENTROPY_PREFIX = "entropy."
+_PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained IMFN, ready to use.
+
+    network: leaf transform and sweepers, in evaluation mode.
+    entropy: integer context model and probability tables of the latent file.
+    sha256: of the weights file; a latent names it and only decodes with the same.
+    description: the rest of `config.json`: kind, data, command, results.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    network: "IMFN"
+    entropy: "EntropyModel"
+    description: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ratios(self) -> tuple[int, ...]:
+        """The ratios that the model offers."""
+        return self.network.config.ratios
+
+    @property
+    def device(self) -> "torch.device":
+        """Where the network computes."""
+        return next(self.network.parameters()).device
+
+    def merge(self, left: "torch.Tensor", right: "torch.Tensor", level: int) -> "torch.Tensor":
+        """left, right memories of level − 1, (N, C, h, w) → their memory of `level`."""
+        return self.network.merge(left, right, level)
+
+    def split(self, memory: "torch.Tensor", level: int) -> "tuple[torch.Tensor, torch.Tensor]":
+        """A memory of `level`, (N, C, h, w) → left and right memories of level − 1."""
+        return self.network.split(memory, level)
+
+    def compress(self, frames: "torch.Tensor", ratio: int) -> "torch.Tensor":
+        """Frames (T, in_channels, H, W) in [0, 1] → memories (T/ratio, C, h, w), floats, not quantised."""
+        return self.network.compress(frames, ratio)
+
+    def restore(self, memories: "torch.Tensor", ratio: int, height: int, width: int) -> "torch.Tensor":
+        """Memories (N, C, h, w) of one ratio → frames (N · ratio, in_channels, height, width), not clamped."""
+        return self.network.restore(memories, ratio, height, width)
+
+
+def model_folders() -> dict[str, Path]:
+    """Name → folder of the models that ship with imfn."""
+    found: dict[str, Path] = {}
+    # In a wheel they lie inside the package, in a checkout beside it.
+    for place in (_PACKAGE / "_models", _PACKAGE.parent / "models"):
+        if place.is_dir():
+            for folder in sorted(place.iterdir()):
+                if (folder / "config.json").is_file():
+                    found.setdefault(folder.name, folder)
+    return found
+
+
+def default_model() -> str:
+    """Name of the model that is used when none is named: `video` where it ships, else `video-linear`."""
+    shipped = model_folders()
+    for name in DEFAULT_NAMES:
+        if name in shipped:
+            return name
+    raise ModelError("no model ships with this installation; name one with -m PATH")
+
+
+def find_model(name: str | None = None) -> Path:
+    """Folder of a model by shipped name, path, or Hugging Face hub id (`hf://org/name`).
+
+    Raises `ModelError` if there is none such, naming those that ship.
+    """
+    if name is None:
+        name = default_model()
+    if name.startswith("hf://"):
+        return _download(name)
+    shipped = model_folders()
+    if name in shipped:
+        return shipped[name]
+    path = Path(name)
+    if (path / "config.json").is_file():
+        return path
+    if path.exists():
+        raise ModelError(f"{name}: not a model folder (it has no config.json); make one with 'imfn train'")
+    raise ModelError(f"no model {name!r}; shipped: {', '.join(shipped) or 'none'} (see 'imfn models'), or give a path")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """`config.json` of a model folder. Raises `ModelError` if it is missing, damaged or of a future version."""
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ModelError(f"{path}: not valid JSON ({error}); restore the model folder") from error
+    if not isinstance(config, dict) or not isinstance(config.get("network"), dict):
+        raise ModelError(f"{path}: not a model's configuration; restore the model folder")
+    if not isinstance(config.get("version"), int) or config["version"] > CONFIG_VERSION:
+        raise ModelError(f"{path}: version {config.get('version')}, this imfn reads {CONFIG_VERSION}; upgrade imfn")
+    return config
+
+
+def weights_sha256(folder: Path) -> str:
+    """SHA-256 of the model's weights file, in hexadecimal, as `sha256sum` prints it."""
+    path = folder / "model.safetensors"
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); restore the model folder") from error
+
+
+def load(name: str | None = None, *, device: str = "cpu") -> Model:
+    """Load a model by shipped name, folder or `hf://org/name`; None means the default one.
+
+    device: "auto" (CUDA or MPS where there is one), "cpu", "cuda", "mps". Raises `ModelError`.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from .latent.entropy import EntropyModel
+    from .network import IMFN, IMFNConfig
+
+    folder = find_model(name)
+    config = read_config(folder)
+    network = IMFN(IMFNConfig.from_dict(config["network"]))
+    weights = folder / "model.safetensors"
+    sha256 = weights_sha256(folder)
+    try:
+        tensors = load_file(weights)
+        entropy = EntropyModel(
+            {k.removeprefix(_ENTROPY_PREFIX): v.numpy() for k, v in tensors.items() if k.startswith(_ENTROPY_PREFIX)}
+        )
+        network.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(_ENTROPY_PREFIX)})
+    except (SafetensorError, RuntimeError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{weights}: not weights of this model ({reason}); restore the model folder") from error
+    network.requires_grad_(False).eval().to(torch.device(pick_device(device)))
+    return Model(config.get("name", folder.name), folder, sha256, network, entropy, config)
+
+
+def save(folder: Path, network: "IMFN", entropy: "EntropyModel", description: dict[str, Any]) -> None:
+    """Write `config.json` and `model.safetensors` of a model into `folder`, which must exist."""
+    from safetensors.torch import save_file
+
+    tensors = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
+    import torch
+
+    for name, array in entropy.tensors.items():
+        tensors[_ENTROPY_PREFIX + name] = torch.from_numpy(array)
+    config = {**description, "version": CONFIG_VERSION, "network": network.config.to_dict()}
+    with replacing(folder / "model.safetensors", force=True) as path:
+        save_file(tensors, path)
+    with replacing(folder / "config.json", force=True) as path:
+        path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def pick_device(device: str) -> str:
+    """The device that `auto` stands for here; others as they are. Raises `ModelError` where it is not there."""
+    import torch
+
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if device not in available:
+        raise ModelError(f"device {device!r}: choose one of auto, {', '.join(available)}")
+    if not available[device]:
+        raise ModelError(f"device {device!r}: PyTorch sees none here; use --device auto or cpu")
+    return device
+
+
+def shipped_models() -> Iterator[tuple[str, dict[str, Any], str]]:
+    """(name, configuration, sha256) of each model that ships, the default one first."""
+    folders = model_folders()
+    for name in sorted(folders, key=lambda n: (DEFAULT_NAMES.index(n) if n in DEFAULT_NAMES else 9, n)):
+        yield name, read_config(folders[name]), weights_sha256(folders[name])
+
+
+def _download(name: str) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    except ImportError as error:
+        raise ModelError(f"{name}: needs the package huggingface_hub; pip install 'imfn[hub]'") from error
+    try:
+        return Path(
+            snapshot_download(
+                name.removeprefix("hf://"), allow_patterns=["config.json", "model.safetensors", "README.md"]
+            )
+        )
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(f"{name}: cannot be fetched from the hub ({str(error).splitlines()[0]})") from error

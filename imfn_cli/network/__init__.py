@@ -1,0 +1,25 @@
+"""The paper's networks: leaf transform, sweeper, tree, and their closed-form (Karhunen–Loève) start.
+
+Tensors only: no files, no media, no command line. Frames are `(T, in_channels, H, W)` floats in [0, 1];
+memories are `(N, C, h, w)` floats in the same unit.
+"""
+
+from .config import IMFNConfig
+from .klt import SecondMoments
+from .leaf import LeafTransform
+from .pixels import frames_from_pixels, pixels_from_frames
+from .sweeper import Sweeper
+from .tree import IMFN, BinaryCounter, forest_levels, level_of_ratio
+
+__all__ = [
+    "IMFN",
+    "BinaryCounter",
+    "IMFNConfig",
+    "LeafTransform",
+    "SecondMoments",
+    "Sweeper",
+    "forest_levels",
+    "frames_from_pixels",
+    "level_of_ratio",
+    "pixels_from_frames",
+]

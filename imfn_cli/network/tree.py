@@ -1,0 +1,143 @@
+"""The tree: leaves merged level by level into one memory, and walked down again (paper, section 3)."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import RatioError
+from .config import IMFNConfig
+from .leaf import LeafTransform
+from .sweeper import Sweeper
+
+
+def level_of_ratio(ratio: int, levels: int) -> int:
+    """log2 of `ratio`, which must be a power of two from 1 to 2**levels; else `RatioError` names the nearest."""
+    if ratio >= 1 and ratio & (ratio - 1) == 0 and ratio <= 1 << levels:
+        return ratio.bit_length() - 1
+    offered = [1 << level for level in range(levels + 1)]
+    below = max((r for r in offered if r <= ratio), default=offered[0])
+    above = min((r for r in offered if r >= ratio), default=offered[-1])
+    nearest = f"{below} or {above}" if below != above else f"{below}"
+    raise RatioError(f"ratio {ratio}: this model offers powers of two from 1 to {offered[-1]}; nearest: {nearest}")
+
+
+def forest_levels(frame_count: int, level: int) -> list[int]:
+    """Levels of the nodes that hold `frame_count` frames in order: full trees, then the binary expansion of the rest.
+
+    >>> forest_levels(29, 3)
+    [3, 3, 3, 2, 0]
+    """
+    rest = frame_count % (1 << level)
+    return [level] * (frame_count >> level) + [bit for bit in reversed(range(level)) if rest >> bit & 1]
+
+
+class IMFN(nn.Module):
+    """Leaf transform and one sweeper per level.
+
+    frames (T, in_channels, H, W) ─leaf─▶ (T, C, h, w) ─merge 1─▶ (T/2, C, h, w) ─merge 2─▶ … ─▶ (T/r, C, h, w)
+    """
+
+    def __init__(self, config: IMFNConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.leaf = LeafTransform(config)
+        self.sweepers = nn.ModuleList(Sweeper(config.channels) for _ in range(config.levels))
+
+    def sweeper(self, level: int) -> Sweeper:
+        """The sweeper that makes memories of `level` (1 … levels) out of pairs of the level below."""
+        module = self.sweepers[level - 1]
+        assert isinstance(module, Sweeper)
+        return module
+
+    def merge(self, left: Tensor, right: Tensor, level: int) -> Tensor:
+        """left, right of level − 1, (N, C, h, w) → their memory of `level`, (N, C, h, w)."""
+        return self.sweeper(level).merge(left, right)
+
+    def split(self, memory: Tensor, level: int) -> tuple[Tensor, Tensor]:
+        """A memory of `level`, (N, C, h, w) → left and right memories of level − 1."""
+        return self.sweeper(level).split(memory)
+
+    def compress(self, frames: Tensor, ratio: int) -> Tensor:
+        """Frames (T, in_channels, H, W) in [0, 1], T a multiple of `ratio` → memories (T/ratio, C, h, w)."""
+        level = level_of_ratio(ratio, self.config.levels)
+        if frames.shape[0] % ratio:
+            raise ValueError(f"{frames.shape[0]} frames are no multiple of the ratio {ratio}")
+        memories: Tensor = self.leaf(frames)
+        for above in range(1, level + 1):
+            memories = self.merge(memories[0::2], memories[1::2], above)
+        return memories
+
+    def restore(
+        self, memories: Tensor, ratio: int, height: int, width: int, start: int = 0, stop: int | None = None
+    ) -> Tensor:
+        """Memories (N, C, h, w) of one ratio → their frames start … stop − 1 of N · ratio, not clamped.
+
+        Only splits on the way to wanted frames are made: one frame costs log2(ratio) splits.
+        Returns (stop − start, in_channels, height, width).
+        """
+        level = level_of_ratio(ratio, self.config.levels)
+        stop = memories.shape[0] * ratio if stop is None else stop
+        if not 0 <= start < stop <= memories.shape[0] * ratio:
+            raise ValueError(f"frames {start}:{stop} of {memories.shape[0] * ratio}")
+        first = 0  # index, at the current level, of the first memory held
+        while True:
+            wanted = slice((start >> level) - first, ((stop - 1) >> level) + 1 - first)
+            memories, first = memories[wanted], start >> level
+            if level == 0:
+                return self.leaf.inverse(memories, height, width)
+            left, right = self.split(memories, level)
+            memories, first = torch.stack((left, right), dim=1).flatten(0, 1), 2 * first
+            level -= 1
+
+    def restore_in_batches(
+        self, memories: Tensor, ratio: int, height: int, width: int, start: int, stop: int, batch: int
+    ) -> Iterator[Tensor]:
+        """What `restore` gives, in order, at most about `batch` frames at a time: memory for log2(ratio) nodes only."""
+        if memories.shape[0] > 1 and memories.shape[0] * ratio > batch:
+            trees = max(1, batch // ratio)
+            for tree in range(0, memories.shape[0], trees):
+                lo, hi = tree * ratio, min(tree + trees, memories.shape[0]) * ratio
+                if lo < stop and hi > start:
+                    yield from self.restore_in_batches(
+                        memories[tree : tree + trees], ratio, height, width, max(start, lo) - lo, min(stop, hi) - lo, batch
+                    )
+        elif ratio > batch and ratio > 1:
+            half = ratio // 2
+            halves = self.split(memories, level_of_ratio(ratio, self.config.levels))
+            if start < half:
+                yield from self.restore_in_batches(halves[0], half, height, width, start, min(stop, half), batch)
+            if stop > half:
+                yield from self.restore_in_batches(
+                    halves[1], half, height, width, max(start - half, 0), stop - half, batch
+                )
+        else:
+            yield self.restore(memories, ratio, height, width, start, stop)
+
+
+class BinaryCounter:
+    """The tree run online: memories come in time order and are merged as soon as a pair is complete.
+
+    Holds at most one memory per level, log2(r) in all, like the digits of a binary counter.
+    """
+
+    def __init__(self, network: IMFN, level: int) -> None:
+        self.network = network
+        self.level = level
+        self.pending: list[tuple[int, Tensor]] = []
+
+    def push(self, memory: Tensor, level: int) -> Tensor | None:
+        """Take the next memory (1, C, h, w) of `level`; returns the root (1, C, h, w) when it completes one."""
+        while self.pending and self.pending[-1][0] == level and level < self.level:
+            _, left = self.pending.pop()
+            level += 1
+            memory = self.network.merge(left, memory, level)
+        if level == self.level:
+            return memory
+        self.pending.append((level, memory))
+        return None
+
+    def flush(self) -> list[tuple[int, Tensor]]:
+        """The unfinished rest as (level, memory), in time order: the tail of the forest. Empties the counter."""
+        rest, self.pending = self.pending, []
+        return rest
