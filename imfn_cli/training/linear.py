@@ -1,6 +1,6 @@
 """The linear IMFN in closed form: leaf transform and sweepers as Karhunen–Loève transforms, level by level."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,17 +9,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InputError
-from ..frames import Source, open_sequence
+from ..frames import Source
 from ..latent.entropy import EntropyModel
-from ..network import IMFN, IMFNConfig, SecondMoments, Sweeper, frames_from_pixels
-from ..parallel import prefetch
+from ..network import IMFN, IMFNConfig, SecondMoments, Sweeper
+from .data import batches
 from .entropy import fit_entropy
 
 #: Called as work goes on: (what is done, clips done, clips in all).
 Progress = Callable[[str, int, int], None]
 
-# Pixels that are read and transformed at once.
-_BATCH_PIXELS = 4 << 20
 # Grid positions of each level that the entropy model is fitted to, and the most of one memory.
 _SAMPLE_POSITIONS = 20_000
 _SAMPLE_GRID = 40
@@ -123,24 +121,3 @@ def sample_memories(
                         cut = memory[:, top : top + h, left : left + w].contiguous().numpy().copy()
                         kept[level][place : place + 1] = [cut]
     return kept
-
-
-def batches(source: Source, config: IMFNConfig) -> Iterator[Tensor]:
-    """A clip's frames as tensors (T, in_channels, H, W) in [0, 1], a few million pixels at a time."""
-
-    def read() -> Iterator[NDArray[np.uint8]]:
-        with open_sequence(source) as sequence:
-            info = sequence.info
-            size = max(1, _BATCH_PIXELS // (info.width * info.height))
-            batch: list[NDArray[np.uint8]] = []
-            for frame in sequence:
-                batch.append(frame.pixels)
-                if len(batch) == size:
-                    yield np.stack(batch)
-                    batch = []
-            if batch:
-                yield np.stack(batch)
-
-    pixels: Iterable[NDArray[np.uint8]] = prefetch(read(), 2)
-    for array in pixels:
-        yield frames_from_pixels(torch.from_numpy(array), config.in_channels)

@@ -1,0 +1,5 @@
+"""`python -m imfn_cli` is `imfn`."""
+
+from .cli.main import main
+
+main()

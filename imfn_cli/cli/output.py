@@ -1,0 +1,93 @@
+"""What the user sees: data on stdout, progress and notes on stderr, in human, JSON or quiet form."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@dataclass(frozen=True)
+class Output:
+    """One command's voice. as_json: results as one JSON document a line; quiet: no results, no progress."""
+
+    as_json: bool = False
+    quiet: bool = False
+
+    def result(self, values: dict[str, Any], *human: "str | RenderableType") -> None:
+        """Print a result: `values` as a JSON line, or the `human` lines and tables."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
+            sys.stdout.flush()
+        elif not self.quiet:
+            from rich.console import Console
+
+            # Piped output must not depend on a terminal's width.
+            console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 200, highlight=False)
+            for part in human:
+                console.print(part, markup=False, soft_wrap=isinstance(part, str))
+
+    def note(self, message: str) -> None:
+        """Tell the user something on stderr that is no result (unless quiet)."""
+        if not self.quiet:
+            say(message)
+
+    @contextmanager
+    def progress(self, what: str, total: int | None, unit: str = "frames") -> Iterator[Callable[[int], None]]:
+        """A bar on stderr with rate and time left; yields a function that takes the number done so far."""
+        with self.stages(unit) as update:
+            yield lambda done: update(what, done, total)
+
+    @contextmanager
+    def stages(self, unit: str) -> Iterator[Callable[[str, int, int | None], None]]:
+        """Like `progress`, for work in named stages: the function takes (stage, done, total)."""
+        if self.quiet or not sys.stderr.isatty():
+            yield self._log_lines() if not self.quiet else (lambda *_: None)
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            current: dict[str, Any] = {}
+
+            def update(stage: str, done: int, total: int | None) -> None:
+                if stage not in current:
+                    for task in current.values():
+                        bar.remove_task(task)
+                    current.clear()
+                    current[stage] = bar.add_task(stage, total=total, rate="")
+                speed = bar.tasks[0].speed
+                rate = f"{speed:.3g} {unit}/s" if speed else ""
+                bar.update(current[stage], completed=done, total=total, rate=rate)
+
+            yield update
+
+    @staticmethod
+    def _log_lines() -> Callable[[str, int, int | None], None]:
+        """Without a terminal: one line when a stage begins, so that a log shows where a long run is."""
+        seen: set[str] = set()
+
+        def update(stage: str, done: int, total: int | None) -> None:
+            # Per-file bars would only repeat the results.
+            if stage not in seen and ":" not in stage:
+                seen.add(stage)
+                say(f"{stage} …")
+
+        return update
+
+
+def say(message: str) -> None:
+    """One line on stderr."""
+    sys.stderr.write(f"imfn: {message}\n")
+    sys.stderr.flush()
