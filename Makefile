@@ -1,0 +1,33 @@
+VENV ?= .venv
+PYTHON ?= python3
+BIN = $(VENV)/bin
+DEMO = demo
+
+.PHONY: demo test clean
+
+# The main job on the clip that ships: compress, look, restore, measure.
+demo: $(VENV)/installed
+	mkdir -p $(DEMO)
+	$(BIN)/imfn compress examples/clip.mp4 -r 16 -o $(DEMO)/clip.safetensors --force
+	$(BIN)/imfn info $(DEMO)/clip.safetensors
+	$(BIN)/imfn decompress $(DEMO)/clip.safetensors -o $(DEMO)/clip.restored.mp4 --force
+	$(BIN)/python examples/compress_and_restore.py examples/clip.mp4
+
+test: $(VENV)/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist
