@@ -1,3 +1,37 @@
-"""imfn: compress and restore image sequences with Invertible Memory Flow Networks (arXiv 2602.00535)."""
+"""imfn: compress and restore image sequences with Invertible Memory Flow Networks (arXiv 2602.00535).
 
-__version__ = "0.1.0"
+    import imfn_cli as imfn
+
+    imfn.compress("clip.mp4", ratio=16)           # writes clip.safetensors
+    imfn.decompress("clip.safetensors")           # writes clip.restored.mp4
+    for pixels in imfn.read_frames("clip.safetensors", 100, 110): ...
+    model = imfn.load()                           # merge, split, compress, restore tensors
+
+Importing this imports neither torch nor numpy; the first call does.
+"""
+
+from .api import compress, decompress, read_frames, verify
+from .errors import ImfnError, InputError, LatentError, ModelError, OutputError, RatioError
+from .model import Model, load
+from .reports import CompressReport, DamagedNode, DecompressReport, VerifyReport
+from .version import __version__
+
+__all__ = [
+    "CompressReport",
+    "DamagedNode",
+    "DecompressReport",
+    "ImfnError",
+    "InputError",
+    "LatentError",
+    "Model",
+    "ModelError",
+    "OutputError",
+    "RatioError",
+    "VerifyReport",
+    "__version__",
+    "compress",
+    "decompress",
+    "load",
+    "read_frames",
+    "verify",
+]

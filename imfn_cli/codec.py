@@ -3,87 +3,34 @@
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from . import __version__
+from . import defaults
 from .errors import InputError, LatentError, ModelError
-from .frames import ColourDescription, Frame, Sequence, SequenceInfo, open_writer
+from .frames import ColourDescription, Frame, Sequence, SequenceInfo, open_writer, selected
 from .latent.container import LatentReader, LatentWriter, NodeEntry, describe
-from .latent.header import Header
-from .latent.quantiser import DEFAULT_QUALITY, step_of_quality
-from .model import Model, find_model, load, read_config, weights_sha256
-from .network import BinaryCounter, frames_from_pixels, level_of_ratio, pixels_from_frames
+from .latent.header import MAX_PIXELS, MAX_SIDE, Header
+from .latent.quantiser import step_of_quality
+from .model import Model, load, model_folders
+from .network import BinaryCounter, level_of_ratio
 from .parallel import map_ordered, prefetch
+from .reports import CompressReport, DamagedNode, DecompressReport, VerifyReport
+from .version import __version__
 
 Pixels = NDArray[np.uint8]
 #: Called with the number of frames done so far.
 Progress = Callable[[int], None]
 
-DEFAULT_RATIO = 16
 #: Threads that code nodes; each spends its time in numpy and the rANS coder, which release the GIL.
 CODING_THREADS = 2
 # Pixels that go through the network at once: enough to keep it busy, few enough to stay small in memory.
 _BATCH_PIXELS = 2 << 20
-
-
-@dataclass(frozen=True)
-class CompressReport:
-    """What compressing did.
-
-    bits_per_pixel counts the whole file over frames · height · width. ratio_of_numbers is numbers in the frames
-    over numbers in the memories (the paper's ratio; tails and padding lower it), ratio_of_bytes is source
-    bytes over file bytes. seconds includes reading and decoding the source.
-    """
-
-    source: str
-    output: str
-    model: str
-    ratio: int
-    quality: int
-    frames: int
-    height: int
-    width: int
-    channels: int
-    nodes: int
-    source_bytes: int
-    bytes: int
-    bits_per_pixel: float
-    ratio_of_numbers: float
-    ratio_of_bytes: float
-    seconds: float
-    frames_per_second: float
-    notes: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class DecompressReport:
-    """What decompressing did. damaged: frames, as first and last, that could not be restored."""
-
-    source: str
-    output: str
-    model: str
-    frames: int
-    height: int
-    width: int
-    channels: int
-    seconds: float
-    frames_per_second: float
-    damaged: tuple[tuple[int, int], ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON values."""
-        return asdict(self)
 
 
 # -- compress ----------------------------------------------------------------------------------------------------
@@ -95,8 +42,8 @@ def compress_sequence(
     output: Path,
     model: Model,
     *,
-    ratio: int = DEFAULT_RATIO,
-    quality: int = DEFAULT_QUALITY,
+    ratio: int = defaults.RATIO,
+    quality: int = defaults.QUALITY,
     force: bool = False,
     progress: Progress = lambda _: None,
 ) -> CompressReport:
@@ -109,6 +56,11 @@ def compress_sequence(
     level = level_of_ratio(ratio, model.network.config.levels)
     step = step_of_quality(quality)
     info = sequence.info
+    if max(info.height, info.width) > MAX_SIDE or info.height * info.width > MAX_PIXELS:
+        raise InputError(
+            f"{sequence.name}: frames of {info.width}x{info.height} are too large; "
+            f"at most {MAX_SIDE:,} a side and {MAX_PIXELS:,} pixels"
+        )
     times = array("q")
 
     def read() -> Iterator[Pixels]:
@@ -203,14 +155,13 @@ class _Grower:
 
     def feed(self, model: Model, pixels: Pixels) -> Iterator[tuple[int, Tensor]]:
         """Pixels (T, H, W, C) uint8, T a power of two except at the end → nodes (level, (1, C, h, w)) completed."""
-        tensor = torch.from_numpy(pixels).to(model.device)
-        frames = frames_from_pixels(tensor, model.network.config.in_channels)
+        frames = torch.from_numpy(pixels).to(model.device)
         first = 0
         while first < len(frames):
             piece = min((len(frames) - first).bit_length() - 1, self.level)
             trees = (len(frames) - first) >> piece if piece == self.level else 1
             count = trees << piece
-            for memory in model.compress(frames[first : first + count], 1 << piece).split(1):
+            for memory in model.compress_pixels(frames[first : first + count], 1 << piece).split(1):
                 root = self.counter.push(memory, piece)
                 if root is not None:
                     yield self.level, root
@@ -236,29 +187,28 @@ def _constant_ticks(ticks: NDArray[np.int64], info: SequenceInfo) -> int | None:
 # -- decompress --------------------------------------------------------------------------------------------------
 
 
-def model_of(reader: LatentReader, name: str | None = None, device: str = "cpu") -> Model:
-    """The model that wrote the latent, by its name or as the user named it.
+def model_of(reader: LatentReader, model: Model | Path | str | None = None, device: str = "auto") -> Model:
+    """The model that wrote the latent: among those that ship, or as the caller named or loaded it.
 
     Raises `ModelError` naming both where it is not the one: other weights would decode to noise.
     """
     header = reader.header
-    try:
-        folder = find_model(name or header.model)
-    except ModelError as error:
-        if name:
-            raise
-        raise ModelError(
-            f"{reader.path}: was written by model {header.model!r}, which does not ship with imfn; "
-            "give its folder with -m PATH"
-        ) from error
-    found = weights_sha256(folder)
-    if found != header.model_sha256:
-        other = read_config(folder).get("name", folder.name)
+    if model is None:
+        # A name in a file that came from somewhere may not make us read a folder, or ask the hub.
+        if header.model not in model_folders():
+            raise ModelError(
+                f"{reader.path}: was written by model {header.model!r}, which does not ship with imfn; "
+                "give its folder with -m PATH"
+            )
+        model = header.model
+    if not isinstance(model, Model):
+        model = load(model, device=device)
+    if model.sha256 != header.model_sha256:
         raise ModelError(
             f"{reader.path}: was written by model {header.model!r} (weights {header.model_sha256[:12]}), "
-            f"not by {other!r} ({found[:12]}); give the folder of the right one with -m PATH"
+            f"not by {model.name!r} ({model.sha256[:12]}); give the folder of the right one with -m PATH"
         )
-    return load(str(folder), device=device)
+    return model
 
 
 def info_of(header: Header) -> SequenceInfo:
@@ -278,12 +228,16 @@ def info_of(header: Header) -> SequenceInfo:
     )
 
 
-def decode_node(reader: LatentReader, model: Model, node: NodeEntry) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def decode_node(
+    reader: LatentReader, model: Model, node: NodeEntry
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """A node's symbols and memory, (C, h, w) each. Raises `LatentError` naming the node if it is damaged."""
     header, config = reader.header, model.network.config
     data = reader.read(node)
     if node.level > config.levels:
-        raise LatentError(f"{reader.path}: {describe(node)} has level {node.level}, the model has {config.levels}")
+        raise LatentError(
+            f"{reader.path}: {describe(node)} has level {node.level}, the model has {config.levels}"
+        )
     try:
         symbols, values = model.entropy.decode(
             data, node.level, header.quality, *config.grid(header.height, header.width)
@@ -313,11 +267,7 @@ def restored_frames(
     good one (mid-gray before the first). Raises `InputError` for an empty selection.
     """
     header = reader.header
-    stop = header.frames if stop is None else min(stop, header.frames)
-    if not 0 <= start < stop:
-        raise InputError(
-            f"{reader.path}: frames {start}:{stop} select nothing; it has frames 0:{header.frames}"
-        )
+    stop = selected(str(reader.path), header.frames, start, stop).stop
     wanted = [node for node in reader.nodes if node.frames[0] < stop and node.frames[-1] >= start]
     last = np.full((header.height, header.width, header.channels), 128, np.uint8)
     size = batch_frames(header.height, header.width)
@@ -330,11 +280,10 @@ def restored_frames(
                 yield Frame(last, next(clock))
             continue
         memories = torch.from_numpy(np.stack([m for _, m in group if m is not None])).to(model.device)
-        batches = model.network.restore_in_batches(
-            memories, ratio, header.height, header.width, max(start - first, 0), min(stop, end) - first, size
-        )
-        for batch in batches:
-            pixels = pixels_from_frames(batch, header.channels).cpu().numpy()
+        parts = model.network.descend(memories, ratio, max(start - first, 0), min(stop, end) - first, size)
+        for part, below, part_start, part_stop in parts:
+            shape = (header.height, header.width, header.channels)
+            pixels = model.restore_pixels(part, below, shape, part_start, part_stop).cpu().numpy()
             for frame in pixels:
                 yield Frame(frame, next(clock))
             last = pixels[-1]
@@ -406,10 +355,13 @@ def decompress_latent(
     done = 0
     with open_writer(output, info_of(header), force=force) as writer:
         ahead = max(2, batch_frames(header.height, header.width))
-        for frame in prefetch(restored_frames(reader, model, start, stop, damaged=damaged), ahead):
-            writer.write(frame.pixels, frame.time)
-            done += 1
-            progress(done)
+        try:
+            for frame in prefetch(restored_frames(reader, model, start, stop, damaged=damaged), ahead):
+                writer.write(frame.pixels, frame.time)
+                done += 1
+                progress(done)
+        except LatentError as error:
+            raise LatentError(f"{error}; --skip-damaged restores the others") from error
     seconds = time.perf_counter() - began
     return DecompressReport(
         source=str(reader.path),
@@ -425,9 +377,40 @@ def decompress_latent(
     )
 
 
+@torch.inference_mode()
+def verify_latent(
+    reader: LatentReader, model: Model | None, *, progress: Progress = lambda _: None
+) -> VerifyReport:
+    """Read every node and decode it; without a model only the checksums are compared."""
+
+    def check(node: NodeEntry) -> str:
+        try:
+            if model is None:
+                reader.read(node)
+            else:
+                decode_node(reader, model, node)
+        except LatentError as error:
+            return str(error)
+        return ""
+
+    damaged = []
+    for node, problem in zip(reader.nodes, map_ordered(check, reader.nodes, CODING_THREADS), strict=True):
+        if problem:
+            damaged.append(DamagedNode(node.index, node.frames[0], node.frames[-1], problem))
+        progress(node.index + 1)
+    return VerifyReport(
+        source=str(reader.path),
+        ok=not damaged,
+        nodes=len(reader.nodes),
+        frames=reader.header.frames,
+        decoded=model is not None,
+        damaged=tuple(damaged),
+        notes=(),
+    )
+
+
 def default_restored(path: Path, kind: str) -> str:
     """Where `decompress` writes unless told: clip.safetensors → clip.restored.mp4; GIF, arrays and images as such."""
     ending = {"animation": ".gif", "array": ".npy", "idx": ".npy", "images": ""}.get(kind, ".mp4")
     stem = path.name.removesuffix(".safetensors")
     return str(path.with_name(f"{stem}.restored{ending}")) + ("/" if not ending else "")
-

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from .latent.entropy import EntropyModel
-    from .network import IMFN
+    from .network import IMFN, FoldedTree
 
 CONFIG_VERSION = 1
 #: Best first: the default model is the first of these that ships.
@@ -39,6 +39,7 @@ class Model:
     network: "IMFN"
     entropy: "EntropyModel"
     description: dict[str, Any] = field(default_factory=dict)
+    _folded: "dict[int, FoldedTree]" = field(default_factory=dict, repr=False)
 
     @property
     def ratios(self) -> tuple[int, ...]:
@@ -62,8 +63,34 @@ class Model:
         """Frames (T, in_channels, H, W) in [0, 1] → memories (T/ratio, C, h, w), floats, not quantised."""
         return self.network.compress(frames, ratio)
 
+    def compress_pixels(self, pixels: "torch.Tensor", ratio: int) -> "torch.Tensor":
+        """Pixels (T, H, W, 1 or 3) uint8 → memories (T/ratio, C, h, w), the quickest way."""
+        from .network import frames_from_pixels
+
+        if pixels.shape[3] == self.network.config.in_channels:
+            return self._fold(ratio).compress(pixels)
+        return self.compress(frames_from_pixels(pixels, self.network.config.in_channels), ratio)
+
+    def restore_pixels(
+        self, memories: "torch.Tensor", ratio: int, size: tuple[int, int, int], start: int, stop: int
+    ) -> "torch.Tensor":
+        """Memories (N, C, h, w) of one ratio → pixels (stop − start, *size) uint8; size is (H, W, 1 or 3)."""
+        from .network import pixels_from_frames
+
+        height, width, channels = size
+        if channels == self.network.config.in_channels:
+            return self._fold(ratio).restore(memories, height, width, start, stop)
+        return pixels_from_frames(self.network.restore(memories, ratio, height, width, start, stop), channels)
+
+    def _fold(self, ratio: int) -> "FoldedTree":
+        from .network import FoldedTree, level_of_ratio
+
+        if ratio not in self._folded:
+            self._folded[ratio] = FoldedTree(self.network, level_of_ratio(ratio, self.network.config.levels))
+        return self._folded[ratio]
+
     def restore(self, memories: "torch.Tensor", ratio: int, height: int, width: int) -> "torch.Tensor":
-        """Memories (N, C, h, w) of one ratio → frames (N · ratio, in_channels, height, width), not clamped."""
+        """Memories (N, C, h, w) of one ratio → frames (N · ratio, in_channels, H, W), not clamped."""
         return self.network.restore(memories, ratio, height, width)
 
 
@@ -88,16 +115,18 @@ def default_model() -> str:
     raise ModelError("no model ships with this installation; name one with -m PATH")
 
 
-def find_model(name: str | None = None) -> Path:
+def find_model(name: str | Path | None = None) -> Path:
     """Folder of a model by shipped name, path, or Hugging Face hub id (`hf://org/name`).
 
     Raises `ModelError` if there is none such, naming those that ship.
     """
-    if name is None:
+    shipped = model_folders()
+    # Until a trained `video` ships, the name stands for the best video model that does.
+    if name is None or (name == DEFAULT_NAMES[0] and name not in shipped):
         name = default_model()
+    name = str(name)
     if name.startswith("hf://"):
         return _download(name)
-    shipped = model_folders()
     if name in shipped:
         return shipped[name]
     path = Path(name)
@@ -105,11 +134,13 @@ def find_model(name: str | None = None) -> Path:
         return path
     if path.exists():
         raise ModelError(f"{name}: not a model folder (it has no config.json); make one with 'imfn train'")
-    raise ModelError(f"no model {name!r}; shipped: {', '.join(shipped) or 'none'} (see 'imfn models'), or give a path")
+    raise ModelError(
+        f"no model {name!r}; shipped: {', '.join(shipped) or 'none'} (see 'imfn models'), or give a path"
+    )
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """`config.json` of a model folder. Raises `ModelError` if it is missing, damaged or of a future version."""
+    """A folder's `config.json`. Raises `ModelError` if it is missing, damaged or of a future version."""
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -120,7 +151,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict) or not isinstance(config.get("network"), dict):
         raise ModelError(f"{path}: not a model's configuration; restore the model folder")
     if not isinstance(config.get("version"), int) or config["version"] > CONFIG_VERSION:
-        raise ModelError(f"{path}: version {config.get('version')}, this imfn reads {CONFIG_VERSION}; upgrade imfn")
+        raise ModelError(
+            f"{path}: version {config.get('version')}, this imfn reads {CONFIG_VERSION}; upgrade imfn"
+        )
     return config
 
 
@@ -134,7 +167,7 @@ def weights_sha256(folder: Path) -> str:
         raise ModelError(f"{path}: cannot be read ({error.strerror}); restore the model folder") from error
 
 
-def load(name: str | None = None, *, device: str = "cpu") -> Model:
+def load(name: str | Path | None = None, *, device: str = "auto") -> Model:
     """Load a model by shipped name, folder or `hf://org/name`; None means the default one.
 
     device: "auto" (CUDA or MPS where there is one), "cpu", "cuda", "mps". Raises `ModelError`.
@@ -148,40 +181,53 @@ def load(name: str | None = None, *, device: str = "cpu") -> Model:
 
     folder = find_model(name)
     config = read_config(folder)
-    network = IMFN(IMFNConfig.from_dict(config["network"]))
+    try:
+        network = IMFN(IMFNConfig.from_dict(config["network"]))
+    except ModelError as error:
+        raise ModelError(f"{folder / 'config.json'}: {error}") from error
     weights = folder / "model.safetensors"
     sha256 = weights_sha256(folder)
     try:
         tensors = load_file(weights)
         entropy = EntropyModel(
-            {k.removeprefix(_ENTROPY_PREFIX): v.numpy() for k, v in tensors.items() if k.startswith(_ENTROPY_PREFIX)}
+            {
+                k.removeprefix(_ENTROPY_PREFIX): v.numpy()
+                for k, v in tensors.items()
+                if k.startswith(_ENTROPY_PREFIX)
+            }
         )
+        shape = network.config.channels, network.config.levels
+        if (entropy.channels, entropy.levels) != shape:
+            raise ValueError(f"entropy model of {entropy.channels} channels, {entropy.levels} levels")
         network.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(_ENTROPY_PREFIX)})
-    except (SafetensorError, RuntimeError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{weights}: not weights of this model ({reason}); restore the model folder") from error
+    except (SafetensorError, RuntimeError, ValueError, TypeError) as error:
+        # PyTorch gives a heading, then a line for each tensor that does not fit.
+        reason = (str(error).splitlines() or [""])[:2][-1].strip()
+        raise ModelError(
+            f"{weights}: not weights of this model ({reason}); restore the model folder"
+        ) from error
     network.requires_grad_(False).eval().to(torch.device(pick_device(device)))
     return Model(config.get("name", folder.name), folder, sha256, network, entropy, config)
 
 
 def save(folder: Path, network: "IMFN", entropy: "EntropyModel", description: dict[str, Any]) -> None:
     """Write `config.json` and `model.safetensors` of a model into `folder`, which must exist."""
-    from safetensors.torch import save_file
+    import torch
+    from safetensors.torch import save as to_bytes
 
     tensors = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
-    import torch
-
     for name, array in entropy.tensors.items():
         tensors[_ENTROPY_PREFIX + name] = torch.from_numpy(array)
     config = {**description, "version": CONFIG_VERSION, "network": network.config.to_dict()}
+    # Not safetensors' own file writer: it makes files that only their owner can read.
     with replacing(folder / "model.safetensors", force=True) as path:
-        save_file(tensors, path)
+        path.write_bytes(to_bytes(tensors))
     with replacing(folder / "config.json", force=True) as path:
         path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def pick_device(device: str) -> str:
-    """The device that `auto` stands for here; others as they are. Raises `ModelError` where it is not there."""
+    """What `auto` stands for here; other devices as they are. Raises `ModelError` if it is not there."""
     import torch
 
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}

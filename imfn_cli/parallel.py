@@ -51,7 +51,7 @@ def prefetch(items: Iterable[T], depth: int) -> Iterator[T]:
 
 
 def map_ordered(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """function(item) for each item, in order, computed by `workers` threads at most 2 · `workers` items ahead."""
+    """function(item) for each item, in order, by `workers` threads at most 2 · `workers` items ahead."""
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[R]] = deque()
         try:

@@ -5,110 +5,129 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import api, defaults
 from ..errors import ImfnError, InputError, OutputError
 from . import options
-from .output import Output, say
+from .output import Output
 
 if TYPE_CHECKING:
-    from ..codec import CompressReport
     from ..frames import Source
-
-ENDING = ".safetensors"
+    from ..reports import CompressReport
 
 
 def compress(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Videos, image folders, GIF, TIFF, .npy, idx; or directories.")
+        list[str],
+        typer.Argument(
+            metavar="INPUT",
+            help="A video, animation, directory or pattern of images, .npy, .npz, TIFF, MNIST idx; "
+            "or a directory of those.",
+        ),
     ],
-    ratio: Annotated[int, typer.Option("--ratio", "-r", help="Frames per memory: a power of two, 1 to 64.")] = 16,
+    ratio: Annotated[
+        int, typer.Option("--ratio", "-r", metavar="R", help="Frames per memory: a power of two, 1 to 64.")
+    ] = defaults.RATIO,
     quality: Annotated[
-        int, typer.Option("--quality", "-q", min=0, max=100, help="0 to 100; higher is better and larger.")
-    ] = 50,
+        int, typer.Option("--quality", "-q", metavar="Q", min=0, max=100, help="Higher is better and larger.")
+    ] = defaults.QUALITY,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="File to write, or directory for several inputs.")
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="File to write; for several inputs a directory.",
+            show_default="INPUT.safetensors beside the input",
+        ),
     ] = None,
     model: options.Model = None,
     frames: options.Frames = None,
-    device: options.Device = "auto",
+    device: options.Device = options.DeviceName.auto,
     force: options.Force = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
-    """Compress sequences into latents: clip.mp4 becomes clip.safetensors beside it."""
+    """Compress sequences of frames into latents.
+
+    clip.mp4 becomes clip.safetensors beside it; 'imfn decompress' gives the frames back.
+    """
     out = Output(json, quiet)
-    start, stop = options.parse_frames(frames)
+    selection = options.parse_frames(frames)
     from ..frames import expand_inputs
 
     sources = expand_inputs(inputs)
-    options.several([source.name for source in sources])
-    places = _places(sources, output)
-    from ..codec import compress_sequence
-    from ..frames import open_sequence
-    from ..model import load
-    from ..network import level_of_ratio
+    if not sources:
+        raise InputError("no input found; name a file or a directory")
+    places = _places(sources, output, force)
+    loaded = None
+    if not all(isinstance(place, ImfnError) for place in places):
+        # Once for all inputs; a wrong model or ratio is wrong for all of them.
+        from ..model import load
+        from ..network import level_of_ratio
 
-    loaded = load(model, device=device)
-    level_of_ratio(ratio, loaded.network.config.levels)
-    failures = 0
-    for source, place in zip(sources, places, strict=True):
-        try:
-            if isinstance(place, ImfnError):
-                raise place
-            # Checked before minutes of work, not after.
-            from ..files import check_output
+        loaded = load(model, device=device)
+        level_of_ratio(ratio, loaded.network.config.levels)
 
-            check_output(place, force=force)
-            with open_sequence(source, start=start, stop=stop) as sequence:
-                for note in sequence.info.notes:
-                    out.note(f"{source.name}: {note}")
-                with out.progress(f"{source.name}:", sequence.info.frame_count) as progress:
-                    report = compress_sequence(
-                        sequence, place, loaded, ratio=ratio, quality=quality, force=force, progress=progress
-                    )
-                for warning in sequence.warnings:
-                    out.note(f"{source.name}: {warning}")
-            out.result(report.to_dict(), *human(report))
-        except ImfnError as error:
-            if len(sources) == 1:
-                raise
-            say(str(error))
-            failures += 1
-    if failures:
-        say(f"{failures} of {len(sources)} inputs failed")
-    return 1 if failures else 0
+    def one(index: int) -> int:
+        source, place = sources[index], places[index]
+        if isinstance(place, ImfnError):
+            raise place
+        with out.progress(f"{source.name}:") as progress:
+            report = api.compress(
+                source,
+                place,
+                model=loaded,
+                ratio=ratio,
+                quality=quality,
+                frames=selection,
+                force=force,
+                progress=progress,
+            )
+        for note in report.notes:
+            out.note(f"{source.name}: {note}")
+        out.result(report.to_dict(), *human(report))
+        return 0
+
+    return out.each([source.name for source in sources], one)
 
 
 def human(report: "CompressReport") -> list[str]:
     """The report in three lines."""
     return [
         f"{report.source} → {report.output}",
-        f"  {report.frames} frames of {report.width}×{report.height}, {report.source_bytes:,} → {report.bytes:,} bytes "
+        f"  {report.frames} frames of {report.width}×{report.height}, "
+        f"{report.source_bytes:,} → {report.bytes:,} bytes "
         f"({report.bits_per_pixel:.4f} bits per pixel), {report.frames_per_second:.0f} frames/s",
         f"  {report.ratio_of_numbers:.1f} times fewer numbers, {report.ratio_of_bytes:.2f} times fewer bytes "
         f"(model {report.model}, ratio {report.ratio}, quality {report.quality})",
     ]
 
 
-def _places(sources: "list[Source]", output: str | None) -> list[Path | ImfnError]:
-    """Where each source's latent goes; an error in place of a path that another input has taken already."""
+def _places(sources: "list[Source]", output: str | None, force: bool) -> list[Path | ImfnError]:
+    """Where each source's latent goes, or why there will be none: known before any work is done."""
+    from ..frames import open_sequence
+
     folder = Path(output) if output is not None and (output.endswith("/") or Path(output).is_dir()) else None
-    if output is not None and folder is None and len(sources) > 1:
-        raise OutputError(f"{output}: there are {len(sources)} inputs, so -o must be a directory; create it first")
     if folder is not None and not folder.is_dir():
         raise OutputError(f"{output}: no such directory; create it first")
+    if output is not None and folder is None and len(sources) > 1:
+        raise OutputError(
+            f"{output}: there are {len(sources)} inputs; create a directory {output}/ and name it"
+        )
     places: list[Path | ImfnError] = []
-    taken: dict[Path, str] = {}
+    taken: set[Path] = set()
     for source in sources:
-        place = source.default_output(ENDING)
-        if folder is not None:
-            place = folder / place.name
-        elif output is not None:
-            place = Path(output)
-        if place in taken:
-            places.append(InputError(f"{source.name}: {place} is taken by {taken[place]}; compress it alone with -o"))
-        elif any(place == path for path in source.paths):
-            places.append(OutputError(f"{place}: is the input itself; choose another output with -o"))
-        else:
-            taken[place] = source.name
+        wanted = output if folder is None else folder / source.default_output(api.LATENT_ENDING).name
+        try:
+            if source.kind == "missing":
+                open_sequence(source)  # says so
+            place = api.latent_place(source, wanted, force=force)
+            if place.resolve() in taken:
+                raise OutputError(
+                    f"{source.name}: {place} is for another of the inputs; compress it alone with -o"
+                )
+            taken.add(place.resolve())
             places.append(place)
+        except ImfnError as error:
+            places.append(error)
     return places

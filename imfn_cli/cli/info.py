@@ -11,15 +11,21 @@ from .output import Output
 
 
 def info(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A latent, or a model's folder or name.")],
-    nodes: Annotated[bool, typer.Option("--nodes", help="List every node, not only the sums by level.")] = False,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A latent, or a model's folder or name.")],
+    nodes: Annotated[
+        bool, typer.Option("--nodes", help="List every node, not only the sums by level.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
-    """Show the header, the node table and the sizes by part of a latent, or what a model is."""
+    """Show everything that a latent or a model says about itself.
+
+    Of a latent: header, node table, and sizes by part. Of a model: configuration, data and results.
+    """
     from ..model import model_folders
 
-    if path.is_dir() or (str(path) in model_folders() and not path.exists()):
-        _model(path, Output(json))
+    path = Path(file)
+    if path.is_dir() or file.startswith("hf://") or (file in model_folders() and not path.exists()):
+        _model(file, Output(json))
     else:
         _latent(path, nodes, Output(json))
 
@@ -41,7 +47,9 @@ def _latent(path: Path, every_node: bool, out: Output) -> None:
     fields = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name, value in header.items():
         fields.add_row(name, _text(value))
-    sizes = Table("part", "bytes", "share", title="Sizes", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    sizes = Table(
+        "part", "bytes", "share", title="Sizes", title_justify="left", box=None, padding=(0, 2, 0, 0)
+    )
     for name, count in parts.items():
         sizes.add_row(name, f"{count:,}", f"{count / size:.1%}")
     sizes.add_row("file", f"{size:,}", "")
@@ -79,12 +87,12 @@ def _node_table(rows: list[dict[str, Any]], every_node: bool) -> Any:
     return table
 
 
-def _model(path: Path, out: Output) -> None:
+def _model(name: str, out: Output) -> None:
     from rich.table import Table
 
     from ..model import find_model, read_config, weights_sha256
 
-    folder = find_model(str(path))
+    folder = find_model(name)
     config = read_config(folder)
     sha256 = weights_sha256(folder)
     size = (folder / "model.safetensors").stat().st_size

@@ -4,34 +4,49 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from .. import __version__
 from ..errors import ImfnError
+from ..version import __version__
+from .allocator import keep_heap_small
 from .bench import bench
 from .compress import compress
 from .decompress import decompress
 from .info import info
 from .models import models
-from .output import say
+from .output import debugging, describe, say
 from .train import train
 from .verify import verify
 
 # Typer carries its own copy of click since 0.20 or so; its base exception is found through a public one.
-_UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+_UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
+# Plain help: rich would take more time to import than everything else here together.
 app = typer.Typer(
     name="imfn",
-    help="Compress image sequences into small memories and restore them (Invertible Memory Flow Networks).",
+    help="Compress image sequences into small memories, and restore them.\n\n"
+    "Invertible Memory Flow Networks, arXiv 2602.00535. 'imfn COMMAND -h' explains a command.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (compress, decompress, info, verify, models, train):
-    app.command()(command)
-app.add_typer(bench, name="bench")
+app.command(short_help="Compress videos, images or arrays into latents.")(compress)
+app.command(short_help="Restore the frames of latents.")(decompress)
+app.command(short_help="Show all about a latent or a model.")(info)
+app.command(short_help="Check that latents are whole.")(verify)
+app.command(short_help="List the models that ship with imfn.")(models)
+app.command(short_help="Fit a model to your own sequences.")(train)
+app.add_typer(bench, name="bench", short_help="Reproduce the README's tables.")
+
+
+class Interrupted(BaseException):
+    """A signal asks to end. It unwinds through every `with`, so that temporary files go."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 def _version(wanted: bool) -> None:
@@ -50,8 +65,17 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    signal.signal(signal.SIGTERM, _terminated)
+    """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C."""
+    keep_heap_small()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # What is ignored (nohup, a shell's background job) stays ignored.
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+    # A name that is no text here must not stop its message.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run())
 
 
@@ -60,47 +84,31 @@ def run(args: list[str] | None = None) -> int:
 
     With IMFN_DEBUG=1 in the environment exceptions pass through, with their traceback.
     """
-    debug = os.environ.get("IMFN_DEBUG") == "1"
     try:
-        code = app(args=args, standalone_mode=False)
+        code = app(args=args, prog_name="imfn", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except (KeyboardInterrupt, typer.Abort):
+    except Interrupted as signalled:
         say("interrupted; nothing half-written was left")
-        return 130
-    except ImfnError as error:
-        if debug:
-            raise
-        say(str(error))
-        return error.exit_code
+        return 128 + signalled.number
     except BrokenPipeError:
         # The reader of our stdout went away (imfn info x | head); keep Python's exit from complaining too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except _UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
-            error.show()  # type: ignore[attr-defined]
+            error.show()
         else:
-            say(error.format_message())  # type: ignore[attr-defined]
+            say(error.format_message())
         return 2
     except Exception as error:
-        if debug:
+        if debugging():
             raise
-        say(f"{describe(error)} (IMFN_DEBUG=1 shows where)")
-        return 1
+        say(describe(error))
+        return error.exit_code if isinstance(error, ImfnError) else 1
 
 
-def describe(error: BaseException) -> str:
-    """One line for an exception that no command expected."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        return "out of memory; try smaller frames, or --device cpu"
-    return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-def _terminated(number: int, frame: FrameType | None) -> None:
-    # As Ctrl-C does: unwinds through every `with`, so that temporary files go.
-    raise KeyboardInterrupt
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise Interrupted(number)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,48 @@
 """Options that several commands share, declared once."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from ..errors import InputError
 
-Model = Annotated[
-    str | None,
-    typer.Option("--model", "-m", metavar="NAME|PATH", help="Model by name (see 'imfn models'), folder or hf:// id."),
-]
+class DeviceName(StrEnum):
+    """Where networks can compute."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+_MODEL = typer.Option(
+    "--model",
+    "-m",
+    metavar="NAME|PATH",
+    help="Model: a name that 'imfn models' lists, a folder, or hf://org/name.",
+    show_default="the best that ships",
+)
+_WRITER = typer.Option(
+    "--model",
+    "-m",
+    metavar="NAME|PATH",
+    help="Model that wrote the latent: a name, a folder, or hf://org/name.",
+    show_default="the one that the latent names",
+)
+Model = Annotated[str | None, _MODEL]
+ModelOfLatent = Annotated[str | None, _WRITER]
 Frames = Annotated[
-    str | None, typer.Option("--frames", metavar="A:B", help="Only frames A to B - 1, counted from 0; A: or :B too.")
+    str | None,
+    typer.Option(
+        "--frames",
+        metavar="A:B",
+        help="Only frames A to B-1, counted from 0. A: and :B leave one end open.",
+        show_default="all",
+    ),
 ]
-Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or mps.")]
+Device = Annotated[DeviceName, typer.Option("--device", help="Where the network computes.")]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite outputs that exist.")]
-Json = Annotated[bool, typer.Option("--json", help="Print results as one JSON line each.")]
+Json = Annotated[bool, typer.Option("--json", help="Print results as JSON, one line each.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 
 
@@ -25,17 +52,11 @@ def parse_frames(frames: str | None) -> tuple[int, int | None]:
         return 0, None
     first, colon, last = frames.partition(":")
     try:
-        if not colon:
-            raise ValueError
         start, stop = int(first or 0), int(last) if last else None
-        if start < 0 or (stop is not None and stop <= start):
-            raise ValueError
     except ValueError:
-        raise typer.BadParameter(f"{frames!r} is no selection of frames; write A:B with A < B", param_hint="--frames") from None
+        colon = ""
+    if not colon or start < 0 or (stop is not None and stop <= start):
+        raise typer.BadParameter(
+            f"{frames!r} selects no frames; write A:B with A below B, counted from 0", param_hint="--frames"
+        )
     return start, stop
-
-
-def several(names: list[str]) -> None:
-    """Raise `InputError` where no input was found at all."""
-    if not names:
-        raise InputError("no input found; name a file or a directory")

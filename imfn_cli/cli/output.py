@@ -1,11 +1,14 @@
 """What the user sees: data on stdout, progress and notes on stderr, in human, JSON or quiet form."""
 
 import json
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from ..errors import ImfnError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,7 +24,7 @@ class Output:
     def result(self, values: dict[str, Any], *human: "str | RenderableType") -> None:
         """Print a result: `values` as a JSON line, or the `human` lines and tables."""
         if self.as_json:
-            sys.stdout.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
+            sys.stdout.write(json.dumps(values, default=str) + "\n")
             sys.stdout.flush()
         elif not self.quiet:
             from rich.console import Console
@@ -36,11 +39,36 @@ class Output:
         if not self.quiet:
             say(message)
 
+    def each(self, names: Sequence[str], work: Callable[[int], int]) -> int:
+        """Do `work(index)` for every input; one that fails is told and does not stop the others.
+
+        Returns the exit code: that of a single input, 1 if any of several failed, else 0.
+        """
+        codes = []
+        for index, name in enumerate(names):
+            try:
+                codes.append(work(index))
+            except BrokenPipeError:
+                raise
+            except Exception as error:
+                if debugging():
+                    raise
+                say(describe(error))
+                if self.as_json:
+                    self.result({"source": name, "error": describe(error)})
+                codes.append(error.exit_code if isinstance(error, ImfnError) else 1)
+        if len(codes) == 1:
+            return codes[0]
+        failed = len(codes) - codes.count(0)
+        if failed:
+            say(f"{failed} of {len(codes)} inputs failed")
+        return 1 if failed else 0
+
     @contextmanager
-    def progress(self, what: str, total: int | None, unit: str = "frames") -> Iterator[Callable[[int], None]]:
-        """A bar on stderr with rate and time left; yields a function that takes the number done so far."""
+    def progress(self, what: str, unit: str = "frames") -> Iterator[Callable[[int, int | None], None]]:
+        """A bar on stderr with rate and time left; yields a function that takes (done so far, in all)."""
         with self.stages(unit) as update:
-            yield lambda done: update(what, done, total)
+            yield lambda done, total: update(what, done, total)
 
     @contextmanager
     def stages(self, unit: str) -> Iterator[Callable[[str, int, int | None], None]]:
@@ -52,7 +80,7 @@ class Output:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
@@ -89,5 +117,22 @@ class Output:
 
 def say(message: str) -> None:
     """One line on stderr."""
-    sys.stderr.write(f"imfn: {message}\n")
+    sys.stderr.write(f"imfn: {' '.join(message.splitlines())}\n")
     sys.stderr.flush()
+
+
+def debugging() -> bool:
+    """Whether exceptions shall pass through with their traceback."""
+    return os.environ.get("IMFN_DEBUG") == "1"
+
+
+def describe(error: BaseException) -> str:
+    """One line for any exception."""
+    if isinstance(error, ImfnError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    if isinstance(error, MemoryError) or "out of memory" in text.lower() or "allocate memory" in text:
+        return "out of memory; try smaller frames, or --device cpu"
+    return f"{text} (IMFN_DEBUG=1 shows where)"

@@ -21,18 +21,24 @@ _MODEL_FILES = ("config.json", "model.safetensors", "README.md")
 
 
 def train(
-    data: Annotated[list[str], typer.Argument(metavar="DATA...", help="Sequences, or directories of them, to fit to.")],
+    data: Annotated[
+        list[str], typer.Argument(metavar="DATA", help="Sequences, or directories of them, to fit to.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Model folder to write.")],
     linear: Annotated[
         bool, typer.Option("--linear", help="Fit in closed form (Karhunen–Loève), without gradients.")
     ] = False,
     test: Annotated[
-        list[str] | None, typer.Option("--test", metavar="DATA", help="Held-out sequences to measure the model on.")
+        list[str] | None,
+        typer.Option("--test", metavar="DATA", help="Held-out sequences to measure the model on."),
     ] = None,
-    levels: Annotated[int, typer.Option(min=1, max=12, help="Levels of merges; the largest ratio is 2^levels.")] = 6,
+    levels: Annotated[
+        int, typer.Option(min=1, max=12, help="Levels of merges; the largest ratio is 2^levels.")
+    ] = 6,
     patch: Annotated[int, typer.Option(min=1, max=64, help="Side of a patch in pixels.")] = 8,
     channels: Annotated[
-        int | None, typer.Option(min=1, help="Numbers per patch in every memory; as many as the patch has by default.")
+        int | None,
+        typer.Option(min=1, help="Numbers per patch in every memory; as many as the patch has by default."),
     ] = None,
     gray: Annotated[bool, typer.Option("--gray", help="One channel instead of RGB.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the sample that the entropy model is fitted to.")] = 0,
@@ -43,14 +49,19 @@ def train(
     """Fit a model to sequences and write its folder: configuration, weights, model card."""
     out = Output(json, quiet)
     if not linear:
-        raise typer.BadParameter("say --linear: the closed-form fit is the one that this version has", param_hint="imfn train")
+        raise typer.BadParameter(
+            "say --linear: the closed-form fit is the one that this version has", param_hint="imfn train"
+        )
     if any((output / name).exists() for name in _MODEL_FILES) and not force:
-        raise OutputError(f"{output}: holds a model already; choose another folder with -o, or replace it with --force")
+        raise OutputError(
+            f"{output}: holds a model already; choose another folder with -o, or replace it with --force"
+        )
     from ..frames import expand_inputs
     from ..network import IMFNConfig
 
     sources, held_out = expand_inputs(data), expand_inputs(test or [])
-    options.several([source.name for source in sources])
+    if not sources:
+        raise InputError("no sequence found; name files or directories to fit to")
     _disjoint(sources, held_out)
     in_channels = 1 if gray else 3
     size = patch * patch * in_channels
@@ -79,7 +90,9 @@ def train(
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{output}: cannot be created ({error.strerror}); choose another folder with -o") from error
+        raise OutputError(
+            f"{output}: cannot be created ({error.strerror}); choose another folder with -o"
+        ) from error
     model.save(output, fit.network, fit.entropy, description)
     if held_out:
         from ..evaluation.floats import float_rows, mean_by_ratio
@@ -93,7 +106,9 @@ def train(
         }
         model.save(output, fit.network, fit.entropy, description)
     (output / "README.md").write_text(linear_card(description["name"], config, description), encoding="utf-8")
-    lines = [f"{output}: fitted to {fit.clips} sequences, {fit.frames:,} frames, in {description['seconds']} s"]
+    lines = [
+        f"{output}: fitted to {fit.clips} sequences, {fit.frames:,} frames, in {description['seconds']} s"
+    ]
     if held_out:
         lines += [f"  PSNR at {ratio}:1 {value:.2f} dB (float memories)" for ratio, value in means.items()]
     out.result({"path": str(output), **description}, *lines)

@@ -1,8 +1,10 @@
 """Sequences of frames in and out: video, images, arrays. Frames come one by one, never whole films."""
 
+from .arrays import LoadedArray
 from .frame_writer import FrameWriter
 from .inputs import Source, expand_inputs
 from .reader import open_sequence
+from .selection import selected
 from .sequence import ColourDescription, Frame, Sequence, SequenceInfo
 from .writer import OUTPUT_ENDINGS, open_writer
 
@@ -11,10 +13,12 @@ __all__ = [
     "ColourDescription",
     "Frame",
     "FrameWriter",
+    "LoadedArray",
     "Sequence",
     "SequenceInfo",
     "Source",
     "expand_inputs",
     "open_sequence",
     "open_writer",
+    "selected",
 ]

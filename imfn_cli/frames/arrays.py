@@ -1,4 +1,4 @@
-"""NumPy files as sequences: .npy through a memory map, .npz frame by frame."""
+"""NumPy arrays as sequences: .npy through a memory map, .npz frame by frame, and arrays in memory."""
 
 import zipfile
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError
 from .pixels import ALPHA_NOTE, on_black
 from .problems import reading
-from .selection import check_selection, select
+from .selection import check_selection, select, selected
 from .sequence import DEFAULT_RATE, RGB_COLOUR, Frame, Sequence, SequenceInfo
 
 _WANTED = "wanted uint8 of shape (T, H, W), (T, H, W, 1) or (T, H, W, 3)"
@@ -40,35 +40,12 @@ class ArraySequence(Sequence):
         _check_shape(name, shape, dtype)
         self._shape = shape
         self._chosen = select(name, shape[0], start, stop)
-        alpha = len(shape) == 4 and shape[3] == 4
-        notes = [ALPHA_NOTE] if alpha else []
-        if len(shape) == 3 and shape[2] in (3, 4):
-            notes.append(
-                f"read as {shape[0]} gray frames of {shape[2]}x{shape[1]}; one RGB image needs a T axis"
-            )
-        super().__init__(
-            name,
-            SequenceInfo(
-                width=shape[2],
-                height=shape[1],
-                channels=3 if len(shape) == 4 and shape[3] in (3, 4) else 1,
-                time_base=1 / DEFAULT_RATE,
-                frame_rate=DEFAULT_RATE,
-                frame_count=len(self._chosen),
-                kind="array",
-                size_bytes=path.stat().st_size,
-                colour=RGB_COLOUR,
-                notes=tuple(notes),
-            ),
-        )
+        super().__init__(name, _info(shape, len(self._chosen), path.stat().st_size))
 
     def __iter__(self) -> Iterator[Frame]:
         frames = self._from_map() if self._member is None else self._from_archive(self._member)
         for time, frame in enumerate(frames):
-            pixels = frame if frame.ndim == 3 else frame[:, :, None]
-            if pixels.shape[2] == 4:
-                pixels = on_black(pixels)
-            yield Frame(np.ascontiguousarray(pixels), time)
+            yield Frame(_as_pixels(frame), time)
 
     def _from_map(self) -> Iterator[np.ndarray]:
         with reading(self.name, _DAMAGED):
@@ -91,6 +68,49 @@ class ArraySequence(Sequence):
                         raise EOFError("the data ends early")
                 if index >= self._chosen.start:
                     yield np.frombuffer(data, np.uint8).reshape(self._shape[1:])
+
+
+class LoadedArray(Sequence):
+    """uint8 frames as in `ArraySequence`, from an array in memory (which must not change meanwhile)."""
+
+    def __init__(self, array: np.ndarray, *, start: int = 0, stop: int | None = None) -> None:
+        """Raises `InputError` for another type or shape."""
+        name = "array"
+        _check_shape(name, array.shape, array.dtype)
+        chosen = selected(name, array.shape[0], start, stop)
+        self._frames = array[chosen.start : chosen.stop]
+        super().__init__(name, _info(array.shape, len(chosen), array.nbytes))
+
+    def __iter__(self) -> Iterator[Frame]:
+        for time, frame in enumerate(self._frames):
+            yield Frame(_as_pixels(frame), time)
+
+
+def _info(shape: tuple[int, ...], count: int, size_bytes: int) -> SequenceInfo:
+    """What is known of `count` frames of an array of `shape`."""
+    notes = [ALPHA_NOTE] if len(shape) == 4 and shape[3] == 4 else []
+    if len(shape) == 3 and shape[2] in (3, 4):
+        notes.append(f"read as {shape[0]} gray frames of {shape[2]}x{shape[1]}; one RGB image needs a T axis")
+    return SequenceInfo(
+        width=shape[2],
+        height=shape[1],
+        channels=3 if len(shape) == 4 and shape[3] in (3, 4) else 1,
+        time_base=1 / DEFAULT_RATE,
+        frame_rate=DEFAULT_RATE,
+        frame_count=count,
+        kind="array",
+        size_bytes=size_bytes,
+        colour=RGB_COLOUR,
+        notes=tuple(notes),
+    )
+
+
+def _as_pixels(frame: np.ndarray) -> np.ndarray:
+    """uint8 (H, W) or (H, W, 1, 3 or 4) → (H, W, 1 or 3), C-contiguous."""
+    pixels = frame if frame.ndim == 3 else frame[:, :, None]
+    if pixels.shape[2] == 4:
+        pixels = on_black(pixels)
+    return np.ascontiguousarray(pixels)
 
 
 def _choose_member(archive: zipfile.ZipFile, name: str) -> str:

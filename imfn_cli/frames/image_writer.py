@@ -1,7 +1,6 @@
 """A directory of numbered PNG images."""
 
 import contextlib
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import OutputError
+from ..files import check_folder
 from .frame_writer import FrameWriter
 
 # Fast, and a few percent larger than the smallest.
@@ -30,10 +30,7 @@ class DirectoryWriter(FrameWriter):
             )
         # An existing directory is written to, a new one is made beside its siblings.
         folder = path if path.is_dir() else path.parent
-        if not folder.is_dir():
-            raise OutputError(f"{folder}: no such directory; create it, or choose another place with -o")
-        if not os.access(folder, os.W_OK):
-            raise OutputError(f"{folder}: this directory cannot be written to; choose another place with -o")
+        check_folder(folder)
 
     @contextlib.contextmanager
     def _target(self) -> Iterator[Path]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import av
 
+from .. import files
 from ..errors import ImfnError, InputError, OutputError
 
 
@@ -44,10 +45,7 @@ def reading(name: str, what: str) -> Iterator[None]:
 def writing(name: str) -> Iterator[None]:
     """Turn system and encoder errors while writing `name` into `OutputError`."""
     try:
-        yield
-    except (OSError, av.error.FFmpegError) as error:
-        if error.errno == errno.ENOSPC:
-            raise OutputError(
-                f"{name}: no space left on the device; free some, or choose another place with -o"
-            ) from error
+        with files.writing(name):
+            yield
+    except av.error.FFmpegError as error:
         raise OutputError(f"{name}: cannot be written ({reason(error)})") from error

@@ -59,7 +59,7 @@ def open_sequence(source: Source | str | Path, *, start: int = 0, stop: int | No
 def _kind_of(path: Path, name: str, head: bytes) -> Callable[..., Sequence]:
     """What reads a file that begins with `head`."""
     if not head:
-        raise InputError(f"{name}: is empty (0 bytes)")
+        raise InputError(f"{name}: is empty (0 bytes); copy it again")
     if head.startswith(_ARRAY_MAGIC):
         return ArraySequence
     if head.startswith(b"\x1f\x8b") or looks_like_idx(head):

@@ -19,6 +19,12 @@ def select(name: str, count: int, start: int, stop: int | None) -> range:
     return chosen
 
 
+def selected(name: str, count: int, start: int, stop: int | None) -> range:
+    """Both in one: the frame numbers that start:stop selects among `count`. Raises `InputError`."""
+    check_selection(name, start, stop)
+    return select(name, count, start, stop)
+
+
 def selected_count(count: int | None, start: int, stop: int | None) -> int | None:
     """How many of `count` frames start:stop selects; None where the count is unknown (None)."""
     return None if count is None else len(range(count)[start:stop])

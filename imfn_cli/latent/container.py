@@ -1,11 +1,12 @@
 """The latent file: a safetensors file with one metadata key and few stacked tensors, written in one rename.
 
-    metadata  {"imfn": sorted JSON of `Header`, its own CRC-32 and those of `table` and `ticks`}
-    table     U32 (n, 3): level, size in bytes and CRC-32 of each node, in time order
-    ticks     U8 / U16 / U32 / I64 (T − 1,): ticks from frame to frame; absent when constant
-    nodes     U8 (total,): the nodes' bytes, one after another
+metadata  {"imfn": sorted JSON of `Header`, its own CRC-32 and those of `table` and `ticks`}
+table     U32 (n, 3): level, size in bytes and CRC-32 of each node, in time order
+ticks     U8 / U16 / U32 / I64 (T − 1,): ticks from frame to frame; absent when constant
+nodes     U8 (total,): the nodes' bytes, one after another
 """
 
+import contextlib
 import json
 import shutil
 import struct
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from ..errors import LatentError
-from ..files import replacing
+from ..files import replacing, writing
 from .header import FutureVersionError, Header, HeaderError
 
 METADATA_KEY = "imfn"
@@ -53,19 +54,19 @@ class LatentWriter:
     """
 
     def __init__(self, path: Path, *, force: bool = False) -> None:
-        self._replacing = replacing(path, force=force)
-        self._temporary = self._replacing.__enter__()
-        try:
-            self._spool: BinaryIO = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
-        except BaseException:
-            self._replacing.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-            raise
+        self._path = path
+        with contextlib.ExitStack() as stack:
+            self._temporary = stack.enter_context(replacing(path, force=force))
+            with writing(path):
+                self._spool: BinaryIO = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
+            self._stack = stack.pop_all()
         self._table: list[tuple[int, int, int]] = []
         self._finished = False
 
     def add(self, level: int, data: bytes) -> None:
         """Append the bytes of the next node in time."""
-        self._spool.write(data)
+        with writing(self._path):
+            self._spool.write(data)
         self._table.append((level, len(data), zlib.crc32(data)))
 
     @property
@@ -75,7 +76,9 @@ class LatentWriter:
 
     def finish(self, header: Header, ticks: NDArray[np.int64] | None = None) -> None:
         """Write header, table and nodes. `ticks` (T − 1,): ticks between frames, unless constant."""
-        tensors = [("table", np.array(self._table, np.uint32).reshape(-1, 3))]
+        tensors: list[tuple[str, NDArray[np.integer]]] = [
+            ("table", np.array(self._table, np.uint32).reshape(-1, 3))
+        ]
         if ticks is not None:
             tensors.append(("ticks", _narrowest(ticks)))
         # safetensors wants the widest type first, so that every tensor is aligned.
@@ -89,8 +92,8 @@ class LatentWriter:
         layout["nodes"] = _entry(np.dtype(np.uint8), (self.node_bytes,), position, self.node_bytes)
         text = json.dumps(layout, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 8)
-        self._spool.seek(0)
-        with self._temporary.open("wb") as file:
+        with writing(self._path), self._temporary.open("wb") as file:
+            self._spool.seek(0)
             file.write(struct.pack("<Q", len(text)) + text)
             for _, array in tensors:
                 file.write(array.tobytes())
@@ -103,10 +106,15 @@ class LatentWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._spool.close()
-        if kind is None and not self._finished:
-            kind, error = RuntimeError, RuntimeError("LatentWriter left without finish()")
-        self._replacing.__exit__(kind, error, trace)
+        # Closing flushes what did not fit on the disk; if that matters, it has been reported before.
+        with contextlib.suppress(OSError):
+            self._spool.close()
+        unfinished = kind is None and not self._finished
+        if unfinished:
+            kind, error = RuntimeError, RuntimeError()
+        self._stack.__exit__(kind, error, trace)
+        if unfinished:
+            raise RuntimeError("LatentWriter left without finish()")
 
 
 class LatentReader:
@@ -121,7 +129,9 @@ class LatentReader:
         self._file = _open(path)
         metadata = (self._file.metadata() or {}).get(METADATA_KEY)
         if metadata is None:
-            raise LatentError(f"{path}: a safetensors file, but not an imfn latent; make one with 'imfn compress'")
+            raise LatentError(
+                f"{path}: a safetensors file, but not an imfn latent; make one with 'imfn compress'"
+            )
         try:
             self.header, checksums = Header.from_json(metadata)
             self._table = self._tensor("table", checksums)
@@ -133,12 +143,19 @@ class LatentReader:
             raise LatentError(f"{path}: {error}; compress the source again") from error
 
     def _tensor(self, name: str, checksums: dict[str, int]) -> NDArray[np.integer]:
-        if name not in self._file.keys():  # noqa: SIM118 (not a dictionary)
-            raise HeaderError(f"it has no tensor {name!r}")
+        dtype = self._dtype(name)
+        if dtype not in (_DTYPES if name == "ticks" else ("U32",)):
+            raise HeaderError(f"its tensor {name!r} is of type {dtype}")
         array: NDArray[np.integer] = self._file.get_tensor(name)
-        if array.dtype not in _DTYPES.values() or zlib.crc32(array.tobytes()) != checksums.get(name):
+        if zlib.crc32(array.tobytes()) != checksums.get(name):
             raise HeaderError(f"its tensor {name!r} is damaged (checksum differs)")
         return array
+
+    def _dtype(self, name: str) -> str:
+        """safetensors' name of a tensor's type. Numpy knows only some, so ask before loading."""
+        if name not in self._file.keys():  # noqa: SIM118 (not a dictionary)
+            raise HeaderError(f"it has no tensor {name!r}")
+        return str(self._file.get_slice(name).get_dtype())
 
     def _entries(self) -> Iterator[NodeEntry]:
         if self._table.ndim != 2 or self._table.shape[1] != 3:
@@ -150,9 +167,9 @@ class LatentReader:
             yield NodeEntry(index, level, offset, size, crc32, first_frame)
             offset += size
             first_frame += 1 << level
-        stored = self._file.get_slice("nodes").get_shape() if "nodes" in self._file.keys() else None  # noqa: SIM118
-        if stored != [offset]:
-            raise HeaderError(f"its nodes have shape {stored}, the table says {[offset]}")
+        dtype, shape = self._dtype("nodes"), self._file.get_slice("nodes").get_shape()
+        if dtype != "U8" or shape != [offset]:
+            raise HeaderError(f"its nodes are {dtype} of shape {shape}, the table says U8 of {[offset]}")
         if first_frame != self.header.frames:
             raise HeaderError(f"its nodes hold {first_frame} frames, the header says {self.header.frames}")
         if self.ticks is not None and self.ticks.shape != (self.header.frames - 1,):
@@ -160,7 +177,11 @@ class LatentReader:
 
     def read(self, node: NodeEntry) -> bytes:
         """The bytes of one node. Raises `LatentError` if their checksum differs."""
-        data = self._file.get_slice("nodes")[node.offset : node.offset + node.size].tobytes() if node.size else b""
+        data = (
+            self._file.get_slice("nodes")[node.offset : node.offset + node.size].tobytes()
+            if node.size
+            else b""
+        )
         if zlib.crc32(data) != node.crc32:
             raise LatentError(f"{self.path}: {describe(node)} is damaged (checksum differs)")
         return bytes(data)
@@ -176,8 +197,10 @@ class LatentReader:
 def describe(node: NodeEntry) -> str:
     """'node 3 (frames 48 to 63)', as messages name a node."""
     frames = node.frames
-    return f"node {node.index} (frame {frames[0]})" if len(frames) == 1 else (
-        f"node {node.index} (frames {frames[0]} to {frames[-1]})"
+    return (
+        f"node {node.index} (frame {frames[0]})"
+        if len(frames) == 1
+        else (f"node {node.index} (frames {frames[0]} to {frames[-1]})")
     )
 
 
@@ -201,21 +224,21 @@ def _reason(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(8)
         size = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        looks_right = file.read(1) == b"{" and size < 100_000_000
-        if looks_right and 8 + size <= path.stat().st_size:
-            file.seek(8)
-            try:
-                layout = json.loads(file.read(size))
-                end = max(v["data_offsets"][1] for k, v in layout.items() if k != "__metadata__")
-            except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-                return "its safetensors header is damaged; compress the source again"
-            missing = 8 + size + end - path.stat().st_size
-            if missing > 0:
-                return f"cut short, {missing:,} bytes are missing; copy it again, or compress the source again"
+        if file.read(1) != b"{" or size >= 100_000_000:
+            return "not an imfn latent; make one with 'imfn compress'"
+        stored = path.stat().st_size
+        if 8 + size > stored:
+            return "cut short within its header; copy it again, or compress the source again"
+        file.seek(8)
+        try:
+            layout = json.loads(file.read(size))
+            end = max(int(v["data_offsets"][1]) for k, v in layout.items() if k != "__metadata__")
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError):
             return "its safetensors header is damaged; compress the source again"
-    if looks_right:
-        return "cut short within its header; copy it again, or compress the source again"
-    return "not an imfn latent; make one with 'imfn compress'"
+    missing = 8 + size + end - stored
+    if missing > 0:
+        return f"cut short, {missing:,} bytes are missing; copy it again, or compress the source again"
+    return "its safetensors header is damaged; compress the source again"
 
 
 def _entry(dtype: np.dtype[Any], shape: tuple[int, ...], position: int, size: int) -> dict[str, Any]:

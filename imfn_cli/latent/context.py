@@ -24,10 +24,10 @@ class Part:
     """One pass over one group, with what is known of its symbols.
 
     low, high: the channels coded.   lattice: the P grid positions coded.
-    shared (P, 2·G + 1): log-magnitude sums of each earlier group at the position and of each around it, and of
-        this group around it (0 where not known).
+    shared (P, 2·G + 1): log-magnitude sums of each earlier group at the position and of each around it, and
+        of this group around it (0 where not known).
     own (P, high − low): log-magnitude sums of each channel at the four neighbours; None in a FIRST pass.
-    signed (P, 4 · predicted): symbols of the predicted channels at the neighbours; None where none is predicted.
+    signed (P, 4 · predicted): symbols of the predicted channels at the neighbours; None where none is.
     """
 
     group: int

@@ -1,6 +1,7 @@
 """What a latent says about itself: every field declared once, written, read and checked from that list."""
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -9,6 +10,12 @@ from typing import Any
 
 #: The version that this code writes. It reads every version from 1 to this one.
 FORMAT_VERSION = 1
+#: Largest width, height and number of pixels of a frame: what a crafted header can make a reader allocate.
+MAX_SIDE = 1 << 16
+MAX_PIXELS = 1 << 28
+_COLOUR = {"matrix", "range", "primaries", "transfer"}
+# Not what `Fraction` takes: "1e999999999" would keep it busy for hours.
+_FRACTION = re.compile(r"[0-9]{1,40}/[0-9]{1,40}", re.ASCII)
 
 
 class HeaderError(ValueError):
@@ -67,12 +74,14 @@ class Header:
         """The header and the tensors' checksums that `to_json` wrote. Raises `HeaderError`."""
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise HeaderError("its header is not JSON") from error
-        if not isinstance(values, dict) or not isinstance(values.get("format"), int):
+        if not isinstance(values, dict) or type(values.get("format")) is not int:
             raise HeaderError("its header names no format version")
         if values["format"] > FORMAT_VERSION:
-            raise FutureVersionError(f"its format version is {values['format']}; this imfn reads 1 to {FORMAT_VERSION}")
+            raise FutureVersionError(
+                f"its format version is {values['format']}; this imfn reads 1 to {FORMAT_VERSION}"
+            )
         crc32 = values.pop("crc32", None)
         if crc32 != zlib.crc32(_dump(values).encode()):
             raise HeaderError("its header is damaged (checksum differs)")
@@ -81,50 +90,70 @@ class Header:
             raise HeaderError("its header is malformed")
         names = {field.name for field in fields(cls)}
         if set(values) != names:
-            raise HeaderError(f"its header has wrong fields: {', '.join(sorted(names ^ set(values)))}")
+            wrong = ", ".join(sorted(names ^ set(values)))
+            raise HeaderError(f"its header has wrong fields: {wrong!r:.60}")
         return cls._checked(values), checksums
 
     @classmethod
     def _checked(cls, values: dict[str, Any]) -> "Header":
         def integer(name: str, least: int, most: int = 2**63 - 1) -> None:
             value = values[name]
-            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-                raise HeaderError(f"its header says {name} = {value!r}")
+            if type(value) is not int or not least <= value <= most:
+                raise _wrong(name, value)
 
         def fraction(name: str) -> Fraction:
-            try:
-                value = Fraction(values[name])
-            except (ValueError, TypeError, ZeroDivisionError) as error:
-                raise HeaderError(f"its header says {name} = {values[name]!r}") from error
-            if value <= 0:
-                raise HeaderError(f"its header says {name} = {values[name]!r}")
-            return value
+            value = values[name]
+            if not isinstance(value, str) or not _FRACTION.fullmatch(value):
+                raise _wrong(name, value)
+            numerator, denominator = map(int, value.split("/"))
+            if not numerator or not denominator:
+                raise _wrong(name, value)
+            return Fraction(numerator, denominator)
 
         for name in ("tool", "model", "model_sha256", "source_kind"):
             if not isinstance(values[name], str):
-                raise HeaderError(f"its header says {name} = {values[name]!r}")
+                raise _wrong(name, values[name])
         integer("ratio", 1, 1 << 20)
         if values["ratio"] & (values["ratio"] - 1):
-            raise HeaderError(f"its header says ratio = {values['ratio']}")
+            raise _wrong("ratio", values["ratio"])
         integer("quality", 0, 100)
         integer("frames", 1)
-        integer("height", 1, 1 << 16)
-        integer("width", 1, 1 << 16)
+        integer("height", 1, MAX_SIDE)
+        integer("width", 1, MAX_SIDE)
+        if values["height"] * values["width"] > MAX_PIXELS:
+            raise HeaderError(
+                f"its header says {values['width']}x{values['height']}, more than imfn can restore"
+            )
         integer("source_bytes", 0)
         integer("start_time", -(2**63))
-        if values["channels"] not in (1, 3):
-            raise HeaderError(f"its header says channels = {values['channels']!r}")
+        integer("channels", 1, 3)
+        if values["channels"] == 2:
+            raise _wrong("channels", 2)
         if values["frame_ticks"] is not None:
             integer("frame_ticks", 1)
-        if not isinstance(values["colour"], dict):
+        colour = values["colour"]
+        if not isinstance(colour, dict) or set(colour) != _COLOUR:
+            raise HeaderError("its header has a malformed colour description")
+        if not all(value is None or isinstance(value, str) for value in colour.values()):
             raise HeaderError("its header has a malformed colour description")
         if values["value_range"] is not None:
-            values["value_range"] = tuple(values["value_range"])
+            values["value_range"] = _range(values["value_range"])
         values["time_base"] = fraction("time_base")
         for name in ("frame_rate", "sample_aspect_ratio"):
             if values[name] is not None:
                 values[name] = fraction(name)
         return cls(**values)
+
+
+def _range(value: Any) -> tuple[int, int]:
+    if not isinstance(value, list) or len(value) != 2 or not all(type(end) is int for end in value):
+        raise _wrong("value_range", value)
+    return value[0], value[1]
+
+
+def _wrong(name: str, value: object) -> HeaderError:
+    # A crafted value may be long; the message stays one line.
+    return HeaderError(f"its header says {name} = {value!r:.60}")
 
 
 def _plain(value: Any) -> Any:

@@ -1,10 +1,10 @@
 """The order in which a memory's grid positions are coded: coarse lattices first, then the points between.
 
-    stride 4:   a . . . a      a first, b from its four diagonal neighbours a, then c from the four
-                . . . . .      straight neighbours a and b; then again at half the distance, until every
-                . . b . .      position has its turn.
-                . . . . .
-                a . . . a
+stride 4:   a . . . a      a first, b from its four diagonal neighbours a, then c from the four
+            . . . . .      straight neighbours a and b; then again at half the distance, until every
+            . . b . .      position has its turn.
+            . . . . .
+            a . . . a
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,8 @@ _OFFSETS = {
 class Pass:
     """Positions that are coded at once, given those of the passes before.
 
-    kind: FIRST (no neighbours known), DIAGONAL or STRAIGHT.   distance: to the known neighbours, in positions.
+    kind: FIRST (no neighbours known), DIAGONAL or STRAIGHT.
+    distance: to the known neighbours, in positions.
     positions (P,): flat indices into the grid.
     neighbours (4, P): flat indices of the known neighbours; those outside the grid are mirrored to the other
         side, which is as far away and known as well; h·w, one past the end, where there is neither.
@@ -38,7 +39,7 @@ class Pass:
 
 @lru_cache(maxsize=64)
 def passes(h: int, w: int, stride: int) -> tuple[Pass, ...]:
-    """The passes over an h × w grid whose first lattice has `stride`, a power of two. Empty ones are left out."""
+    """The passes over an h × w grid whose first lattice has `stride`, a power of two; none is empty."""
     y, x = (axis.ravel() for axis in np.mgrid[:h, :w])
     made = [_pass(FIRST, stride, (y % stride == 0) & (x % stride == 0), h, w)]
     distance = stride // 2

@@ -1,4 +1,4 @@
-"""Entropy coding of integer symbols with integer probability tables, by the published `constriction` coder."""
+"""Entropy coding of integer symbols with integer tables, by the published `constriction` coder."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,11 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
-#: Counts of one table sum to 2**PRECISION, so every probability is a dyadic fraction that float64 holds exactly
-#: and the coder's fixed-point conversion has nothing to round: the same tables on every machine.
+#: Counts of one table sum to 2**PRECISION, so every probability, and every sum of them, is a dyadic fraction
+#: that float64 holds exactly: the coder's fixed-point tables come out the same on every machine.
 PRECISION = 16
+#: Tables are told apart by one byte.
+MAX_TABLES = 256
 
 Symbols = NDArray[np.int32]
 
@@ -18,10 +20,15 @@ class Tables:
 
     def __init__(self, counts: NDArray[np.integer]) -> None:
         if counts.ndim != 2 or (counts < 1).any() or (counts.sum(axis=1) != 1 << PRECISION).any():
-            raise ValueError(f"probability tables must be (K, A) counts ≥ 1 with rows summing to {1 << PRECISION}")
+            raise ValueError(
+                f"probability tables must be (K, A) counts ≥ 1 with rows summing to {1 << PRECISION}"
+            )
+        if len(counts) > MAX_TABLES:
+            raise ValueError(f"{len(counts)} probability tables; at most {MAX_TABLES}")
         self.counts = counts
         self._models = [
-            constriction.stream.model.Categorical(row / float(1 << PRECISION), perfect=False) for row in counts
+            constriction.stream.model.Categorical(row / float(1 << PRECISION), perfect=False)
+            for row in counts
         ]
 
     def __len__(self) -> int:

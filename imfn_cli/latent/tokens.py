@@ -1,7 +1,7 @@
 """Integers of any size as tokens of a small alphabet plus raw bits.
 
-    value 0 → token 0;  |value| 1 … 15 → 2·|value| − 1 if positive, 2·|value| if negative;
-    |value| from 16·2^j to 32·2^j − 1 → 31 + 2j (positive) or 32 + 2j (negative) and 4 + j raw bits.
+value 0 → token 0;  |value| 1 … 15 → 2·|value| − 1 if positive, 2·|value| if negative;
+|value| from 16·2^j to 32·2^j − 1 → 31 + 2j (positive) or 32 + 2j (negative) and 4 + j raw bits.
 """
 
 from typing import Any
@@ -36,6 +36,10 @@ def raw_bit_counts(tokens: NDArray[Any]) -> Integers:
     return np.where(tokens < 2 * DIRECT - 1, 0, (tokens - (2 * DIRECT - 1)) // 2 + 4).astype(np.int32)
 
 
+# The value of each direct token; those of the others lie in the raw bits.
+_VALUES = np.array([(t + 1) // 2 if t % 2 else -(t // 2) for t in range(TOKENS)], np.int32)
+
+
 class BitWriter:
     """Collects the raw bits of values, most significant first."""
 
@@ -63,7 +67,7 @@ class BitReader:
 
     def read(self, tokens: Integers) -> Integers:
         """tokens (N,) → values (N,). Raises `ValueError` when the bits run out."""
-        values = np.where(tokens % 2 == 1, (tokens + 1) // 2, -(tokens // 2)).astype(np.int32)
+        values = _VALUES.take(tokens)
         large = np.flatnonzero(tokens >= 2 * DIRECT - 1)
         if large.size:
             counts = raw_bit_counts(tokens[large])

@@ -5,6 +5,7 @@ memories are `(N, C, h, w)` floats in the same unit.
 """
 
 from .config import IMFNConfig
+from .folded import FoldedTree
 from .klt import SecondMoments
 from .leaf import LeafTransform
 from .pixels import frames_from_pixels, pixels_from_frames
@@ -14,6 +15,7 @@ from .tree import IMFN, BinaryCounter, forest_levels, level_of_ratio
 __all__ = [
     "IMFN",
     "BinaryCounter",
+    "FoldedTree",
     "IMFNConfig",
     "LeafTransform",
     "SecondMoments",

@@ -1,4 +1,4 @@
-"""The Karhunen–Loève transform from streamed second moments: the best linear leaf and sweeper in closed form."""
+"""The Karhunen–Loève transform from streamed second moments: the best linear map in closed form."""
 
 import torch
 from torch import Tensor
@@ -46,7 +46,7 @@ class SecondMoments:
         variances, vectors = torch.linalg.eigh(covariance)
         order = torch.argsort(variances, descending=True, stable=True)
         basis = vectors.T[order]
-        # eigh leaves each sign open; fix it so that the same data gives the same model everywhere.
+        # eigh leaves each sign open; fix it so that the model does not depend on the solver's choice.
         largest = basis.abs().argmax(dim=1, keepdim=True)
         basis = basis * torch.sign(basis.gather(1, largest))
         return basis[:channels].contiguous(), mean, variances[order].clamp_min(0)

@@ -46,5 +46,7 @@ class LeafTransform(nn.Module):
         h, w = leaves.shape[2:]
         patches = self.map.inverse(leaves.permute(0, 2, 3, 1))
         cut = patches.reshape(-1, h, w, c.patch_height, c.patch_width, c.in_channels)
-        pixels = cut.permute(0, 1, 3, 2, 4, 5).reshape(-1, h * c.patch_height, w * c.patch_width, c.in_channels)
+        pixels = cut.permute(0, 1, 3, 2, 4, 5).reshape(
+            -1, h * c.patch_height, w * c.patch_width, c.in_channels
+        )
         return pixels[:, :height, :width].permute(0, 3, 1, 2)

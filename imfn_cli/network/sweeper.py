@@ -1,4 +1,4 @@
-"""The sweeper: two neighbouring memories into one of the same size, with its explicit inverse (paper, section 3)."""
+"""The sweeper: two neighbouring memories into one of the same size, and its inverse (paper, section 3)."""
 
 import torch
 from torch import Tensor, nn

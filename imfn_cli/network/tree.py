@@ -12,18 +12,20 @@ from .sweeper import Sweeper
 
 
 def level_of_ratio(ratio: int, levels: int) -> int:
-    """log2 of `ratio`, which must be a power of two from 1 to 2**levels; else `RatioError` names the nearest."""
+    """log2 of `ratio`, a power of two from 1 to 2**levels; of others `RatioError` names the nearest."""
     if ratio >= 1 and ratio & (ratio - 1) == 0 and ratio <= 1 << levels:
         return ratio.bit_length() - 1
     offered = [1 << level for level in range(levels + 1)]
     below = max((r for r in offered if r <= ratio), default=offered[0])
     above = min((r for r in offered if r >= ratio), default=offered[-1])
     nearest = f"{below} or {above}" if below != above else f"{below}"
-    raise RatioError(f"ratio {ratio}: this model offers powers of two from 1 to {offered[-1]}; nearest: {nearest}")
+    raise RatioError(
+        f"ratio {ratio}: this model offers powers of two from 1 to {offered[-1]}; nearest: {nearest}"
+    )
 
 
 def forest_levels(frame_count: int, level: int) -> list[int]:
-    """Levels of the nodes that hold `frame_count` frames in order: full trees, then the binary expansion of the rest.
+    """Levels of the nodes that hold `frame_count` frames: full trees, then the binary expansion of the rest.
 
     >>> forest_levels(29, 3)
     [3, 3, 3, 2, 0]
@@ -35,7 +37,7 @@ def forest_levels(frame_count: int, level: int) -> list[int]:
 class IMFN(nn.Module):
     """Leaf transform and one sweeper per level.
 
-    frames (T, in_channels, H, W) ─leaf─▶ (T, C, h, w) ─merge 1─▶ (T/2, C, h, w) ─merge 2─▶ … ─▶ (T/r, C, h, w)
+    frames (T, in_channels, H, W) ─leaf─▶ (T, C, h, w) ─merge 1─▶ (T/2, C, h, w) ─▶ … ─▶ (T/r, C, h, w)
     """
 
     def __init__(self, config: IMFNConfig) -> None:
@@ -93,26 +95,36 @@ class IMFN(nn.Module):
     def restore_in_batches(
         self, memories: Tensor, ratio: int, height: int, width: int, start: int, stop: int, batch: int
     ) -> Iterator[Tensor]:
-        """What `restore` gives, in order, at most about `batch` frames at a time: memory for log2(ratio) nodes only."""
-        if memories.shape[0] > 1 and memories.shape[0] * ratio > batch:
+        """What `restore` gives, in order, about `batch` frames at a time."""
+        for part, below, first, last in self.descend(memories, ratio, start, stop, batch):
+            yield self.restore(part, below, height, width, first, last)
+
+    def descend(
+        self, memories: Tensor, ratio: int, start: int, stop: int, batch: int
+    ) -> Iterator[tuple[Tensor, int, int, int]]:
+        """Walk down to memories of at most `batch` frames: (memories, ratio, start, stop), in time order.
+
+        Memories (N, C, h, w) of `ratio` hold frames 0 … N · ratio − 1, of which start … stop − 1 are wanted.
+        Depth first, so that no more than log2(ratio) memories wait at any time.
+        """
+        if len(memories) > 1 and len(memories) * ratio > batch:
             trees = max(1, batch // ratio)
-            for tree in range(0, memories.shape[0], trees):
-                lo, hi = tree * ratio, min(tree + trees, memories.shape[0]) * ratio
-                if lo < stop and hi > start:
-                    yield from self.restore_in_batches(
-                        memories[tree : tree + trees], ratio, height, width, max(start, lo) - lo, min(stop, hi) - lo, batch
-                    )
-        elif ratio > batch and ratio > 1:
+            for tree in range(start // ratio, len(memories), trees):
+                offset = tree * ratio
+                if offset >= stop:
+                    break
+                part = memories[tree : tree + trees]
+                last = min(stop - offset, len(part) * ratio)
+                yield from self.descend(part, ratio, max(start - offset, 0), last, batch)
+        elif ratio > max(batch, 1):
             half = ratio // 2
-            halves = self.split(memories, level_of_ratio(ratio, self.config.levels))
+            left, right = self.split(memories, level_of_ratio(ratio, self.config.levels))
             if start < half:
-                yield from self.restore_in_batches(halves[0], half, height, width, start, min(stop, half), batch)
+                yield from self.descend(left, half, start, min(stop, half), batch)
             if stop > half:
-                yield from self.restore_in_batches(
-                    halves[1], half, height, width, max(start - half, 0), stop - half, batch
-                )
+                yield from self.descend(right, half, max(start - half, 0), stop - half, batch)
         else:
-            yield self.restore(memories, ratio, height, width, start, stop)
+            yield memories, ratio, start, stop
 
 
 class BinaryCounter:
@@ -127,7 +139,7 @@ class BinaryCounter:
         self.pending: list[tuple[int, Tensor]] = []
 
     def push(self, memory: Tensor, level: int) -> Tensor | None:
-        """Take the next memory (1, C, h, w) of `level`; returns the root (1, C, h, w) when it completes one."""
+        """Take the next memory (1, C, h, w) of `level`; returns the root (1, C, h, w) that it completes."""
         while self.pending and self.pending[-1][0] == level and level < self.level:
             _, left = self.pending.pop()
             level += 1
@@ -138,6 +150,6 @@ class BinaryCounter:
         return None
 
     def flush(self) -> list[tuple[int, Tensor]]:
-        """The unfinished rest as (level, memory), in time order: the tail of the forest. Empties the counter."""
+        """The unfinished rest as (level, memory), in time order: the forest's tail. Empties the counter."""
         rest, self.pending = self.pending, []
         return rest

@@ -10,6 +10,7 @@ def linear_card(name: str, config: IMFNConfig, description: Mapping[str, Any]) -
     """Markdown card of a linear model, from its configuration and the rest of its `config.json`."""
     data = description["data"]
     numbers = "RGB" if config.in_channels == 3 else "gray"
+    patch = f"{config.patch_height}×{config.patch_width}"
     text = f"""---
 library_name: imfn
 tags: [video-compression, sequence-compression, imfn]
@@ -18,15 +19,16 @@ license: apache-2.0
 
 # {name}
 
-A linear Invertible Memory Flow Network, fitted in closed form: the leaf transform and the sweepers of levels 1 to
-{config.levels} are Karhunen–Loève transforms of second moments, so this is the best linear model of its shape and the floor
-for every trained one.
+A linear Invertible Memory Flow Network, fitted in closed form: the leaf transform and the sweepers of
+levels 1 to {config.levels} are Karhunen–Loève transforms of second moments, so this is the best linear model
+of its shape and the floor for every trained one.
 
-- Memory: {config.channels} numbers for each {config.patch_height}×{config.patch_width} patch ({numbers}), at every level; ratios 1 to {1 << config.levels}.
+- Memory: {config.channels} numbers for each {patch} patch ({numbers}), at every level.
+- Ratios: 1 to {1 << config.levels}.
 - Data: {data["name"]}, {data["clips"]} sequences, {data["frames"]:,} frames.
 - Command: `{description["command"]}`
 - Time: {description["seconds"] / 60:.0f} minutes on {description["hardware"]}.
-- Entropy model: integer context model and probability tables, fitted to the same data at qualities 0, 10, … 100.
+- Entropy model: integer context model and tables, fitted to the same data at qualities 0, 10, … 100.
 
 ```
 imfn compress clip.mp4 -m {name} -r 16
@@ -35,13 +37,16 @@ imfn compress clip.mp4 -m {name} -r 16
     results = description.get("results")
     if results:
         text += (
-            f"\n## Results\n\nPSNR in dB on {results['data']} ({results['clips']} sequences), memories kept in float, "
-            "before rounding to 8 bits,\nmean over the frames that fill whole trees, then over sequences.\n\n"
+            f"\n## Results\n\nPSNR in dB on {results['data']} ({results['clips']} sequences), "
+            "memories kept in float,\nbefore rounding to 8 bits, "
+            "mean over the frames that fill whole trees, then over sequences.\n\n"
         )
         psnr = results["psnr_float"]
         text += "| ratio | " + " | ".join(f"{ratio}:1" for ratio in psnr) + " |\n"
         text += "|---" * (len(psnr) + 1) + "|\n"
         text += "| PSNR | " + " | ".join(f"{value:.2f}" for value in psnr.values()) + " |\n"
     else:
-        text += "\n## Results\n\nNot measured; `imfn train --linear … --test DATA` measures while it trains.\n"
+        text += (
+            "\n## Results\n\nNot measured; `imfn train --linear … --test DATA` measures while it trains.\n"
+        )
     return text

@@ -98,7 +98,7 @@ def _empty(channels: int, levels: int) -> dict[str, NDArray[Any]]:
     }
 
 
-# -- prediction ------------------------------------------------------------------------------------------------
+# -- prediction ------------------------------------------------------------------------------------------
 
 
 def _fit_prediction(memories: Sequence[Floats], grouping: Grouping) -> NDArray[np.int16]:
@@ -114,7 +114,9 @@ def _fit_prediction(memories: Sequence[Floats], grouping: Grouping) -> NDArray[n
     seen = np.zeros(weights.shape[:2])
     for memory in memories:
         h, w = memory.shape[1:]
-        rows = np.concatenate((memory[:predicted].reshape(predicted, -1).T, np.zeros((1, predicted), np.float32)))
+        rows = np.concatenate(
+            (memory[:predicted].reshape(predicted, -1).T, np.zeros((1, predicted), np.float32))
+        )
         for lattice in passes(h, w, grouping.strides[0]):
             if lattice.kind != FIRST:
                 near = rows[lattice.neighbours].transpose(1, 0, 2).reshape(len(lattice.positions), -1)
@@ -129,7 +131,7 @@ def _fit_prediction(memories: Sequence[Floats], grouping: Grouping) -> NDArray[n
     return _int16(weights * PREDICTION_UNIT)
 
 
-# -- context weights --------------------------------------------------------------------------------------------
+# -- context weights -------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -147,7 +149,9 @@ class _Rows:
     coded: NDArray[np.bool_]  # (R, C) False where the channel was not active
 
 
-def _gather(model: EntropyModel, memories: Sequence[Floats], level: int, thresholds: Floats) -> dict[Any, _Rows]:
+def _gather(
+    model: EntropyModel, memories: Sequence[Floats], level: int, thresholds: Floats
+) -> dict[Any, _Rows]:
     """Walk every memory at every anchor quality; returns the rows of each (group, kind)."""
     parts: dict[tuple[int, int], list[tuple[Any, ...]]] = {}
     for anchor in range(ANCHORS):
@@ -164,7 +168,8 @@ def _gather(model: EntropyModel, memories: Sequence[Floats], level: int, thresho
                 parts.setdefault((part.group, part.lattice.kind), []).append((anchor, part, symbols, errors))
                 return symbols + prediction
 
-            model.grouping.walk(*memory.shape[1:], model.active(values), visit)
+            _, h, w = memory.shape
+            model.grouping.walk(h, w, model.active(values), visit)
     return {key: _stack(found, model.grouping) for key, found in parts.items()}
 
 
@@ -216,7 +221,7 @@ def _fit_weights(rows: _Rows, tensors: dict[str, NDArray[Any]], level: int) -> N
     for _ in range(_SCORING_STEPS):
         logs = inputs @ weights.astype(np.float32) + own * own_weight.astype(np.float32)
         expected = np.exp(np.clip(logs, -8, 9))
-        # Score of the exponential likelihood; the constant and the clip keep rare large symbols from steering.
+        # Score of the exponential likelihood; constant and clip keep rare large symbols from steering.
         score = np.clip((magnitude - expected) / (expected + 0.05), -1, 3)
         plain = inverse @ (inputs.T @ score)
         step = ((own * score).sum(axis=0) - (mixed * plain).sum(axis=0)) / rest
@@ -231,14 +236,14 @@ def _fit_weights(rows: _Rows, tensors: dict[str, NDArray[Any]], level: int) -> N
     tensors["bias"][level, :, rows.kind, channels] = _int16(bias * BIAS_UNIT)
 
 
-# -- tables -----------------------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------------
 
 
 def _count(
     rows: _Rows, model: EntropyModel, level: int, counts: NDArray[np.float64], distance: NDArray[np.float64]
 ) -> None:
     """Add the rows' symbols to `counts` (K, TOKENS), and their errors to `distance` (K, 4, [sum, number])."""
-    tables = np.empty(rows.symbols.shape, np.int32)
+    tables: NDArray[np.int32] = np.empty(rows.symbols.shape, np.int32)
     for anchor in range(ANCHORS):
         here = rows.anchors == anchor
         tables[here] = model.tables(

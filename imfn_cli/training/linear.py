@@ -1,4 +1,4 @@
-"""The linear IMFN in closed form: leaf transform and sweepers as Karhunen–Loève transforms, level by level."""
+"""The linear IMFN in closed form: leaf and sweepers as Karhunen–Loève transforms, level by level."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Fit:
 
 
 def fit_linear(sources: Sequence[Source], config: IMFNConfig, *, seed: int = 0, progress: Progress) -> Fit:
-    """Fit leaf, sweepers and entropy model to `sources`, one pass over the clips for each and one for samples.
+    """Fit leaf, sweepers and entropy model to `sources`: a pass over the clips for each, one for samples.
 
     A sweeper is fitted to all neighbouring pairs of memories, those across two trees included. Raises
     `InputError` when a clip cannot be read, or when no clip is long enough for the highest level.
@@ -47,7 +47,9 @@ def fit_linear(sources: Sequence[Source], config: IMFNConfig, *, seed: int = 0, 
     for level in range(config.levels + 1):
         moments = SecondMoments(config.patch_size if level == 0 else 2 * config.channels)
         for index, source in enumerate(sources):
-            progress("leaf transform" if level == 0 else f"sweeper {level} of {config.levels}", index, len(sources))
+            progress(
+                "leaf transform" if level == 0 else f"sweeper {level} of {config.levels}", index, len(sources)
+            )
             climb = Climb(network, level - 1)
             last: Tensor | None = None
             for batch in batches(source, config):
@@ -63,7 +65,8 @@ def fit_linear(sources: Sequence[Source], config: IMFNConfig, *, seed: int = 0, 
                 last = memories[-1:]
         if moments.shift is None:
             raise InputError(
-                f"no clip has {1 << level} frames, which level {level} needs; add longer clips or lower --levels"
+                f"no clip has {1 << level} frames, which level {level} needs; "
+                "add longer clips or lower --levels"
             )
         basis, mean, variances = moments.klt(config.channels)
         (network.leaf.map if level == 0 else network.sweeper(level).map).fit(basis, mean)
@@ -75,14 +78,14 @@ def fit_linear(sources: Sequence[Source], config: IMFNConfig, *, seed: int = 0, 
 
 
 class Climb:
-    """Climbs the tree with batches of frames of any length, keeping the odd memory of each level for the next."""
+    """Climbs the tree with batches of any length, keeping the odd memory of each level for the next."""
 
     def __init__(self, network: IMFN, level: int) -> None:
         self.network = network
         self._odd: list[Tensor | None] = [None] * max(level, 0)
 
     def __call__(self, frames: Tensor) -> list[Tensor]:
-        """Frames (T, in_channels, H, W) → the new memories of level 0, 1, … `level`, each (N, C, h, w), N ≥ 0."""
+        """Frames (T, in_channels, H, W) → new memories of level 0, 1, … `level`, each (N, C, h, w), N ≥ 0."""
         memories: Tensor = self.network.leaf(frames)
         made = [memories]
         for below, odd in enumerate(self._odd):
@@ -97,9 +100,9 @@ class Climb:
 def sample_memories(
     network: IMFN, sources: Sequence[Source], *, seed: int = 0, progress: Progress
 ) -> dict[int, list[NDArray[np.float32]]]:
-    """A uniform random sample of the memories of every level, (C, h, w) each, cut to at most 40 × 40 positions.
+    """A random sample of the memories of every level, (C, h, w) each, cut to at most 40 × 40 positions.
 
-    The same data and seed give the same sample.
+    Uniform where all clips are of one size. The same data and seed give the same sample.
     """
     random = np.random.default_rng(seed)
     levels = range(network.config.levels + 1)
@@ -117,7 +120,10 @@ def sample_memories(
                     # Reservoir sampling: the n-th memory stays with probability room / n.
                     place = len(kept[level]) if len(kept[level]) < room else int(random.integers(seen[level]))
                     if place < room:
-                        top, left = (int(random.integers(full - cut + 1)) for full, cut in zip(memory.shape[1:], (h, w)))
+                        top, left = (
+                            int(random.integers(full - cut + 1))
+                            for full, cut in zip(memory.shape[1:], (h, w), strict=True)
+                        )
                         cut = memory[:, top : top + h, left : left + w].contiguous().numpy().copy()
                         kept[level][place : place + 1] = [cut]
     return kept

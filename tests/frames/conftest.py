@@ -1,25 +1,12 @@
-"""Frames to test with, and where the real files are."""
+"""Frames to test with."""
 
-import os
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from imfn_cli.frames import ColourDescription, SequenceInfo, open_writer
-
-_SHARED = Path(__file__).parents[3] / "shared" / "data"
-
-
-@pytest.fixture(scope="session")
-def data_dir() -> Path:
-    """The folder of real clips: $IMFN_DATA, or shared/data beside the checkout."""
-    folder = Path(os.environ.get("IMFN_DATA") or _SHARED)
-    if not folder.is_dir():
-        pytest.skip(f"no real clips: {folder} does not exist (set IMFN_DATA)")
-    return folder
 
 
 def make_frames(count: int, height: int, width: int, channels: int = 3, *, seed: int = 0) -> list[np.ndarray]:

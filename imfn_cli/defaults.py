@@ -1,0 +1,6 @@
+"""What is chosen where the user does not say; imports nothing, so that `imfn --help` can show it."""
+
+#: Frames per memory.
+RATIO = 16
+#: 0 to 100, see `latent/quantiser.py`.
+QUALITY = 50

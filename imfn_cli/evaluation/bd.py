@@ -1,0 +1,165 @@
+"""Bjøntegaard deltas: how many bits, and how many dB, lie between two rate–distortion curves."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import log10
+from typing import Any, NamedTuple
+
+from .extra import require
+from .rows import IMFN, Row
+
+#: How curves are interpolated between their points: piecewise cubic Hermite, as JVET does; PSNR over log10 of the rate.
+METHOD = "pchip"
+#: The curve of our best points over all ratios and qualities.
+BEST = f"{IMFN} best"
+# An overlap of fewer dB deserves a word.
+_NARROW = 1.0
+
+
+class Point(NamedTuple):
+    """A point of a curve: bits per pixel and dB."""
+
+    rate: float
+    psnr: float
+
+
+@dataclass(frozen=True)
+class Delta:
+    """How a curve compares to the one of `anchor`, over what both cover.
+
+    clip: None for the mean over clips.      codec: label of the curve, or `BEST`.
+    bd_rate: bits that it needs more for the same PSNR, in percent; negative is better.
+    bd_psnr: PSNR that it gains at the same bits, in dB; positive is better.
+    range: the PSNRs, lowest and highest, that both curves reach; what `bd_rate` is the mean over.
+    note: why something is None, or what to know of it.
+    """
+
+    clip: str | None
+    anchor: str
+    codec: str
+    bd_rate: float | None
+    bd_psnr: float | None
+    range: tuple[float, float] | None
+    note: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return dict(vars(self))
+
+
+def deltas(rows: Sequence[Row]) -> list[Delta]:
+    """Each of our curves, and the best of all, against each peer: per clip, then the means over clips.
+
+    A curve is one ratio over its qualities, PSNR RGB over bits per pixel of the whole file.
+    """
+    filed = [row for row in rows if row.bytes]
+    peers = list(dict.fromkeys(row.codec for row in filed if row.codec != IMFN))
+    ours = list(dict.fromkeys(row.label for row in filed if row.codec == IMFN))
+    clips = list(dict.fromkeys(row.clip for row in filed))
+    if not peers or not ours:
+        return []
+    found = []
+    for clip in clips:
+        here = [row for row in filed if row.clip == clip]
+        for peer in peers:
+            anchor = _points(row for row in here if row.codec == peer)
+            for label in ours if len(ours) == 1 else [*ours, BEST]:
+                if label == BEST:
+                    curve = hull(_points(row for row in here if row.codec == IMFN))
+                else:
+                    curve = _points(row for row in here if row.label == label)
+                found.append(delta(anchor, curve, clip=clip, names=(peer, label)))
+    pairs = dict.fromkeys((one.anchor, one.codec) for one in found)
+    return found + [_mean([one for one in found if (one.anchor, one.codec) == pair]) for pair in pairs]
+
+
+def delta(anchor: Iterable[Point], curve: Iterable[Point], *, clip: str, names: tuple[str, str]) -> Delta:
+    """How `curve` compares to `anchor`, over what both cover."""
+    one, other = front(anchor), front(curve)
+    for name, points in zip(names, (one, other), strict=True):
+        if len(points) < 2:
+            return Delta(clip, *names, None, None, None, f"{name}: a curve needs two points of different PSNR")
+    low, high = max(one[0].psnr, other[0].psnr), min(one[-1].psnr, other[-1].psnr)
+    bits = max(one[0].rate, other[0].rate) < min(one[-1].rate, other[-1].rate)
+    gained = _library().bd_psnr(*_columns(one, other)) if bits else None
+    if low >= high:
+        ends = (f"{name} {points[0].psnr:.1f} to {points[-1].psnr:.1f}" for name, points in zip(names, (one, other), strict=True))
+        note = f"no overlap in PSNR: {', '.join(ends)} dB"
+        return Delta(clip, *names, None, _number(gained), None, note)
+    note = "" if bits else "no overlap in bits per pixel, so no BD-PSNR"
+    if high - low < _NARROW:
+        note = f"the curves share only {high - low:.2f} dB"
+    needed = _library().bd_rate(*_columns(one, other))
+    return Delta(clip, *names, _number(needed), _number(gained), (round(low, 4), round(high, 4)), note)
+
+
+def front(points: Iterable[Point]) -> list[Point]:
+    """The points that no other beats in rate and PSNR, by rising rate; their PSNR rises too."""
+    rising: list[Point] = []
+    for point in sorted(points, key=lambda point: (point.rate, -point.psnr)):
+        if not rising or point.psnr > rising[-1].psnr:
+            rising.append(point)
+    return rising
+
+
+def hull(points: Iterable[Point]) -> list[Point]:
+    """The upper convex hull over log10 of the rate: what one gets who chooses the ratio for each rate."""
+    kept: list[Point] = []
+    for point in front(points):
+        while len(kept) > 1 and _slope(kept[-2], kept[-1]) <= _slope(kept[-2], point):
+            kept.pop()
+        kept.append(point)
+    return kept
+
+
+def _slope(one: Point, other: Point) -> float:
+    return (other.psnr - one.psnr) / (log10(other.rate) - log10(one.rate))
+
+
+def _mean(found: Sequence[Delta]) -> Delta:
+    rates = [one.bd_rate for one in found if one.bd_rate is not None]
+    gains = [one.bd_psnr for one in found if one.bd_psnr is not None]
+    missing = len(found) - min(len(rates), len(gains))
+    note = f"{missing} of {len(found)} clips without, see there" if missing else ""
+    mean_rate, mean_gain = (round(sum(v) / len(v), 4) if v else None for v in (rates, gains))
+    return Delta(None, found[0].anchor, found[0].codec, mean_rate, mean_gain, None, note)
+
+
+def _points(rows: Iterable[Row]) -> list[Point]:
+    return [Point(row.bits_per_pixel, row.psnr_rgb) for row in rows if row.bits_per_pixel]
+
+
+def _columns(one: Sequence[Point], other: Sequence[Point]) -> tuple[list[float], ...]:
+    return tuple([point[column] for point in points] for points in (one, other) for column in (0, 1))
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 4)
+
+
+class _Library:
+    """The two functions of the package bjontegaard, with our settings."""
+
+    def __init__(self) -> None:
+        require("bjontegaard", "matplotlib")
+        # It imports a plotting library that would look for a display.
+        os.environ.setdefault("MPLBACKEND", "Agg")
+        import bjontegaard
+
+        self._package = bjontegaard
+
+    def bd_rate(self, *columns: list[float]) -> float:
+        return float(self._package.bd_rate(*columns, METHOD, require_matching_points=False, min_overlap=0))
+
+    def bd_psnr(self, *columns: list[float]) -> float:
+        return float(self._package.bd_psnr(*columns, METHOD, require_matching_points=False, min_overlap=0))
+
+
+def _library() -> _Library:
+    global _loaded
+    _loaded = _loaded or _Library()
+    return _loaded
+
+
+_loaded: _Library | None = None

@@ -1,0 +1,292 @@
+"""Many settings on many clips: rows from worker processes or from the cache, always in the same order."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import av
+
+from ..errors import ImfnError, ModelError
+from ..frames import Source
+from ..model import Model, load
+from ..network import level_of_ratio
+from ..version import __version__
+from . import peers
+from .cache import RowCache, content_hash
+from .extra import require
+from .measure import Clip, Task, held, measure
+from .rows import IMFN, Row, Setting
+
+#: Called with (rows done, rows in all).
+Progress = Callable[[int, int], None]
+# To be raised when the same setting comes to give other numbers.
+_MEASURE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A clip, or one codec on it, that could not be measured; error: one line. codec: None for all of them."""
+
+    clip: str
+    codec: str | None
+    error: str
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """What the clip is. frames: as counted where it was measured."""
+
+    name: str
+    source: str
+    frames: int | None
+    width: int
+    height: int
+    channels: int
+    frame_rate: float | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came out: clips, rows clip by clip in the order of the settings, and what failed.
+
+    computed: how many of the rows were not in the cache.
+    """
+
+    clips: tuple[ClipInfo, ...]
+    rows: tuple[Row, ...]
+    failures: tuple[Failure, ...]
+    computed: int
+
+
+def clips_of(sources: Sequence[Source], start: int = 0, stop: int | None = None) -> list[Clip]:
+    """The sources as clips, named by their file where that is not ambiguous; the same one counts once."""
+    sources = list(dict.fromkeys(sources))
+    short = [source.paths[0].name if len(source.paths) == 1 else source.name for source in sources]
+    return [
+        Clip(name if name and short.count(name) == 1 else source.name, source, start, stop)
+        for name, source in zip(short, sources, strict=True)
+    ]
+
+
+def settings_of(
+    ratios: Sequence[int], qualities: Sequence[int], *, in_float: bool = False, against: Sequence[Setting] = ()
+) -> list[Setting]:
+    """Every ratio at every quality, every ratio in float if asked for, then the peers' settings."""
+    files = [Setting(IMFN, ratio=ratio, quality=quality) for ratio in ratios for quality in qualities]
+    floats = [Setting(IMFN, ratio=ratio, in_float=True) for ratio in ratios] if in_float else []
+    return list(dict.fromkeys([*files, *floats, *against]))
+
+
+def check_settings(settings: Sequence[Setting], model: Model | None, *, student: bool = False) -> None:
+    """Raise `ImfnError` for what no clip can be measured with: a ratio, a missing encoder, package or student."""
+    require("pytorch_msssim")
+    if student and model is not None and not model.description.get("student"):
+        raise ModelError(f"model {model.name!r} carries no student; leave out --student, or name one that does with -m")
+    for setting in settings:
+        if setting.codec != IMFN:
+            peers.check(setting.codec)
+        elif setting.ratio is not None and model is not None:
+            level_of_ratio(setting.ratio, model.network.config.levels)
+
+
+def evaluate(
+    clips: Sequence[Clip],
+    settings: Sequence[Setting],
+    *,
+    model: str | None = None,
+    device: str = "cpu",
+    jobs: int = 1,
+    cache: Path | None = None,
+    progress: Progress = lambda *_: None,
+) -> Evaluation:
+    """Measure every setting on every clip, `jobs` rows at a time, each in a process with one compute thread.
+
+    Clips that cannot be read, and codecs that refuse a clip, become failures; the others go on. A row is in
+    the cache as soon as it is done. Raises `ImfnError` for what concerns all clips, such as the model.
+    """
+    loaded = load(model, device="cpu") if any(setting.codec == IMFN for setting in settings) else None
+    check_settings(settings, loaded)
+    store = RowCache(cache)
+    infos: list[ClipInfo] = []
+    failures: list[Failure] = []
+    rows: dict[Task, Row] = {}
+    keys: dict[Task, dict[str, Any]] = {}
+    tasks: list[Task] = []
+    for clip in clips:
+        try:
+            infos.append(_info(clip))
+            content = content_hash(clip.source) if cache is not None else ""
+        except ImfnError as error:
+            failures.append(Failure(clip.name, None, str(error)))
+            continue
+        for setting in settings:
+            task = Task(clip, setting, model, device)
+            tasks.append(task)
+            keys[task] = _key(task, content, loaded)
+            if (row := store.get(keys[task])) is not None:
+                rows[task] = replace(row, clip=clip.name)
+    missing = [task for task in tasks if task not in rows]
+    computed = 0
+    progress(len(rows), len(tasks))
+    with contextlib.closing(_measured(missing, jobs)) as found:
+        for task, result in found:
+            if isinstance(result, Row):
+                store.put(keys[task], result)
+                rows[task] = result
+                computed += 1
+                progress(len(rows), len(tasks))
+            else:
+                failures.append(Failure(task.clip.name, task.setting.codec, result))
+    ordered = tuple(rows[task] for task in tasks if task in rows)
+    counted = {row.clip: row.frames for row in ordered}
+    return Evaluation(
+        clips=tuple(replace(info, frames=counted.get(info.name, info.frames)) for info in infos),
+        rows=ordered,
+        failures=tuple(_merged(failures, settings, [clip.name for clip in clips])),
+        computed=computed,
+    )
+
+
+def _info(clip: Clip) -> ClipInfo:
+    with clip.open() as sequence:
+        info = sequence.info
+        rate = float(info.frame_rate) if info.frame_rate else None
+        return ClipInfo(
+            clip.name, clip.source.name, info.frame_count, info.width, info.height, info.channels, rate, info.notes
+        )
+
+
+def _key(task: Task, content: str, model: Model | None) -> dict[str, Any]:
+    """What the row of a task depends on, as JSON values."""
+    setting = task.setting
+    key: dict[str, Any] = {
+        "tool": f"imfn {__version__}",
+        "measure": _MEASURE_VERSION,
+        "clip": content,
+        "frames": [task.clip.start, task.clip.stop],
+        "setting": vars(setting),
+    }
+    if setting.codec == IMFN:
+        assert model is not None
+        return {**key, "model": [model.name, model.sha256], "device": task.device}
+    return {**key, "options": peers.options_of(setting), "ffmpeg": libraries()}
+
+
+def libraries() -> str:
+    """The versions of FFmpeg's libraries, which bring the peers."""
+    versions = {name: ".".join(map(str, av.library_versions[name])) for name in ("libavcodec", "libswscale")}
+    return f"PyAV {av.__version__}, " + ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _merged(failures: Sequence[Failure], settings: Sequence[Setting], clips: Sequence[str]) -> Iterator[Failure]:
+    """One failure per clip and reason, in the order of the clips; codec None where it hit all codecs alike."""
+    every = {setting.codec for setting in settings}
+    for clip in clips:
+        reasons: dict[str, set[str | None]] = {}
+        for failure in failures:
+            if failure.clip == clip:
+                reasons.setdefault(failure.error, set()).add(failure.codec)
+        for error, codecs in reasons.items():
+            if None in codecs or codecs == every:
+                yield Failure(clip, None, error)
+            else:
+                yield from (Failure(clip, codec, error) for codec in sorted(map(str, codecs)))
+
+
+# -- worker processes --------------------------------------------------------------------------------------------
+
+
+def _measured(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, Row | str]]:
+    """Each task with its row, or with why there is none, as they are done.
+
+    However the iterator is left, the processes are ended and their files are gone.
+    """
+    if not tasks:
+        return
+    others = set(multiprocessing.active_children())
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory(prefix="imfn-eval-") as folder:
+        pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, _start_worker, (folder,))
+        try:
+            with _deaf_to_interrupts():
+                futures: dict[Future[Row | str], Task] = {pool.submit(_work, task): task for task in tasks}
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool as error:
+            raise ImfnError(
+                "a worker process died, perhaps for want of memory; try fewer --jobs, or fewer --frames"
+            ) from error
+        finally:
+            # Nothing to wait for, unless we are leaving early.
+            for child in set(multiprocessing.active_children()) - others:
+                child.terminate()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes that are started here ignore Ctrl-C: the parent ends them."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not in the main thread: nobody can interrupt us either
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@dataclass
+class _Worker:
+    """What a worker process keeps: its folder for files, and the frames of the clip that it saw last."""
+
+    folder: Path
+    clip: Clip | None = None
+    frames: Any = None
+
+
+_worker: _Worker | None = None
+
+
+def _start_worker(folder: str) -> None:
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # AV1's encoder tells its life's story otherwise.
+    os.environ.setdefault("SVT_LOG", "1")
+    import torch
+
+    torch.set_num_threads(1)
+    own = Path(folder) / str(os.getpid())
+    own.mkdir()
+    _worker = _Worker(own)
+
+
+def _work(task: Task) -> Row | str:
+    assert _worker is not None
+    try:
+        if _worker.clip != task.clip:
+            if _worker.frames is not None:
+                _worker.frames.close()
+            _worker.clip = _worker.frames = None
+            _worker.frames = held(task.clip.open())
+            _worker.clip = task.clip
+        return measure(task, _worker.frames, _worker.folder)
+    except ImfnError as error:
+        return str(error)
+    except MemoryError:
+        return f"{task.clip.name}: out of memory; try fewer --jobs, or fewer --frames"
+    except Exception as error:
+        if os.environ.get("IMFN_DEBUG") == "1":
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        return f"{task.clip.name}: {reason} (IMFN_DEBUG=1 shows where)"

@@ -1,0 +1,86 @@
+"""Frames to look at: the worst of each clip, before and after."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import defaults
+from ..codec import compress_sequence, restored_frames
+from ..latent.container import LatentReader
+from ..model import load
+from .measure import Clip
+from .report import ClipPictures, FramePicture
+from .rows import IMFN, Row
+
+Pixels = NDArray[np.uint8]
+#: Frames shown of each clip.
+FRAMES = 8
+
+
+def pictures(
+    clips: Sequence[Clip],
+    rows: Sequence[Row],
+    model: str | None,
+    *,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> list[ClipPictures]:
+    """The worst frames of each clip, far enough apart to differ, at the setting closest to the defaults."""
+    loaded = load(model, device=device)
+    found = []
+    with tempfile.TemporaryDirectory(prefix="imfn-eval-") as folder:
+        for index, clip in enumerate(clips):
+            progress(index, len(clips))
+            row = typical([row for row in rows if row.clip == clip.name])
+            if row is None or row.ratio is None or row.quality is None:
+                continue
+            path = Path(folder) / "clip.safetensors"
+            with clip.open() as sequence:
+                compress_sequence(sequence, path, loaded, ratio=row.ratio, quality=row.quality, force=True)
+                chosen = worst(row.psnr_per_frame)
+                before = _at(sorted(chosen), (frame.pixels for frame in sequence))
+            reader = LatentReader(path)
+            frames = []
+            for number in chosen:
+                (after,) = islice(restored_frames(reader, loaded, number, number + 1), 1)
+                frames.append(FramePicture(number, row.psnr_per_frame[number], before[number], after.pixels))
+            found.append(ClipPictures(clip.name, f"{row.label} q{row.quality}", frames))
+    return found
+
+
+def typical(rows: Sequence[Row]) -> Row | None:
+    """The row of a file of ours whose ratio, then quality, is closest to the defaults."""
+    files = [row for row in rows if row.codec == IMFN and row.bytes and row.ratio is not None]
+    return min(
+        files,
+        key=lambda row: (
+            abs(np.log2(row.ratio or 1) - np.log2(defaults.RATIO)),
+            abs((row.quality or 0) - defaults.QUALITY),
+        ),
+        default=None,
+    )
+
+
+def worst(psnr: Sequence[float], count: int = FRAMES) -> list[int]:
+    """Indices of up to `count` frames of low PSNR, the lowest first, none next to another one.
+
+    >>> worst([30, 20, 21, 35, 25, 40, 41, 42], 3)
+    [1, 4, 7]
+    """
+    apart = max(1, len(psnr) // (2 * count))
+    chosen: list[int] = []
+    for index in sorted(range(len(psnr)), key=lambda index: (psnr[index], index)):
+        if all(abs(index - other) > apart for other in chosen):
+            chosen.append(index)
+            if len(chosen) == count:
+                break
+    return chosen
+
+
+def _at(wanted: Sequence[int], frames: Iterator[Pixels]) -> dict[int, Pixels]:
+    """The frames of the wanted numbers, which rise."""
+    return {index: pixels for index, pixels in enumerate(islice(frames, wanted[-1] + 1)) if index in wanted}

@@ -1,0 +1,106 @@
+"""What is measured: settings of codecs, and the row of numbers that one setting gives on one clip."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+#: The codec that is this one; all others are peers.
+IMFN = "imfn"
+# Decimals that are kept: enough to recompute everything from the rows, few enough to compare them by eye.
+_DECIMALS = {"ssim": 6, "ms_ssim": 6, "bits_per_pixel": 6, "compress_fps": 2, "restore_fps": 2, "peak_memory_mb": 1}
+# A dataclass whose field is called `float` cannot name the type any more.
+_RENAMED = {"in_float": "float"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One codec with all its knobs: an IMFN ratio at a quality or in float, or a peer at a preset and CRF."""
+
+    codec: str
+    ratio: int | None = None
+    quality: int | None = None
+    in_float: bool = False
+    crf: int | None = None
+    preset: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What the settings of one curve have in common: "imfn 16:1", "x264 medium"."""
+        if self.codec == IMFN:
+            return f"{IMFN} {self.ratio}:1" + (" float" if self.in_float else "")
+        return f"{self.codec} {self.preset}"
+
+    @property
+    def knob(self) -> str:
+        """Where on that curve: "q40", "crf 23", nothing for memories in float."""
+        if self.crf is not None:
+            return f"crf {self.crf}"
+        return "" if self.quality is None else f"q{self.quality}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting on one clip; `imfn eval --json` and its cache hold these (`in_float` is called "float" there).
+
+    clip: name of the clip.                   codec: "imfn", "x264", …
+    label: of the curve that the row is on.   model: name of the model, null for peers.
+    ratio, quality: of IMFN; quality is null in float.   crf: of a peer.
+    float: memories were not quantised: no file, so bytes, bits per pixel, speed and memory are null.
+    student: the student compressed, not the tree.
+    options: everything that says how to make the same again.
+    frames: how many were compared, by index.
+    psnr_rgb: dB, on 8-bit RGB (gray for gray clips), per frame, then the mean over frames; 100 for equal frames.
+    psnr_y, psnr_yuv: dB, of Y and of (6 Y + U + V) / 8 after conversion of the same frames to 8-bit BT.601
+        limited range, 4:4:4; psnr_yuv is null for gray clips.
+    ssim, ms_ssim: of that Y, mean over frames; null where frames are too small.
+    bytes: of the latent on disk, all of it; of a peer's video packets.   bits_per_pixel: 8 · bytes / pixels.
+    compress_fps, restore_fps: frames per second between RGB frames in memory and bytes, one compute thread.
+    peak_memory_mb: peak resident memory while compressing and restoring, above that of the idle process.
+    psnr_per_frame: dB, RGB.   notes: why something is null.
+    """
+
+    clip: str
+    codec: str
+    label: str
+    model: str | None
+    ratio: int | None
+    quality: int | None
+    in_float: bool
+    student: bool
+    crf: int | None
+    options: str
+    frames: int
+    psnr_rgb: float
+    psnr_yuv: float | None
+    psnr_y: float
+    ssim: float | None
+    ms_ssim: float | None
+    bytes: int | None
+    bits_per_pixel: float | None
+    compress_fps: float | None
+    restore_fps: float | None
+    peak_memory_mb: float | None
+    psnr_per_frame: tuple[float, ...]
+    notes: tuple[str, ...] = ()
+
+    def rounded(self) -> "Row":
+        """The row with the decimals that are kept."""
+        values = {
+            name: round(value, _DECIMALS.get(name, 4))
+            for name, value in vars(self).items()
+            if isinstance(value, float)
+        }
+        return replace(self, **values, psnr_per_frame=tuple(round(value, 3) for value in self.psnr_per_frame))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row as JSON values."""
+        return {_RENAMED.get(name, name): value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Row":
+        """What `to_dict` gave, also by way of JSON. Raises `TypeError` where fields are missing or unknown."""
+        back = {new: old for old, new in _RENAMED.items()}
+        named = {back.get(name, name): value for name, value in values.items()}
+        for name in ("psnr_per_frame", "notes"):
+            named[name] = tuple(named[name])
+        return cls(**named)

@@ -1,0 +1,84 @@
+"""The linear tree in one matrix product: root = Σ_t P_t z_t + const, from pixels to memory and back."""
+
+import torch
+from torch import Tensor
+
+from .tree import IMFN
+
+
+class FoldedTree:
+    """All merges of a linear IMFN up to one level, folded into one matrix each way.
+
+    A linear tree's root is a sum over its leaves, so leaf transform and sweepers multiply out to a matrix
+    (C, r · patch_size) and its inverse to (r · patch_size, C): one product a frame instead of one a level.
+    Works on 8-bit pixels, so that patches are cut and put together in bytes.
+    """
+
+    def __init__(self, network: IMFN, level: int) -> None:
+        self.config = network.config
+        self.ratio = 1 << level
+        device = network.leaf.map.weight.device
+        with torch.inference_mode():
+            # On the CPU: not every device (MPS) has float64.
+            merge = network.leaf.map.weight.cpu().double()[None]  # (frames of a subtree, C, patch_size)
+            split = merge.mT
+            mean = network.leaf.map.mean.cpu().double()[
+                None
+            ]  # (frames, patch_size): frames of the zero memory
+            for above in range(1, level + 1):
+                weight = network.sweeper(above).map.weight.cpu().double()  # (C, 2C)
+                centre = network.sweeper(above).map.mean.cpu().double()
+                halves = weight.chunk(2, dim=1)
+                mean = torch.cat([mean + split @ half for half in centre.chunk(2)])
+                merge = torch.cat([half @ merge for half in halves])
+                split = torch.cat([split @ half.mT for half in halves])
+            # Zero memory in, `mean` out, and `mean` in gives the zero memory: rows of W are orthonormal.
+            matrix = merge.permute(1, 0, 2).reshape(self.config.channels, -1)
+            self._merge = (matrix.T / 255).float().contiguous().to(device)
+            self._merge_bias = -(matrix @ mean.flatten()).float().to(device)
+            self._split = (255 * split).float().to(device)  # (r, patch_size, C)
+            self._split_bias = (255 * mean).float().to(device)  # (r, patch_size)
+
+    def compress(self, pixels: Tensor) -> Tensor:
+        """Pixels (T, H, W, in_channels) uint8, T a multiple of r → memories (T/r, C, h, w) float32."""
+        c, r = self.config, self.ratio
+        count, height, width = pixels.shape[:3]
+        if count % r or pixels.shape[3] != c.in_channels:
+            raise ValueError(
+                f"pixels must be (multiple of {r}, H, W, {c.in_channels}), not {tuple(pixels.shape)}"
+            )
+        h, w = c.grid(height, width)
+        pixels = _repeat_border(pixels, 1, h * c.patch_height)
+        pixels = _repeat_border(pixels, 2, w * c.patch_width)
+        cut = pixels.reshape(count // r, r, h, c.patch_height, w, c.patch_width, c.in_channels)
+        rows = cut.permute(0, 2, 4, 1, 3, 5, 6).reshape(-1, r * c.patch_size)
+        memories = torch.addmm(self._merge_bias, rows.float(), self._merge)
+        return memories.reshape(-1, h, w, c.channels).permute(0, 3, 1, 2)
+
+    def restore(self, memories: Tensor, height: int, width: int, start: int, stop: int) -> Tensor:
+        """Memories (N, C, h, w) → frames start … stop − 1, pixels (stop − start, H, W, in_channels) uint8."""
+        c, r = self.config, self.ratio
+        if not 0 <= start < stop <= len(memories) * r:
+            raise ValueError(f"frames {start}:{stop} of {len(memories) * r}")
+        trees = memories[start // r : -(-stop // r)]
+        first = start % r
+        # Of a single tree only the wanted frames are computed; of several, all of each.
+        chosen = slice(first, first + stop - start) if len(trees) == 1 else slice(None)
+        split, bias = self._split[chosen].flatten(0, 1), self._split_bias[chosen].flatten()
+        h, w = trees.shape[2:]
+        rows = trees.permute(0, 2, 3, 1).reshape(-1, c.channels)
+        values = torch.addmm(bias, rows, split.T).round_().clamp_(0, 255).to(torch.uint8)
+        cut = values.reshape(len(trees), h, w, -1, c.patch_height, c.patch_width, c.in_channels)
+        pixels = cut.permute(0, 3, 1, 4, 2, 5, 6).reshape(
+            -1, h * c.patch_height, w * c.patch_width, c.in_channels
+        )
+        first = 0 if len(trees) == 1 else first
+        return pixels[first : first + stop - start, :height, :width]
+
+
+def _repeat_border(pixels: Tensor, axis: int, size: int) -> Tensor:
+    missing = size - pixels.shape[axis]
+    if not missing:
+        return pixels
+    last = pixels.narrow(axis, pixels.shape[axis] - 1, 1)
+    return torch.cat([pixels] + [last] * missing, dim=axis)

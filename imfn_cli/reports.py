@@ -1,0 +1,82 @@
+"""What the work reports back: plain data, the same for the command line and the Python API."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+class _Report:
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return asdict(self)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class CompressReport(_Report):
+    """What compressing did.
+
+    bits_per_pixel counts the whole file over frames · height · width. ratio_of_numbers is numbers in the
+    frames over numbers in the memories (the paper's ratio; tails and padding lower it), ratio_of_bytes is
+    source bytes over file bytes. seconds includes reading and decoding the source. notes: what the user
+    should know about how the source was read, one line each.
+    """
+
+    source: str
+    output: str
+    model: str
+    ratio: int
+    quality: int
+    frames: int
+    height: int
+    width: int
+    channels: int
+    nodes: int
+    source_bytes: int
+    bytes: int
+    bits_per_pixel: float
+    ratio_of_numbers: float
+    ratio_of_bytes: float
+    seconds: float
+    frames_per_second: float
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DecompressReport(_Report):
+    """What decompressing did. damaged: frames, as first and last, that could not be restored."""
+
+    source: str
+    output: str
+    model: str
+    frames: int
+    height: int
+    width: int
+    channels: int
+    seconds: float
+    frames_per_second: float
+    damaged: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class DamagedNode(_Report):
+    """A node that cannot be decoded, the frames it held, and why, on one line."""
+
+    node: int
+    first_frame: int
+    last_frame: int
+    problem: str
+
+
+@dataclass(frozen=True)
+class VerifyReport(_Report):
+    """What verifying found. decoded: whether nodes were decoded too, or only their checksums compared.
+
+    notes: why nodes were not decoded.
+    """
+
+    source: str
+    ok: bool
+    nodes: int
+    frames: int
+    decoded: bool
+    damaged: tuple[DamagedNode, ...]
+    notes: tuple[str, ...]

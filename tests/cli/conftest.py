@@ -1,0 +1,110 @@
+"""Running the command line, in this process and in one of its own."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import imfn_cli as imfn
+from imfn_cli.cli.main import run
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run of the command gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> list[dict[str, Any]]:
+        """The lines of stdout, each of them JSON."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def line(self) -> str:
+        """The one line of stderr, without "imfn: "."""
+        assert self.err.count("\n") == 1, self.err
+        assert self.err.startswith("imfn: ")
+        assert "Traceback" not in self.err
+        return self.err.removeprefix("imfn: ").rstrip("\n")
+
+
+def environment() -> dict[str, str]:
+    """For a process of its own: the package is found, installed or not, wherever it runs."""
+    places = [str(Path(imfn.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+
+
+@pytest.fixture
+def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run the command in this process; what libraries print by themselves is caught as well."""
+
+    def call(*words: object) -> Ran:
+        capfd.readouterr()
+        code = run([str(word) for word in words])
+        return Ran(code, *capfd.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def command() -> list[str]:
+    """The words that start the command in a process of its own."""
+    return [sys.executable, "-m", "imfn_cli"]
+
+
+@pytest.fixture
+def process(command: list[str]) -> Callable[..., Ran]:
+    """Run the command in a process of its own; options are those of `subprocess.run`."""
+
+    def call(*words: object, **options: Any) -> Ran:
+        options["env"] = environment() | options.get("env", {})
+        ran = subprocess.run(
+            [*command, *map(str, words)], capture_output=True, text=True, timeout=60, check=False, **options
+        )
+        return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def latent_bytes(clip_frames: np.ndarray, tiny_model: imfn.Model, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A latent of 13 frames, 64×48, at 4:1: nodes of 4, 4, 4 and 1 frames."""
+    path = tmp_path_factory.mktemp("latent") / "clip.safetensors"
+    imfn.compress(clip_frames[:13], path, model=tiny_model, ratio=4)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def latent(latent_bytes: bytes, tmp_path: Path) -> Path:
+    """A file with `latent_bytes`, to damage at will."""
+    path = tmp_path / "clip.safetensors"
+    path.write_bytes(latent_bytes)
+    return path
+
+
+@pytest.fixture
+def clip(clip_frames: np.ndarray, tmp_path: Path) -> Path:
+    """Nine frames of the clip as an array file."""
+    path = tmp_path / "clip.npy"
+    np.save(path, clip_frames[:9])
+    return path
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Every file below `folder`, hidden ones too, with a hash of what it holds."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

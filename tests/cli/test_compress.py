@@ -1,0 +1,237 @@
+"""`imfn compress`: what it says and where it writes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imfn_cli.latent.container import LatentReader
+
+from .conftest import Ran, digests
+
+Cli = Callable[..., Ran]
+
+
+@pytest.fixture
+def model(tiny_model_dir: Path) -> tuple[str, str, str, str]:
+    return "-m", str(tiny_model_dir), "-r", "4"
+
+
+Words = tuple[str, ...]
+
+
+def test_one_clip(cli: Cli, clip: Path, model: Words) -> None:
+    before = digests(clip.parent)
+    ran = cli("compress", clip, *model)
+    assert (ran.code, ran.err) == (0, "")
+    written = clip.with_suffix(".safetensors")
+    lines = ran.out.splitlines()
+    assert lines[0] == f"{clip} → {written}"
+    assert "9 frames of 64×48" in lines[1]
+    for words in ("bits per pixel", "frames/s"):
+        assert words in lines[1]
+    for words in ("times fewer numbers", "times fewer bytes", "model tiny", "ratio 4", "quality 50"):
+        assert words in lines[2]
+    after = digests(clip.parent)
+    assert after.pop("clip.safetensors")
+    assert after == before
+
+
+def test_json_reports_every_number(cli: Cli, clip: Path, model: Words) -> None:
+    ran = cli("compress", clip, *model, "--json", "-q", "30", "--frames", "2:8")
+    (report,) = ran.json
+    size = clip.with_suffix(".safetensors").stat().st_size
+    assert ran.err == ""
+    assert {k: report[k] for k in ("frames", "height", "width", "channels", "ratio", "quality", "nodes")} == {
+        "frames": 6,
+        "height": 48,
+        "width": 64,
+        "channels": 3,
+        "ratio": 4,
+        "quality": 30,
+        "nodes": 2,
+    }
+    assert report["bytes"] == size
+    assert report["source_bytes"] == clip.stat().st_size
+    assert report["bits_per_pixel"] == pytest.approx(8 * size / (6 * 48 * 64))
+    assert report["ratio_of_bytes"] == pytest.approx(clip.stat().st_size / size)
+    # Nodes of 4 and 2 frames: half the numbers of two full ones are gone.
+    assert report["ratio_of_numbers"] == pytest.approx(3)
+
+
+def test_quiet_is_silent(cli: Cli, clip: Path, model: Words) -> None:
+    assert cli("compress", clip, *model, "--quiet") == Ran(0, "", "")
+
+
+def test_the_same_input_gives_the_same_bytes(cli: Cli, clip: Path, model: Words) -> None:
+    for name in ("one", "two"):
+        assert cli("compress", clip, *model, "--quiet", "-o", clip.with_name(name)).code == 0
+    assert clip.with_name("one").read_bytes() == clip.with_name("two").read_bytes()
+
+
+def test_several_inputs_and_a_directory_for_them(
+    cli: Cli, clip_frames: np.ndarray, tmp_path: Path, model: Words
+) -> None:
+    folder, latents = tmp_path / "in", tmp_path / "out"
+    (folder / "stills").mkdir(parents=True)
+    latents.mkdir()
+    np.save(folder / "a.npy", clip_frames[:3])
+    np.savez(folder / "b.npz", frames=clip_frames[:2])
+    for index in range(11):
+        Image.fromarray(clip_frames[index]).save(folder / "stills" / f"{index}.png")
+    Image.fromarray(clip_frames[0]).save(
+        folder / "c.gif", save_all=True, append_images=[Image.fromarray(clip_frames[1])]
+    )
+    ran = cli("compress", folder, *model, "-o", f"{latents}/", "--json")
+    assert ran.code == 0
+    counts = {Path(report["output"]).name: report["frames"] for report in ran.json}
+    assert counts == {"a.safetensors": 3, "b.safetensors": 2, "c.safetensors": 2, "stills.safetensors": 11}
+    assert {path.name for path in latents.iterdir()} == set(counts)
+
+
+def test_a_pattern(cli: Cli, clip_frames: np.ndarray, tmp_path: Path, model: Words) -> None:
+    for index in (1, 2, 10):
+        Image.fromarray(clip_frames[index]).save(tmp_path / f"img{index}.png")
+    ran = cli("compress", tmp_path / "img*.png", *model, "-o", tmp_path / "x.safetensors", "--json")
+    assert [report["frames"] for report in ran.json] == [3]
+
+
+def test_force_overwrites(cli: Cli, clip: Path, model: Words) -> None:
+    written = clip.with_suffix(".safetensors")
+    written.write_text("precious")
+    ran = cli("compress", clip, *model)
+    assert ran.code == 1
+    assert ran.line == (
+        f"{written}: exists already; choose another name with -o, or overwrite it with --force"
+    )
+    assert written.read_text() == "precious"
+    assert cli("compress", clip, *model, "--force").code == 0
+    assert LatentReader(written).header.frames == 9
+
+
+@pytest.mark.parametrize(
+    ("ratio", "nearest"), [(3, "2 or 4"), (0, "1"), (-4, "1"), (16, "8"), (64, "8"), (5, "4 or 8")]
+)
+def test_a_ratio_that_the_model_lacks(
+    cli: Cli, clip: Path, tiny_model_dir: Path, ratio: int, nearest: str
+) -> None:
+    before = digests(clip.parent)
+    ran = cli("compress", clip, "-m", tiny_model_dir, "-r", ratio)
+    assert ran.code == 2
+    assert ran.line == f"ratio {ratio}: this model offers powers of two from 1 to 8; nearest: {nearest}"
+    assert digests(clip.parent) == before
+
+
+def test_one_bad_file_does_not_stop_the_others(
+    cli: Cli, clip_frames: np.ndarray, tmp_path: Path, model: Words
+) -> None:
+    np.save(tmp_path / "1.npy", clip_frames[:3])
+    (tmp_path / "2.npy").write_bytes((tmp_path / "1.npy").read_bytes()[:5000])
+    (tmp_path / "3.mp4").write_bytes(b"")
+    (tmp_path / "4.mp4").write_bytes(np.random.default_rng(0).bytes(3000))
+    np.save(tmp_path / "5.npy", clip_frames[:2])
+    ran = cli("compress", tmp_path, *model, "--json")
+    assert ran.code == 1
+    assert [(Path(r["source"]).name, "error" in r) for r in ran.json] == [
+        ("1.npy", False),
+        ("2.npy", True),
+        ("3.mp4", True),
+        ("4.mp4", True),
+        ("5.npy", False),
+    ]
+    *lines, last = ran.err.splitlines()
+    assert [Path(line.split(":")[1].strip()).name for line in lines] == ["2.npy", "3.mp4", "4.mp4"]
+    assert last == "imfn: 3 of 5 inputs failed"
+    assert {p.name for p in tmp_path.iterdir()} == {
+        *("1.npy", "2.npy", "3.mp4", "4.mp4", "5.npy"),
+        *("1.safetensors", "5.safetensors"),
+    }
+
+
+def test_an_unexpected_failure_does_not_stop_the_others(
+    cli: Cli, clip_frames: np.ndarray, tmp_path: Path, model: Words, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from imfn_cli import api
+
+    compress = api.compress
+
+    def fail_once(source: object, *rest: object, **options: object) -> object:
+        if "1.npy" in str(source):
+            raise RuntimeError("surprise")
+        return compress(source, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(api, "compress", fail_once)
+    for name in ("1.npy", "2.npy"):
+        np.save(tmp_path / name, clip_frames[:2])
+    ran = cli("compress", tmp_path, *model, "--quiet")
+    assert ran.code == 1
+    assert ran.err.splitlines()[0] == "imfn: RuntimeError: surprise (IMFN_DEBUG=1 shows where)"
+    assert (tmp_path / "2.safetensors").exists()
+
+
+class TestOutput:
+    def test_two_inputs_for_one_output(self, cli: Cli, clip: Path, model: Words) -> None:
+        np.savez(clip.with_suffix(".npz"), frames=np.load(clip))
+        ran = cli("compress", clip, clip.with_suffix(".npz"), *model)
+        assert ran.code == 1
+        assert "is for another of the inputs; compress it alone with -o" in ran.err
+        assert clip.with_suffix(".safetensors").exists()
+
+    def test_the_same_input_twice(self, cli: Cli, clip: Path, model: Words) -> None:
+        ran = cli("compress", clip, clip.parent / "." / clip.name, *model, "--force")
+        assert ran.code == 1
+        assert "1 of 2 inputs failed" in ran.err
+
+    def test_a_file_for_several_inputs(self, cli: Cli, clip: Path, model: Words) -> None:
+        ran = cli("compress", clip, clip, *model, "-o", clip.with_name("x.safetensors"))
+        assert ran.code == 1
+        assert "there are 2 inputs; create a directory" in ran.line
+
+    def test_a_directory_that_is_not_there(self, cli: Cli, clip: Path, model: Words) -> None:
+        for output in (clip.with_name("no") / "x.safetensors", f"{clip.parent}/no/"):
+            ran = cli("compress", clip, *model, "-o", output)
+            assert ran.code == 1
+            assert "no such directory; create it" in ran.line
+
+    def test_the_input_itself(self, cli: Cli, clip: Path, model: Words) -> None:
+        before = digests(clip.parent)
+        link = clip.with_name("link.npy")
+        link.symlink_to(clip)
+        for output in (clip, clip.parent / ".." / clip.parent.name / clip.name, link):
+            ran = cli("compress", clip, *model, "-o", output, "--force")
+            assert ran.code == 1
+            assert "is the input itself; choose another output with -o" in ran.line
+        link.unlink()
+        assert digests(clip.parent) == before
+
+    def test_a_latent_is_no_input(self, cli: Cli, latent: Path, model: Words) -> None:
+        before = digests(latent.parent)
+        ran = cli("compress", latent, *model, "--force")
+        assert ran.code == 1
+        assert ran.line.endswith("'imfn decompress' restores it")
+        ran = cli("compress", latent, *model, "-o", latent.with_name("x.safetensors"))
+        assert ran.code == 1
+        assert str(latent) in ran.line
+        assert digests(latent.parent) == before
+
+    def test_devices_and_dangling_links_are_not_replaced(self, cli: Cli, clip: Path, model: Words) -> None:
+        ran = cli("compress", clip, *model, "-o", "/dev/null", "--force")
+        assert ran.code == 1
+        assert ran.line == "/dev/null: is a device or a pipe; name a file with -o"
+        link = clip.with_name("link")
+        link.symlink_to(clip.with_name("nowhere"))
+        ran = cli("compress", clip, *model, "-o", link)
+        assert ran.code == 1
+        assert "exists already" in ran.line
+
+
+def test_notes_go_to_stderr(cli: Cli, clip_frames: np.ndarray, tmp_path: Path, model: Words) -> None:
+    alpha = np.concatenate((clip_frames[:2], np.full((2, 48, 64, 1), 255, np.uint8)), axis=3)
+    np.save(tmp_path / "alpha.npy", alpha)
+    ran = cli("compress", tmp_path / "alpha.npy", *model, "--json")
+    assert ran.line.endswith("alpha.npy: alpha channel dropped (composited on black)")
+    assert json.loads(ran.out)["notes"] == ["alpha channel dropped (composited on black)"]
+    assert cli("compress", tmp_path / "alpha.npy", *model, "--quiet", "--force").err == ""

@@ -1,0 +1,57 @@
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from imfn_cli.errors import ModelError
+from imfn_cli.network import IMFNConfig
+
+
+def test_defaults_are_those_of_video() -> None:
+    config = IMFNConfig()
+    assert (config.patch_size, config.channels) == (192, 192)
+    assert config.ratios == (1, 2, 4, 8, 16, 32, 64)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "grid"), [(1, 1, (1, 1)), (8, 8, (1, 1)), (9, 8, (2, 1)), (240, 320, (30, 40))]
+)
+def test_grid_rounds_up(height: int, width: int, grid: tuple[int, int]) -> None:
+    assert IMFNConfig().grid(height, width) == grid
+
+
+def test_json_round_trip() -> None:
+    config = IMFNConfig(28, 27, 1, 16, 5)
+    assert IMFNConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert set(config.to_dict()) == {field.name for field in dataclasses.fields(config)}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("patch_height", 0, "patch_height is 0"),
+        ("patch_width", -8, "patch_width is -8"),
+        ("patch_width", 1 << 17, "patch_width"),
+        ("in_channels", 2, "gray"),
+        ("in_channels", True, "in_channels is True"),
+        ("channels", 193, "192 values of a patch"),
+        ("channels", 16.0, "channels is 16.0"),
+        ("levels", 0, "levels is 0"),
+        ("levels", 21, "at most 20"),
+        ("levels", "6", "levels is '6'"),
+        ("levels", None, "levels is None"),
+    ],
+)
+def test_wrong_values_are_named(field: str, value: Any, words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        IMFNConfig.from_dict(IMFNConfig().to_dict() | {field: value})
+
+
+def test_unknown_and_missing_fields_are_named() -> None:
+    values = IMFNConfig().to_dict()
+    with pytest.raises(ModelError, match="'depth'"):
+        IMFNConfig.from_dict(values | {"depth": 3})
+    del values["levels"]
+    with pytest.raises(ModelError, match="'levels'"):
+        IMFNConfig.from_dict(values)

@@ -1,0 +1,224 @@
+"""`import imfn_cli as imfn`: light to import, and the same rules as the command line."""
+
+import subprocess
+import sys
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import imfn_cli as imfn
+from imfn_cli import defaults
+
+
+def test_importing_it_is_light() -> None:
+    code = "import sys, imfn_cli; print(imfn_cli.__version__, *sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(imfn.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    version, *loaded = ran.stdout.split()
+    assert version == imfn.__version__
+    assert not set(loaded) & {"torch", "numpy", "av", "PIL", "typer", "rich", "safetensors"}
+
+
+def test_everything_public_is_documented_and_typed() -> None:
+    for name in imfn.__all__:
+        if name == "__version__":
+            continue
+        thing = getattr(imfn, name)
+        assert thing.__doc__, name
+        if not isinstance(thing, type):
+            hints = thing.__annotations__
+            assert "return" in hints, name
+            assert set(thing.__code__.co_varnames[: thing.__code__.co_argcount]) <= set(hints), name
+    # Names of modules stay modules.
+    assert imfn.frames.open_sequence  # type: ignore[attr-defined]
+
+
+def test_every_error_is_an_imfn_error() -> None:
+    for error in (imfn.InputError, imfn.OutputError, imfn.LatentError, imfn.ModelError, imfn.RatioError):
+        assert issubclass(error, imfn.ImfnError)
+    assert imfn.RatioError("x").exit_code == 2
+
+
+class TestCompress:
+    def test_a_file(self, clip_path: Path, tmp_path: Path, tiny_model: imfn.Model) -> None:
+        source = tmp_path / "my.clip.mkv"
+        source.write_bytes(clip_path.read_bytes())
+        seen: list[tuple[int, int | None]] = []
+        report = imfn.compress(
+            str(source), model=tiny_model, ratio=4, progress=lambda *counts: seen.append(counts)
+        )
+        assert report.output == str(tmp_path / "my.clip.safetensors")
+        assert (report.frames, report.quality) == (40, defaults.QUALITY)
+        assert seen[-1][0] == 40
+        assert report.to_dict()["frames"] == 40
+
+    def test_the_default_ratio(self) -> None:
+        assert imfn.compress.__kwdefaults__["ratio"] == defaults.RATIO == 16
+        assert imfn.compress.__kwdefaults__["quality"] == defaults.QUALITY
+
+    @pytest.mark.parametrize("shape", [(5, 9, 11), (5, 9, 11, 1), (5, 9, 11, 3), (1, 1, 1)])
+    def test_an_array(self, tmp_path: Path, tiny_model: imfn.Model, shape: tuple[int, ...]) -> None:
+        pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        report = imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=1, quality=100)
+        assert (report.source, report.frames, report.source_bytes) == ("array", shape[0], pixels.nbytes)
+        restored = np.stack(list(imfn.read_frames(tmp_path / "x", model=tiny_model)))
+        assert np.abs(restored.reshape(shape).astype(int) - pixels).max() <= 4
+
+    def test_an_array_in_any_memory_order(self, tmp_path: Path, tiny_model: imfn.Model) -> None:
+        pixels = np.random.default_rng(0).integers(0, 256, (4, 10, 12, 3), np.uint8)
+        for name, array in (("a", pixels), ("b", np.asfortranarray(pixels)), ("c", pixels[::-1][::-1])):
+            imfn.compress(array, tmp_path / name, model=tiny_model, ratio=2)
+        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == (tmp_path / "c").read_bytes()
+
+    def test_some_frames_of_an_array(self, tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray) -> None:
+        imfn.compress(clip_frames, tmp_path / "a", model=tiny_model, ratio=4, frames=(3, 10))
+        imfn.compress(clip_frames[3:10], tmp_path / "b", model=tiny_model, ratio=4)
+        ours, theirs = (list(imfn.read_frames(tmp_path / name, model=tiny_model)) for name in "ab")
+        np.testing.assert_array_equal(ours, theirs)
+
+    @pytest.mark.parametrize(
+        "array",
+        [
+            np.zeros((2, 8, 8), np.float32),
+            np.zeros((8, 8), np.uint8),
+            np.zeros((2, 8, 8, 2), np.uint8),
+            np.zeros((0, 8, 8), np.uint8),
+            np.zeros((2, 0, 8), np.uint8),
+        ],
+    )
+    def test_other_arrays_are_refused(self, tmp_path: Path, tiny_model: imfn.Model, array: np.ndarray) -> None:
+        with pytest.raises(imfn.InputError, match="^array: "):
+            imfn.compress(array, tmp_path / "x", model=tiny_model, ratio=1)
+        assert not (tmp_path / "x").exists()
+
+    def test_an_array_needs_an_output(self, tiny_model: imfn.Model) -> None:
+        with pytest.raises(imfn.OutputError, match="output="):
+            imfn.compress(np.zeros((2, 8, 8), np.uint8), model=tiny_model, ratio=1)
+
+    def test_a_directory_of_several_sequences(self, tmp_path: Path, tiny_model: imfn.Model) -> None:
+        for name in ("a.npy", "b.npy"):
+            np.save(tmp_path / name, np.zeros((2, 8, 8), np.uint8))
+        with pytest.raises(imfn.InputError, match="holds 2 sequences"):
+            imfn.compress(tmp_path, model=tiny_model, ratio=1)
+
+    def test_wrong_values(self, tmp_path: Path, tiny_model: imfn.Model) -> None:
+        pixels = np.zeros((2, 8, 8), np.uint8)
+        with pytest.raises(imfn.RatioError, match="nearest: 2 or 4"):
+            imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=3)
+        with pytest.raises(ValueError, match="0 to 100"):
+            imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=1, quality=101)
+        with pytest.raises(TypeError):
+            imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=2.0)  # type: ignore[arg-type]
+        with pytest.raises(imfn.InputError, match="no frame 5"):
+            imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=1, frames=(5, None))
+        with pytest.raises(imfn.ModelError, match="no model 'nope'"):
+            imfn.compress(pixels, tmp_path / "x", model="nope")
+        assert not (tmp_path / "x").exists()
+        # Whole numbers of any kind are numbers.
+        imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=np.int64(2), quality=np.uint8(7))  # type: ignore[arg-type]
+
+    def test_it_does_not_overwrite(self, tmp_path: Path, tiny_model: imfn.Model) -> None:
+        pixels = np.zeros((2, 8, 8), np.uint8)
+        imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=1)
+        with pytest.raises(imfn.OutputError, match="exists already"):
+            imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=1)
+        imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=1, force=True)
+
+
+@pytest.fixture
+def latent(tmp_path: Path, clip_frames: np.ndarray, tiny_model: imfn.Model) -> Path:
+    """13 frames at 4:1."""
+    path = tmp_path / "clip.safetensors"
+    imfn.compress(clip_frames[:13], path, model=tiny_model, ratio=4)
+    return path
+
+
+class TestDecompress:
+    def test_to_a_file(self, latent: Path, tiny_model_dir: Path, tiny_model: imfn.Model) -> None:
+        seen: list[tuple[int, int | None]] = []
+        report = imfn.decompress(latent, model=tiny_model_dir, progress=lambda *counts: seen.append(counts))
+        assert report.output == str(latent.with_name("clip.restored.npy"))
+        assert (report.frames, report.height, report.width, report.damaged) == (13, 48, 64, ())
+        assert seen[-1] == (13, 13)
+        whole = np.load(report.output)
+        report = imfn.decompress(latent, latent.with_name("part.npy"), model=tiny_model, frames=(9, None))
+        np.testing.assert_array_equal(np.load(report.output), whole[9:])
+
+    def test_errors(self, latent: Path, tiny_model: imfn.Model) -> None:
+        with pytest.raises(imfn.LatentError, match="no such file"):
+            imfn.decompress(latent.with_name("no"), model=tiny_model)
+        with pytest.raises(imfn.OutputError, match="input itself"):
+            imfn.decompress(latent, latent, model=tiny_model, force=True)
+        with pytest.raises(imfn.InputError, match="counted from 0"):
+            imfn.decompress(latent, model=tiny_model, frames=(-2, None))
+        with pytest.raises(imfn.ModelError, match="does not ship"):
+            imfn.decompress(latent)
+
+
+class TestReadFrames:
+    def test_they_come_one_by_one(self, latent: Path, tiny_model: imfn.Model) -> None:
+        frames = imfn.read_frames(latent, model=tiny_model)
+        assert isinstance(frames, Iterator)
+        first = next(frames)
+        assert (first.shape, first.dtype) == ((48, 64, 3), np.uint8)
+        assert len(list(frames)) == 12
+
+    def test_errors_come_before_the_first_frame(self, latent: Path, tiny_model: imfn.Model) -> None:
+        for start, stop in ((13, None), (-1, 3), (5, 5), (5, 4)):
+            with pytest.raises(imfn.InputError):
+                imfn.read_frames(latent, start, stop, model=tiny_model)
+        with pytest.raises(imfn.ModelError):
+            imfn.read_frames(latent)
+
+
+class TestModel:
+    def test_memories_of_tensors(self, tiny_model_dir: Path) -> None:
+        model = imfn.load(tiny_model_dir, device="cpu")
+        assert model.ratios == (1, 2, 4, 8)
+        frames = torch.rand(8, 3, 21, 30)
+        memories = model.compress(frames, 4)
+        assert memories.shape == (2, 192, 3, 4)
+        root = model.merge(memories[:1], memories[1:], 3)
+        assert root.shape == (1, 192, 3, 4)
+        torch.testing.assert_close(root, model.compress(frames, 8))
+        left, right = model.split(root, 3)
+        assert left.shape == right.shape == (1, 192, 3, 4)
+        assert model.restore(root, 8, 21, 30).shape == frames.shape
+        torch.testing.assert_close(model.restore(model.compress(frames, 1), 1, 21, 30), frames, atol=1e-4, rtol=0)
+
+    def test_a_device_that_is_not_there(self, tiny_model_dir: Path) -> None:
+        with pytest.raises(imfn.ModelError, match="choose one of auto"):
+            imfn.load(tiny_model_dir, device="tpu")
+        if not torch.cuda.is_available():
+            with pytest.raises(imfn.ModelError, match="PyTorch sees none here"):
+                imfn.load(tiny_model_dir, device="cuda")
+
+
+def test_verify(latent: Path, tiny_model: imfn.Model) -> None:
+    report = imfn.verify(latent, tiny_model)
+    assert (report.ok, report.decoded, report.nodes, report.frames) == (True, True, 4, 13)
+    assert imfn.verify(latent).decoded is False
+    data = bytearray(latent.read_bytes())
+    data[-1] ^= 1
+    latent.write_bytes(data)
+    report = imfn.verify(latent, tiny_model)
+    assert not report.ok
+    (node,) = report.damaged
+    assert (node.node, node.first_frame, node.last_frame) == (3, 12, 12)
+    assert "node 3 (frame 12) is damaged" in node.problem
+
+
+def test_types_can_be_resolved() -> None:
+    # What only type checkers import is written so that they find it.
+    for name in ("ImfnError", "CompressReport"):
+        assert isinstance(getattr(imfn, name), type)
+    assert typing.get_type_hints(imfn.verify)["return"] is imfn.VerifyReport
