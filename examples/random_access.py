@@ -17,4 +17,4 @@ with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         (pixels,) = imfn.read_frames(latent, number, number + 1, model=model)  # uint8 (H, W, 3)
         spent = 1000 * (time.perf_counter() - began)
-        print(f"frame {number} of {report.frames}: {pixels.shape}, mean colour {pixels.mean(axis=(0, 1)).round()}, {spent:.0f} ms")
+        print(f"frame {number} of {report.frames}: {pixels.shape}, {spent:.0f} ms")

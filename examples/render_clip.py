@@ -1,4 +1,4 @@
-"""Renders examples/clip.mp4: hills in the evening sun, three balls, a turning sign. python examples/render_clip.py
+"""Renders examples/clip.mp4: hills in the evening sun, three balls, a sign. python examples/render_clip.py
 
 Everything is computed here from fixed seeds: 108 frames of 320×240, 25 a second.
 """
@@ -24,7 +24,9 @@ def noise(height: int, width: int, cell: int, seed: int) -> np.ndarray:
     weight = 0.5
     while cell >= 2:
         lattice = random.uniform(-1, 1, (height // cell + 2, width // cell + 2)).astype(np.float32)
-        total += weight * np.asarray(Image.fromarray(lattice).resize((width, height), Image.Resampling.BICUBIC))
+        total += weight * np.asarray(
+            Image.fromarray(lattice).resize((width, height), Image.Resampling.BICUBIC)
+        )
         cell, weight = cell // 2, weight / 1.7
     return total
 
@@ -44,7 +46,11 @@ def mixed(below: np.ndarray, above: np.ndarray, alpha: np.ndarray) -> np.ndarray
 class Landscape:
     """Sky, clouds, and three ridges, the nearer the faster as the camera pans."""
 
-    RIDGES = ((122, 26, 90, (118, 122, 150), 0.25), (148, 20, 60, (84, 104, 92), 0.55), (186, 9, 80, (96, 112, 52), 1.1))
+    RIDGES = (
+        (122, 26, 90, (118, 122, 150), 0.25),
+        (148, 20, 60, (84, 104, 92), 0.55),
+        (186, 9, 80, (96, 112, 52), 1.1),
+    )
 
     def __init__(self) -> None:
         wide = WIDTH + 160
@@ -62,7 +68,9 @@ class Landscape:
         picture = (1 - height[..., None]) * (92, 132, 186) + height[..., None] * (250, 206, 158)
         glow = np.exp(-((X - 70) ** 2 + (Y - 92) ** 2) / 3600)
         picture = mixed(picture, np.array((255, 238, 196.0)), 0.75 * glow)
-        cover = (panned(self.clouds, 0.35 * t) * 1.6 - 0.1 + 0.2 * (1 - height)).clip(0, 1) * (1 - 0.4 * height)
+        cover = (panned(self.clouds, 0.35 * t) * 1.6 - 0.1 + 0.2 * (1 - height)).clip(0, 1) * (
+            1 - 0.4 * height
+        )
         picture = mixed(picture, np.array((252, 240, 230.0)), 0.7 * cover)
         for top, relief, colour, speed in self.ridges:
             edge = panned(top[None], speed * t)
@@ -73,13 +81,17 @@ class Landscape:
         return picture
 
 
-def ball(picture: np.ndarray, t: int, x: float, radius: float, pace: float, colour: tuple[int, int, int]) -> np.ndarray:
+def ball(
+    picture: np.ndarray, t: int, x: float, radius: float, pace: float, colour: tuple[int, int, int]
+) -> np.ndarray:
     """A shaded ball that bounces on the meadow, its shadow below it."""
     ground = 208 + radius / 3
     phase = (t / pace) % 1
     lift = 4 * phase * (1 - phase)
     y = ground - radius - 74 * lift
-    shade = np.exp(-(((X - x - 22 * lift) / (radius * (1 + lift))) ** 2) - ((Y - ground) / (radius * 0.35)) ** 2)
+    shade = np.exp(
+        -(((X - x - 22 * lift) / (radius * (1 + lift))) ** 2) - ((Y - ground) / (radius * 0.35)) ** 2
+    )
     picture = picture * (1 - 0.55 * (1 - 0.6 * lift) * shade[..., None])
     dx, dy = (X - x) / radius, (Y - y) / radius
     distance = np.hypot(dx, dy)
@@ -87,7 +99,9 @@ def ball(picture: np.ndarray, t: int, x: float, radius: float, pace: float, colo
     # Two-coloured quarters that roll along.
     turn = 0.09 * t
     stripe = 1 / (1 + np.exp(-9 * np.sin(np.arctan2(dy, dx) * 2 - 2 * turn)))
-    base = mixed(np.broadcast_to(np.array(colour, float), (HEIGHT, WIDTH, 3)), np.array((236, 232, 222.0)), stripe)
+    base = mixed(
+        np.broadcast_to(np.array(colour, float), (HEIGHT, WIDTH, 3)), np.array((236, 232, 222.0)), stripe
+    )
     diffuse = (normal @ SUN).clip(0, 1)[..., None]
     shine = 190 * (2 * diffuse[..., 0] * normal[..., 2] - SUN[2]).clip(0, 1)[..., None] ** 16
     return mixed(picture, base * (0.34 + 0.75 * diffuse) + shine, ((1 - distance) * radius + 0.5).clip(0, 1))

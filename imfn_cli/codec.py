@@ -18,7 +18,7 @@ from .latent.container import LatentReader, LatentWriter, NodeEntry, describe
 from .latent.header import MAX_PIXELS, MAX_SIDE, Header
 from .latent.quantiser import step_of_quality
 from .model import Model, load, model_folders
-from .network import BinaryCounter, level_of_ratio
+from .network import BinaryCounter, foldable_level, level_of_ratio
 from .parallel import map_ordered, prefetch
 from .reports import CompressReport, DamagedNode, DecompressReport, VerifyReport
 from .version import __version__
@@ -151,6 +151,7 @@ class _Grower:
 
     def __init__(self, model: Model, level: int) -> None:
         self.level = level
+        self.whole = min(level, foldable_level(model.network.config))
         self.counter = BinaryCounter(model.network, level)
 
     def feed(self, model: Model, pixels: Pixels) -> Iterator[tuple[int, Tensor]]:
@@ -158,8 +159,8 @@ class _Grower:
         frames = torch.from_numpy(pixels).to(model.device)
         first = 0
         while first < len(frames):
-            piece = min((len(frames) - first).bit_length() - 1, self.level)
-            trees = (len(frames) - first) >> piece if piece == self.level else 1
+            piece = min((len(frames) - first).bit_length() - 1, self.whole)
+            trees = (len(frames) - first) >> piece if piece == self.whole else 1
             count = trees << piece
             for memory in model.compress_pixels(frames[first : first + count], 1 << piece).split(1):
                 root = self.counter.push(memory, piece)
@@ -280,7 +281,9 @@ def restored_frames(
                 yield Frame(last, next(clock))
             continue
         memories = torch.from_numpy(np.stack([m for _, m in group if m is not None])).to(model.device)
-        parts = model.network.descend(memories, ratio, max(start - first, 0), min(stop, end) - first, size)
+        whole = 1 << foldable_level(model.network.config)
+        batch = size if ratio <= whole else min(size, whole)
+        parts = model.network.descend(memories, ratio, max(start - first, 0), min(stop, end) - first, batch)
         for part, below, part_start, part_stop in parts:
             shape = (header.height, header.width, header.channels)
             pixels = model.restore_pixels(part, below, shape, part_start, part_stop).cpu().numpy()

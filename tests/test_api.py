@@ -1,8 +1,8 @@
 """`import imfn_cli as imfn`: light to import, and the same rules as the command line."""
 
+import os
 import subprocess
 import sys
-import typing
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import torch
 
 import imfn_cli as imfn
 from imfn_cli import defaults
+from imfn_cli.model import model_folders
 
 
 def test_importing_it_is_light() -> None:
@@ -79,7 +80,9 @@ class TestCompress:
             imfn.compress(array, tmp_path / name, model=tiny_model, ratio=2)
         assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == (tmp_path / "c").read_bytes()
 
-    def test_some_frames_of_an_array(self, tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray) -> None:
+    def test_some_frames_of_an_array(
+        self, tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray
+    ) -> None:
         imfn.compress(clip_frames, tmp_path / "a", model=tiny_model, ratio=4, frames=(3, 10))
         imfn.compress(clip_frames[3:10], tmp_path / "b", model=tiny_model, ratio=4)
         ours, theirs = (list(imfn.read_frames(tmp_path / name, model=tiny_model)) for name in "ab")
@@ -95,8 +98,10 @@ class TestCompress:
             np.zeros((2, 0, 8), np.uint8),
         ],
     )
-    def test_other_arrays_are_refused(self, tmp_path: Path, tiny_model: imfn.Model, array: np.ndarray) -> None:
-        with pytest.raises(imfn.InputError, match="^array: "):
+    def test_other_arrays_are_refused(
+        self, tmp_path: Path, tiny_model: imfn.Model, array: np.ndarray
+    ) -> None:
+        with pytest.raises(imfn.InputError, match=r"^array: "):
             imfn.compress(array, tmp_path / "x", model=tiny_model, ratio=1)
         assert not (tmp_path / "x").exists()
 
@@ -193,7 +198,9 @@ class TestModel:
         left, right = model.split(root, 3)
         assert left.shape == right.shape == (1, 192, 3, 4)
         assert model.restore(root, 8, 21, 30).shape == frames.shape
-        torch.testing.assert_close(model.restore(model.compress(frames, 1), 1, 21, 30), frames, atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            model.restore(model.compress(frames, 1), 1, 21, 30), frames, atol=1e-4, rtol=0
+        )
 
     def test_a_device_that_is_not_there(self, tiny_model_dir: Path) -> None:
         with pytest.raises(imfn.ModelError, match="choose one of auto"):
@@ -217,8 +224,26 @@ def test_verify(latent: Path, tiny_model: imfn.Model) -> None:
     assert "node 3 (frame 12) is damaged" in node.problem
 
 
-def test_types_can_be_resolved() -> None:
-    # What only type checkers import is written so that they find it.
-    for name in ("ImfnError", "CompressReport"):
-        assert isinstance(getattr(imfn, name), type)
-    assert typing.get_type_hints(imfn.verify)["return"] is imfn.VerifyReport
+EXAMPLES = Path(imfn.__file__).parents[1] / "examples"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("compress_and_restore", "restored 40 frames"),
+        ("memories", "16:1  PSNR"),
+        ("random_access", "frame 39 of 40: (48, 64, 3)"),
+    ],
+)
+def test_examples_run(name: str, expected: str, clip_path: Path) -> None:
+    if not EXAMPLES.is_dir() or not model_folders():
+        pytest.skip("this installation has no examples, or no model ships with it")
+    ran = subprocess.run(
+        [sys.executable, EXAMPLES / f"{name}.py", clip_path],
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert expected in ran.stdout

@@ -5,7 +5,6 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -46,7 +45,11 @@ def moving(count: int, height: int, width: int, channels: int, seed: int) -> np.
     """Waves that drift, with some noise: uint8 (count, height, width, channels)."""
     random = np.random.default_rng(seed)
     t, y, x, c = np.ogrid[:count, :height, :width, :channels]
-    waves = np.sin(x / 5 + 0.2 * t + c) + np.sin(y / 7 - 0.1 * t) + random.normal(0, 0.05, (count, height, width, 1))
+    waves = (
+        np.sin(x / 5 + 0.2 * t + c)
+        + np.sin(y / 7 - 0.1 * t)
+        + random.normal(0, 0.05, (count, height, width, 1))
+    )
     return np.clip(128 + 50 * waves, 0, 255).astype(np.uint8)
 
 
@@ -229,7 +232,9 @@ def test_gray_in_gray_out(tmp_path: Path, tiny_model: imfn.Model, clip_frames: n
 def test_colour_through_a_gray_model_comes_back_in_shades_of_gray(
     tmp_path: Path, vector_model: imfn.Model, clip_frames: np.ndarray
 ) -> None:
-    restored, report = round_trip(clip_frames[:8, :28, :28], tmp_path / "x", vector_model, ratio=2, quality=80)
+    restored, report = round_trip(
+        clip_frames[:8, :28, :28], tmp_path / "x", vector_model, ratio=2, quality=80
+    )
     assert restored.shape == (8, 28, 28, 3)
     assert report.channels == 3
     np.testing.assert_array_equal(restored[..., 0], restored[..., 1])
@@ -303,6 +308,8 @@ def test_a_writer_that_fails_on_the_way(
 _PEAK = """
 import resource, sys
 import imfn_cli as imfn
+from imfn_cli import codec
+codec._BATCH_PIXELS = 1 << 18  # small batches, or short clips are but one
 model = imfn.load(sys.argv[2])
 imfn.compress(sys.argv[1], sys.argv[1] + ".safetensors", model=model, ratio=8)
 imfn.decompress(sys.argv[1] + ".safetensors", sys.argv[1] + ".npy", model=model)
@@ -313,11 +320,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 def test_memory_does_not_grow_with_length(
     tmp_path: Path, tiny_model_dir: Path, clip_frames: np.ndarray
 ) -> None:
-    """Five times the frames, 150 MB more of them as the network's numbers, in the same memory."""
+    """Six times the frames, 94 MB more of them as the network's numbers, in the same memory."""
     frame = np.kron(clip_frames[0], np.ones((2, 2, 1), np.uint8))
     info = SequenceInfo(128, 96, 3, Fraction(1, 25), Fraction(25), None, "video", 0)
     peaks = []
-    for count in (256, 1280):
+    for count in (128, 768):
         path = tmp_path / f"{count}.mp4"
         with open_writer(path, info) as writer:
             for time in range(count):
@@ -333,4 +340,4 @@ def test_memory_does_not_grow_with_length(
         )
         # In KB, but in bytes on a Mac.
         peaks.append(int(ran.stdout) / (1 << 20 if sys.platform == "darwin" else 1 << 10))
-    assert peaks[1] < peaks[0] + 40
+    assert peaks[1] < peaks[0] + 30

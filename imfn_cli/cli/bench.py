@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import InputError
+from ..files import writing
 from . import options
 from .output import Output
 
@@ -24,6 +26,13 @@ Clips = Annotated[
 ]
 
 _RATIOS, _QUALITIES = (4, 8, 16, 32), (20, 40, 60)
+# What is the same in every run, so that a committed file only changes with the results.
+_FLOAT_COLUMNS = ("clip", "ratio", "frames", "psnr")
+_FILE_COLUMNS = (
+    *("clip", "model", "ratio", "quality", "frames"),
+    *("psnr_rgb", "psnr_yuv", "psnr_y", "ssim", "ms_ssim", "bytes", "bits_per_pixel"),
+)
+_UNSTEADY = ("compress_fps", "restore_fps", "peak_memory_mb")
 
 
 @bench.command()
@@ -35,41 +44,88 @@ def ucf101(
     quick: Quick = False,
     json: options.Json = False,
 ) -> None:
-    """PSNR with float memories at every ratio, and PSNR and bits per pixel of files, on the UCF-101 test clips."""
+    """PSNR with float memories at every ratio, PSNR and bits per pixel of files: UCF-101 test clips."""
     from rich.table import Table
 
-    from ..evaluation.files import file_rows
+    from ..evaluation.document import means
+    from ..evaluation.engine import clips_of, evaluate, settings_of
     from ..evaluation.floats import float_rows, mean_by_ratio
     from ..evaluation.tables import write_csv
     from ..model import load
 
     out = Output(json)
     sources = _sources(clips, quick)
+    _make(results)
     loaded = load(model)
     with out.stages("clips") as progress:
         floats = float_rows(loaded, sources, progress=progress)
-        files = list(file_rows(model, sources, _RATIOS, _QUALITIES, jobs=jobs, progress=progress))
-    write_csv(results / f"ucf101-float-{loaded.name}.csv", floats)
-    write_csv(results / f"ucf101-files-{loaded.name}.csv", files)
-    means = mean_by_ratio(floats)
+    with out.progress("PSNR and size of files", "rows") as rows_done:
+        found = evaluate(
+            clips_of(sources), settings_of(_RATIOS, _QUALITIES), model=model, jobs=jobs, progress=rows_done
+        )
+    if found.failures:
+        raise InputError(f"{found.failures[0].clip}: {found.failures[0].error}")
+    rows = [row.to_dict() for row in found.rows]
+    write_csv(results / f"ucf101-float-{loaded.name}.csv", _FLOAT_COLUMNS, [vars(row) for row in floats])
+    write_csv(results / f"ucf101-files-{loaded.name}.csv", _FILE_COLUMNS, rows)
+    by_ratio = mean_by_ratio(floats)
     first = Table(
-        "ratio", *(f"{ratio}:1" for ratio in means), title=f"{loaded.name}, {len(sources)} clips, float memories"
+        "ratio",
+        *(f"{ratio}:1" for ratio in by_ratio),
+        title=f"{loaded.name}, {len(sources)} clips, float memories",
     )
-    first.add_row("PSNR (dB)", *(f"{value:.2f}" for value in means.values()))
+    first.add_row("PSNR (dB)", *(f"{value:.2f}" for value in by_ratio.values()))
     second = Table("ratio", "quality", "PSNR (dB)", "bits per pixel", title="files on disk")
-    averages: list[dict[str, Any]] = []
-    for ratio in _RATIOS:
-        for quality in _QUALITIES:
-            here = [row for row in files if (row.ratio, row.quality) == (ratio, quality)]
-            psnr, bits = (sum(getattr(r, name) for r in here) / len(here) for name in ("psnr", "bits_per_pixel"))
-            averages.append({"ratio": ratio, "quality": quality, "psnr": psnr, "bits_per_pixel": bits})
-            second.add_row(f"{ratio}:1", str(quality), f"{psnr:.2f}", f"{bits:.4f}")
-    out.result({"model": loaded.name, "clips": len(sources), "float": means, "files": averages}, first, second)
+    averages = means(found.rows)
+    for mean in averages:
+        psnr, bits = f"{mean['psnr_rgb']:.2f}", f"{mean['bits_per_pixel']:.4f}"
+        second.add_row(f"{mean['ratio']}:1", str(mean["quality"]), psnr, bits)
+    out.result(
+        {"model": loaded.name, "clips": len(sources), "float": by_ratio, "files": averages}, first, second
+    )
+
+
+@bench.command()
+def codecs(
+    clips: Clips = None,
+    model: options.Model = None,
+    results: Results = Path("results"),
+    jobs: Annotated[int, typer.Option(min=1, help="Rows at a time.")] = os.cpu_count() or 1,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", metavar="DIR", help="Keep finished rows here.")
+    ] = None,
+    quick: Quick = False,
+    json: options.Json = False,
+) -> None:
+    """Against x264, x265, AV1 and VP9 on the UCF-101 test clips: all rows, and BD-rates."""
+    from ..evaluation import bd, peers
+    from ..evaluation.document import COLUMNS, document
+    from ..evaluation.engine import clips_of, evaluate, settings_of
+    from ..evaluation.tables import write_csv
+    from .eval import tables
+
+    out = Output(json)
+    _make(results)
+    against = [setting for codec in peers.PEERS for setting in peers.sweep(codec)]
+    settings = settings_of(_RATIOS, _QUALITIES, against=against)
+    with out.progress("codecs", "rows") as progress:
+        found = evaluate(
+            clips_of(_sources(clips, quick)), settings, model=model, jobs=jobs, cache=cache, progress=progress
+        )
+    if found.failures:
+        raise InputError(f"{found.failures[0].clip}: {found.failures[0].error}")
+    result = document(found, jobs=jobs)
+    steady = [name for name in COLUMNS if name not in _UNSTEADY]
+    write_csv(results / "codecs.csv", steady, result["rows"])
+    write_csv(results / "codecs-bd.csv", [field.name for field in fields(bd.Delta)], result["bd"])
+    out.result(result, *tables(result))
 
 
 @bench.command()
 def speed(
-    clip: Annotated[str | None, typer.Argument(help="A clip; the first UCF-101 test clip by default.")] = None,
+    clip: Annotated[
+        str | None, typer.Argument(help="A clip; the first UCF-101 test clip by default.")
+    ] = None,
     model: options.Model = None,
     results: Results = Path("results"),
     runs: Annotated[int, typer.Option(min=1, help="Runs of each; the best counts.")] = 5,
@@ -77,18 +133,19 @@ def speed(
     json: options.Json = False,
 ) -> None:
     """Frames a second of whole files, compressing and restoring, beside libx264 medium in the same run."""
-    from dataclasses import asdict
-
     from rich.table import Table
 
-    from ..evaluation.speed import speed_rows
+    from ..evaluation.speed import SpeedRow, speed_rows
     from ..evaluation.tables import write_csv
 
     out = Output(json)
+    _make(results)
     source = _sources([clip] if clip else None, True)[0]
     with out.stages("runs") as progress:
         rows = speed_rows(model, source, (4, 16, 64), runs=1 if quick else runs, progress=progress)
-    write_csv(results / "speed.csv", rows)
+    write_csv(
+        results / "speed.csv", [field.name for field in fields(SpeedRow)], [asdict(row) for row in rows]
+    )
     table = Table("codec", "compress (frames/s)", "restore (frames/s)", "bytes", title=f"{source.name}")
     for row in rows:
         table.add_row(row.codec, f"{row.compress:.0f}", f"{row.decompress:.0f}", f"{row.bytes:,}")
@@ -103,17 +160,18 @@ def memory(
     json: options.Json = False,
 ) -> None:
     """Peak memory of compressing and restoring 320×240 clips of 20 seconds and 20 minutes."""
-    from dataclasses import asdict
-
     from rich.table import Table
 
-    from ..evaluation.memory import memory_rows
+    from ..evaluation.memory import MemoryRow, memory_rows
     from ..evaluation.tables import write_csv
 
     out = Output(json)
+    _make(results)
     with out.stages("clips") as progress:
         rows = memory_rows(model, (20, 60) if quick else (20, 1200), progress=progress)
-    write_csv(results / "memory.csv", rows)
+    write_csv(
+        results / "memory.csv", [field.name for field in fields(MemoryRow)], [asdict(row) for row in rows]
+    )
     table = Table("clip", "frames", "compress (MB)", "restore (MB)", title="peak memory")
     for row in rows:
         table.add_row(f"{row.seconds} s", f"{row.frames:,}", f"{row.compress:.0f}", f"{row.decompress:.0f}")
@@ -124,10 +182,19 @@ def _sources(clips: Sequence[str] | None, quick: bool) -> "list[Source]":
     from ..frames import expand_inputs
 
     if not clips:
-        places = [Path(os.environ[name]) for name in ("IMFN_DATA",) if name in os.environ] + [Path("../shared/data")]
+        places = [Path(os.environ[name]) for name in ("IMFN_DATA",) if name in os.environ] + [
+            Path("../shared/data")
+        ]
         found = next((place / "ucf101/test" for place in places if (place / "ucf101/test").is_dir()), None)
         if found is None:
-            raise InputError("no UCF-101 test clips here; name clips, or set IMFN_DATA to a folder with ucf101/test")
+            raise InputError(
+                "no UCF-101 test clips here; name clips, or set IMFN_DATA to a folder with ucf101/test"
+            )
         clips = [str(found)]
     sources = expand_inputs(clips)
     return sources[:4] if quick else sources
+
+
+def _make(folder: Path) -> None:
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 def evaluate(
     clips: Annotated[
-        list[str], typer.Argument(metavar="CLIPS...", help="Videos, images, arrays; folders or patterns of those.")
+        list[str],
+        typer.Argument(metavar="CLIPS...", help="Videos, images, arrays; folders or patterns of those."),
     ],
     ratio: Annotated[
         str, typer.Option("--ratio", "-r", metavar="R,…", help="Ratios, powers of two from 1 to 64.")
@@ -36,7 +37,10 @@ def evaluate(
     against: Annotated[
         str | None,
         typer.Option(
-            "--against", metavar="CODEC,…", help="Encode the same frames with x264, x265, av1, vp9.", show_default="none"
+            "--against",
+            metavar="CODEC,…",
+            help="Encode the same frames with x264, x265, av1, vp9.",
+            show_default="none",
         ),
     ] = None,
     preset: Annotated[
@@ -59,7 +63,8 @@ def evaluate(
     ] = None,
     frames: options.Frames = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, metavar="N", help="Rows at a time.", show_default="one per core")
+        int | None,
+        typer.Option("--jobs", "-j", min=1, metavar="N", help="Rows at a time.", show_default="one per core"),
     ] = None,
     cache: Annotated[
         Path | None,
@@ -70,7 +75,8 @@ def evaluate(
         Path | None, typer.Option("--plot", metavar="FILE", help="Draw the curves: .png, .svg or .pdf.")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write a page, .html, with curves and pictures.")
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write a page, .html, with curves and pictures."),
     ] = None,
     device: options.Device = options.DeviceName.cpu,
     force: options.Force = False,
@@ -93,7 +99,11 @@ def evaluate(
         check_output(path, force=force)
     from ..evaluation.extra import require
 
-    require("pytorch_msssim", *(("bjontegaard",) if against else ()), *(("matplotlib",) if against or plot else ()))
+    require(
+        "pytorch_msssim",
+        *(("bjontegaard",) if against else ()),
+        *(("matplotlib",) if against or plot else ()),
+    )
     from ..evaluation.plot import ENDINGS
 
     if plot is not None and plot.suffix.lower() not in ENDINGS:
@@ -155,7 +165,9 @@ def _numbers(text: str, option: str) -> list[int]:
     try:
         return list(dict.fromkeys(int(part) for part in text.split(",")))
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a list of numbers such as 4,8,16", param_hint=option) from None
+        raise typer.BadParameter(
+            f"{text!r} is not a list of numbers such as 4,8,16", param_hint=option
+        ) from None
 
 
 def _peers(against: str | None, presets: Sequence[str] | None, crfs: Sequence[str] | None) -> "list[Setting]":
@@ -176,7 +188,9 @@ def _peers(against: str | None, presets: Sequence[str] | None, crfs: Sequence[st
             found[known(name, option)] = value
         return found
 
-    chosen = list(dict.fromkeys(known(name.strip(), "--against") for name in (against or "").split(",") if name.strip()))
+    chosen = list(
+        dict.fromkeys(known(name.strip(), "--against") for name in (against or "").split(",") if name.strip())
+    )
     by_preset, by_crf = pairs(presets, "--preset"), pairs(crfs, "--crf")
     for option, named in (("--preset", by_preset), ("--crf", by_crf)):
         for name in named:
@@ -200,7 +214,7 @@ def _settings(
     return settings_of(ratios, qualities, in_float=in_float, against=against)
 
 
-# -- tables for people -------------------------------------------------------------------------------------------
+# -- tables for people ---------------------------------------------------------------------------------
 
 
 def tables(document: dict[str, Any]) -> "list[Table | str]":
@@ -219,10 +233,10 @@ def tables(document: dict[str, Any]) -> "list[Table | str]":
         digits = {"psnr_rgb": 2, "psnr_yuv": 2, "psnr_y": 2, "ssim": 4, "ms_ssim": 4, "bits_per_pixel": 4}
         digits |= {"compress_fps": 0, "restore_fps": 0, "peak_memory_mb": 0}
         cells = ["–" if mean[name] is None else f"{mean[name]:.{places}f}" for name, places in digits.items()]
-        first.add_row(mean["label"], knob, *cells, end_section=False)
+        first.add_row(mean["label"], knob, *cells)
     notes = [
-        "PSNR in dB; Y and YUV (6 Y + U + V) / 8 of BT.601 8-bit 4:4:4, SSIM of that Y. Frames a second on one compute "
-        f"thread, {jobs} at a time; MB above the idle process, at most."
+        "PSNR in dB; Y and YUV (6 Y + U + V) / 8 of BT.601 8-bit 4:4:4, SSIM of that Y. "
+        f"Frames a second on one compute thread, {jobs} rows at a time; MB: peak above the idle process."
     ]
     return [first, *notes, *_bd_tables(document)]
 
@@ -243,14 +257,32 @@ def _bd_tables(document: dict[str, Any]) -> "list[Table | str]":
     each = Table("clip", *anchors, title=f"{codecs[-1]}, clip by clip")
     for clip in clips:
         each.add_row(clip, *(_cell(found[clip, anchor, codecs[-1]]) for anchor in anchors))
-    used = [f"{mean['label']}: {mean['options']}" for mean in document["means"] if mean["codec"] in anchors]
+    used = _options([mean for mean in document["means"] if mean["codec"] in anchors])
     reasons = dict.fromkeys(
         f"{delta['clip']}, {delta['codec']} against {delta['anchor']}: {delta['note']}"
         for delta in deltas
         if delta["note"] and delta["clip"] is not None and (delta["codec"] == codecs[-1] or len(clips) == 1)
     )
-    method = "Bits more (+) or fewer (−) for the same PSNR RGB; dB more or less for the same bits. By the package "
-    return [overview, *([each] if len(clips) > 1 else []), f"{method}{document['bd_method']}.", *reasons, *used]
+    method = (
+        "Bits more (+) or fewer (−) for the same PSNR RGB; dB more or less for the same bits. By the package "
+    )
+    return [
+        overview,
+        *([each] if len(clips) > 1 else []),
+        f"{method}{document['bd_method']}.",
+        *reasons,
+        *used,
+    ]
+
+
+def _options(means: Sequence[dict[str, Any]]) -> list[str]:
+    """The exact options of each peer, one line for all its CRFs."""
+    lines = []
+    for label in dict.fromkeys(mean["label"] for mean in means):
+        here = [mean for mean in means if mean["label"] == label]
+        crfs = ",".join(str(mean["crf"]) for mean in here)
+        lines.append(f"{label}: " + here[0]["options"].replace(f"-crf {here[0]['crf']}", f"-crf {crfs}"))
+    return lines
 
 
 def _cell(delta: dict[str, Any]) -> str:

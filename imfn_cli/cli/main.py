@@ -10,10 +10,11 @@ import typer
 
 from ..errors import ImfnError
 from ..version import __version__
-from .allocator import keep_heap_small
+from .process import settle
 from .bench import bench
 from .compress import compress
 from .decompress import decompress
+from .eval import evaluate
 from .info import info
 from .models import models
 from .output import debugging, describe, say
@@ -37,6 +38,7 @@ app.command(short_help="Compress videos, images or arrays into latents.")(compre
 app.command(short_help="Restore the frames of latents.")(decompress)
 app.command(short_help="Show all about a latent or a model.")(info)
 app.command(short_help="Check that latents are whole.")(verify)
+app.command("eval", short_help="Measure quality, size and speed, also of other codecs.")(evaluate)
 app.command(short_help="List the models that ship with imfn.")(models)
 app.command(short_help="Fit a model to your own sequences.")(train)
 app.add_typer(bench, name="bench", short_help="Reproduce the README's tables.")
@@ -66,7 +68,7 @@ def _options(
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C."""
-    keep_heap_small()
+    settle()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         # What is ignored (nohup, a shell's background job) stays ignored.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from .extra import require
 from .rows import IMFN, Row
 
-#: How curves are interpolated between their points: piecewise cubic Hermite, as JVET does; PSNR over log10 of the rate.
+#: How curves are interpolated between their points: PSNR over log10 of the rate, piecewise cubic as in JVET.
 METHOD = "pchip"
 #: The curve of our best points over all ratios and qualities.
 BEST = f"{IMFN} best"
@@ -79,12 +79,17 @@ def delta(anchor: Iterable[Point], curve: Iterable[Point], *, clip: str, names: 
     one, other = front(anchor), front(curve)
     for name, points in zip(names, (one, other), strict=True):
         if len(points) < 2:
-            return Delta(clip, *names, None, None, None, f"{name}: a curve needs two points of different PSNR")
+            return Delta(
+                clip, *names, None, None, None, f"{name}: a curve needs two points of different PSNR"
+            )
     low, high = max(one[0].psnr, other[0].psnr), min(one[-1].psnr, other[-1].psnr)
     bits = max(one[0].rate, other[0].rate) < min(one[-1].rate, other[-1].rate)
     gained = _library().bd_psnr(*_columns(one, other)) if bits else None
     if low >= high:
-        ends = (f"{name} {points[0].psnr:.1f} to {points[-1].psnr:.1f}" for name, points in zip(names, (one, other), strict=True))
+        ends = (
+            f"{name} {points[0].psnr:.1f} to {points[-1].psnr:.1f}"
+            for name, points in zip(names, (one, other), strict=True)
+        )
         note = f"no overlap in PSNR: {', '.join(ends)} dB"
         return Delta(clip, *names, None, _number(gained), None, note)
     note = "" if bits else "no overlap in bits per pixel, so no BD-PSNR"
@@ -107,7 +112,8 @@ def hull(points: Iterable[Point]) -> list[Point]:
     """The upper convex hull over log10 of the rate: what one gets who chooses the ratio for each rate."""
     kept: list[Point] = []
     for point in front(points):
-        while len(kept) > 1 and _slope(kept[-2], kept[-1]) <= _slope(kept[-2], point):
+        # Points in a row stay, whatever rounding makes of their slopes.
+        while len(kept) > 1 and _slope(kept[-2], kept[-1]) < _slope(kept[-2], point) - 1e-9:
             kept.pop()
         kept.append(point)
     return kept

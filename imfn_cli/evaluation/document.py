@@ -36,7 +36,9 @@ _AVERAGES = (
 _NOT_IN_MEANS = ("clip", "psnr_per_frame", "notes")
 #: Columns of the CSV file: a row without its list of frames.
 COLUMNS = tuple(
-    "float" if field.name == "in_float" else field.name for field in fields(Row) if field.name != "psnr_per_frame"
+    "float" if field.name == "in_float" else field.name
+    for field in fields(Row)
+    if field.name != "psnr_per_frame"
 )
 
 

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ _MEASURE_VERSION = 1
 
 @dataclass(frozen=True)
 class Failure:
-    """A clip, or one codec on it, that could not be measured; error: one line. codec: None for all of them."""
+    """A clip, or one codec on it, that could not be measured, and why. codec: None for all of them."""
 
     clip: str
     codec: str | None
@@ -78,7 +78,11 @@ def clips_of(sources: Sequence[Source], start: int = 0, stop: int | None = None)
 
 
 def settings_of(
-    ratios: Sequence[int], qualities: Sequence[int], *, in_float: bool = False, against: Sequence[Setting] = ()
+    ratios: Sequence[int],
+    qualities: Sequence[int],
+    *,
+    in_float: bool = False,
+    against: Sequence[Setting] = (),
 ) -> list[Setting]:
     """Every ratio at every quality, every ratio in float if asked for, then the peers' settings."""
     files = [Setting(IMFN, ratio=ratio, quality=quality) for ratio in ratios for quality in qualities]
@@ -87,10 +91,12 @@ def settings_of(
 
 
 def check_settings(settings: Sequence[Setting], model: Model | None, *, student: bool = False) -> None:
-    """Raise `ImfnError` for what no clip can be measured with: a ratio, a missing encoder, package or student."""
+    """Raise `ImfnError` for what fails on every clip: a ratio, a missing encoder, package or student."""
     require("pytorch_msssim")
     if student and model is not None and not model.description.get("student"):
-        raise ModelError(f"model {model.name!r} carries no student; leave out --student, or name one that does with -m")
+        raise ModelError(
+            f"model {model.name!r} carries no student; leave out --student, or name one that does with -m"
+        )
     for setting in settings:
         if setting.codec != IMFN:
             peers.check(setting.codec)
@@ -161,7 +167,14 @@ def _info(clip: Clip) -> ClipInfo:
         info = sequence.info
         rate = float(info.frame_rate) if info.frame_rate else None
         return ClipInfo(
-            clip.name, clip.source.name, info.frame_count, info.width, info.height, info.channels, rate, info.notes
+            clip.name,
+            clip.source.name,
+            info.frame_count,
+            info.width,
+            info.height,
+            info.channels,
+            rate,
+            info.notes,
         )
 
 
@@ -187,8 +200,10 @@ def libraries() -> str:
     return f"PyAV {av.__version__}, " + ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _merged(failures: Sequence[Failure], settings: Sequence[Setting], clips: Sequence[str]) -> Iterator[Failure]:
-    """One failure per clip and reason, in the order of the clips; codec None where it hit all codecs alike."""
+def _merged(
+    failures: Sequence[Failure], settings: Sequence[Setting], clips: Sequence[str]
+) -> Iterator[Failure]:
+    """One failure per clip and reason, in the order of the clips; codec None where it hit all alike."""
     every = {setting.codec for setting in settings}
     for clip in clips:
         reasons: dict[str, set[str | None]] = {}
@@ -202,10 +217,10 @@ def _merged(failures: Sequence[Failure], settings: Sequence[Setting], clips: Seq
                 yield from (Failure(clip, codec, error) for codec in sorted(map(str, codecs)))
 
 
-# -- worker processes --------------------------------------------------------------------------------------------
+# -- worker processes ------------------------------------------------------------------------------------
 
 
-def _measured(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, Row | str]]:
+def _measured(tasks: Sequence[Task], jobs: int) -> Generator[tuple[Task, Row | str], None, None]:
     """Each task with its row, or with why there is none, as they are done.
 
     However the iterator is left, the processes are ended and their files are gone.

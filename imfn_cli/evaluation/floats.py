@@ -23,7 +23,9 @@ class FloatRow:
 
 
 @torch.inference_mode()
-def float_rows(model: Model, sources: Sequence[Source], *, progress: Progress = lambda *_: None) -> list[FloatRow]:
+def float_rows(
+    model: Model, sources: Sequence[Source], *, progress: Progress = lambda *_: None
+) -> list[FloatRow]:
     """PSNR of every clip at every ratio of the model, over the frames that fill whole trees of that ratio.
 
     Frames left over at the end of a clip are not counted, since they would be stored at a smaller ratio. PSNR
@@ -41,11 +43,15 @@ def float_rows(model: Model, sources: Sequence[Source], *, progress: Progress = 
                 if count:
                     memories = network.compress(frames[:count], ratio)
                     restored = network.restore(memories, ratio, *frames.shape[2:])
-                    errors[ratio].append(((restored.clamp(0, 1) - frames[:count]) ** 2).mean(dim=(1, 2, 3)).cpu())
+                    errors[ratio].append(
+                        ((restored.clamp(0, 1) - frames[:count]) ** 2).mean(dim=(1, 2, 3)).cpu()
+                    )
         for ratio, found in errors.items():
             if found:
                 mse = torch.cat(found).double()
-                rows.append(FloatRow(source.paths[0].name, ratio, len(mse), float((-10 * mse.log10()).mean())))
+                rows.append(
+                    FloatRow(source.paths[0].name, ratio, len(mse), float((-10 * mse.log10()).mean()))
+                )
     return rows
 
 

@@ -176,7 +176,7 @@ def _code_peer(frames: Frames, setting: Setting) -> Coded:
 
 @torch.inference_mode()
 def float_frames(frames: Frames, model: Model, ratio: int) -> Iterator[Pixels]:
-    """Every frame by way of its memory in float, not quantised; the same trees as in a file, the tail's too."""
+    """Every frame by way of its memory in float, not quantised; the same trees as in a file."""
     level = level_of_ratio(ratio, model.network.config.levels)
     waiting: list[Pixels] = []
 

@@ -1,5 +1,6 @@
-"""How much memory: the peak of a piece of work in this process, or of whole commands in processes of their own."""
+"""How much memory: the peak of a piece of work in this process, or of whole commands in their own."""
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -35,7 +36,7 @@ class MemoryRow:
 def memory_rows(
     model: str | None, lengths: tuple[int, ...], *, ratio: int = 16, progress: Progress = lambda *_: None
 ) -> list[MemoryRow]:
-    """Peak memory of `imfn compress` and `imfn decompress` for rendered 320×240 clips of `lengths` seconds."""
+    """Peak memory of `imfn compress` and `imfn decompress` for 320×240 clips of `lengths` seconds."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for index, seconds in enumerate(lengths):
@@ -78,7 +79,7 @@ def _peak(args: list[str]) -> float:
 
 
 class PeakMemory:
-    """`with PeakMemory() as memory: work()`, then `memory.megabytes`: the peak of resident memory above its start.
+    """`with PeakMemory() as memory: …`, then `memory.megabytes`: the peak of resident memory above its start.
 
     None where the system cannot tell the peak of a part of a process: only Linux can.
     """
@@ -88,17 +89,13 @@ class PeakMemory:
 
     def __enter__(self) -> Self:
         gc.collect()
-        try:
+        with contextlib.suppress(OSError, AttributeError, TypeError):
             # What was freed goes back to the system, so that using it again counts.
             ctypes.CDLL(None).malloc_trim(0)
-        except (OSError, AttributeError, TypeError):
-            pass
-        try:
+        with contextlib.suppress(OSError):
             # 5: set the high-water mark to what is resident now.
             Path("/proc/self/clear_refs").write_text("5")
             self._before = _status("VmRSS")
-        except OSError:
-            pass
         return self
 
     def __exit__(

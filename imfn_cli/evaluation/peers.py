@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 import av
 import numpy as np
@@ -16,6 +15,7 @@ from ..errors import ImfnError
 from ..frames import ColourDescription, SequenceInfo
 from ..frames import Sequence as Frames
 from ..frames.colour import FromRgb, ToRgb, is_convertible
+from ..frames.problems import reason
 from ..frames.sequence import DEFAULT_RATE
 from .rows import Setting
 
@@ -69,7 +69,7 @@ PEERS = {
         crfs=(18, 24, 30, 36),
         highest_crf=51,
         options={"x265-params": "pools=none:frame-threads=1:log-level=error"},
-        # The library keeps its block size for the whole process: a smaller picture after a larger one crashes it.
+        # Its block size is the same for a whole process: a small picture after larger ones crashes it.
         side=64,
     ),
     "av1": Peer(
@@ -105,7 +105,11 @@ def sweep(codec: str, crfs: Sequence[int] | None = None, preset: str | None = No
     for crf in crfs or ():
         if not 0 <= crf <= peer.highest_crf:
             raise ValueError(f"{codec}: crf {crf} is not in 0 … {peer.highest_crf}")
-    name = preset if peer.preset_option == "preset" and not preset.isdecimal() else f"{peer.preset_option} {preset}"
+    name = (
+        preset
+        if peer.preset_option == "preset" and not preset.isdecimal()
+        else f"{peer.preset_option} {preset}"
+    )
     return [Setting(codec, crf=crf, preset=name) for crf in crfs or peer.crfs]
 
 
@@ -118,7 +122,9 @@ def check(codec: str) -> None:
             f"install PyAV's own wheel (pip install av), or leave {codec} out of --against"
         )
     if not any(name in av.codecs_available for name in peer.decoders):
-        raise ImfnError(f"{codec}: the installed PyAV {av.__version__} cannot decode it; leave it out of --against")
+        raise ImfnError(
+            f"{codec}: the installed PyAV {av.__version__} cannot decode it; leave it out of --against"
+        )
 
 
 def options_of(setting: Setting) -> dict[str, str]:
@@ -151,7 +157,8 @@ def encode(sequence: Frames, setting: Setting) -> Encoded:
     """Encode all frames, as 8-bit 4:2:0, with the colour matrix and range of the source.
 
     RGB becomes YCbCr with the accurate conversions of the frames room, the same that `imfn` reads and
-    writes videos with. Odd sides are padded with their last line. Raises `ImfnError` where the encoder refuses.
+    writes videos with. Odd sides are padded with their last line.
+    Raises `ImfnError` where the encoder refuses.
     """
     peer, info = PEERS[setting.codec], sequence.info
     width, height = (max(peer.side, side + side % 2) for side in (info.width, info.height))
@@ -174,7 +181,9 @@ def encode(sequence: Frames, setting: Setting) -> Encoded:
             packets += codec.encode(coded)
         packets += codec.encode(None)
     except (FFmpegError, ValueError) as error:
-        raise ImfnError(f"{setting.codec}: {peer.encoder} refuses frames of {width}×{height} ({error})") from error
+        raise ImfnError(
+            f"{setting.codec}: {peer.encoder} refuses frames of {width}×{height} ({reason(error)})"
+        ) from error
     stated = {**options, "threads": "1", "pix_fmt": "yuv420p", "colorspace": colour.matrix or "bt470bg"}
     stated["color_range"] = colour.range or "tv"
     if (width, height) != (info.width, info.height):
@@ -195,14 +204,14 @@ def decode(encoded: Encoded) -> Iterator[NDArray[np.uint8]]:
             convert = convert or ToRgb(frame.width, frame.height)
             full_range = encoded.colour.range == "pc"
             pixels = convert(frame, encoded.colour.matrix, full_range=full_range).to_ndarray()
-            pixels = pixels[: info.height, : info.width]
+            pixels = pixels.astype(np.uint8, copy=False)[: info.height, : info.width]
             if info.channels == 1:
                 pixels = np.round(pixels @ _LUMA).astype(np.uint8)[:, :, None]
             yield pixels
 
 
 def _colour(info: SequenceInfo) -> ColourDescription:
-    """Matrix and range to code with: the source's own; BT.709 where it was RGB, BT.601 where it is unknown."""
+    """Matrix and range to code with: the source's own; BT.709 where it was RGB, BT.601 if unknown."""
     if info.colour.matrix == "gbr":
         return ColourDescription(matrix="bt709", range="tv")
     matrix = info.colour.matrix if is_convertible(info.colour.matrix) else None

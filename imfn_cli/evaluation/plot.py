@@ -1,6 +1,7 @@
 """The picture of `imfn eval --plot`: rate against distortion, and how the error grows with the ratio."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,16 @@ def write_plot(path: Path, document: dict[str, Any], *, force: bool = False) -> 
 
     growth = error_growth(document["rows"])
     filed = [mean for mean in document["means"] if mean["bits_per_pixel"]]
-    panels = [draw for draw, wanted in ((_rate, filed), (_growth, growth)) if wanted]
+    panels: list[Callable[[Any], None]] = []
+    if filed:
+        panels.append(partial(_rate, means=filed))
+    if growth:
+        panels.append(partial(_growth, growth=growth))
     figure = Figure(figsize=(7.2 * max(1, len(panels)), 5), layout="constrained")
     FigureCanvasAgg(figure)
     for index, draw in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), index + 1)
-        draw(axes, filed if draw is _rate else growth)
+        draw(axes)
         axes.grid(True, which="both", color="#e6e6e3", linewidth=0.6)
         axes.set_axisbelow(True)
         for side in ("top", "right"):
@@ -58,7 +63,9 @@ def _rate(axes: Any, means: Sequence[dict[str, Any]]) -> None:
         codec = mean["codec"]
         ours = codec == IMFN
         colour = _shade(ratios.index(mean["ratio"]), len(ratios)) if ours else _PEERS.get(codec, "#444444")
-        style = {"marker": "o", "linewidth": 2} if ours else {"marker": _MARKS.get(codec, "x"), "linestyle": "--"}
+        style = (
+            {"marker": "o", "linewidth": 2} if ours else {"marker": _MARKS.get(codec, "x"), "linestyle": "--"}
+        )
         axes.plot(*zip(*points, strict=True), color=colour, label=label, markersize=5, **style)
     axes.set_xscale("log")
     _plain_ticks(axes.xaxis)
@@ -74,7 +81,10 @@ def _growth(axes: Any, growth: Sequence[tuple[int, float]]) -> None:
     if len(growth) > 1:
         exponent, factor = fitted_exponent(growth)
         axes.plot(
-            ratios, factor * ratios**exponent, color=_OURS[4], label=f"MSE = {factor:.3g} · ratio^{exponent:.2f}"
+            ratios,
+            factor * ratios**exponent,
+            color=_OURS[4],
+            label=f"fit: {factor:.3g} · ratio^{exponent:.2f}",
         )
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
@@ -82,7 +92,7 @@ def _growth(axes: Any, growth: Sequence[tuple[int, float]]) -> None:
     axes.minorticks_off()
     _plain_ticks(axes.yaxis)
     axes.set_xlabel("frames per memory (log scale)")
-    axes.set_ylabel("mean squared error, squared 8-bit levels (log scale)")
+    axes.set_ylabel("mean squared error, 8-bit levels² (log)")
     axes.set_title("Growth of the error with the ratio")
     axes.legend(fontsize=8, frameon=False)
 

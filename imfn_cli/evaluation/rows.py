@@ -7,7 +7,14 @@ from typing import Any
 #: The codec that is this one; all others are peers.
 IMFN = "imfn"
 # Decimals that are kept: enough to recompute everything from the rows, few enough to compare them by eye.
-_DECIMALS = {"ssim": 6, "ms_ssim": 6, "bits_per_pixel": 6, "compress_fps": 2, "restore_fps": 2, "peak_memory_mb": 1}
+_DECIMALS = {
+    "ssim": 6,
+    "ms_ssim": 6,
+    "bits_per_pixel": 6,
+    "compress_fps": 2,
+    "restore_fps": 2,
+    "peak_memory_mb": 1,
+}
 # A dataclass whose field is called `float` cannot name the type any more.
 _RENAMED = {"in_float": "float"}
 
@@ -40,7 +47,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Row:
-    """One setting on one clip; `imfn eval --json` and its cache hold these (`in_float` is called "float" there).
+    """One setting on one clip, as `imfn eval --json` and its cache hold it; `in_float` is "float" there.
 
     clip: name of the clip.                   codec: "imfn", "x264", …
     label: of the curve that the row is on.   model: name of the model, null for peers.
@@ -49,7 +56,7 @@ class Row:
     student: the student compressed, not the tree.
     options: everything that says how to make the same again.
     frames: how many were compared, by index.
-    psnr_rgb: dB, on 8-bit RGB (gray for gray clips), per frame, then the mean over frames; 100 for equal frames.
+    psnr_rgb: dB, on 8-bit RGB (gray for gray clips), of each frame, then the mean; 100 for equal frames.
     psnr_y, psnr_yuv: dB, of Y and of (6 Y + U + V) / 8 after conversion of the same frames to 8-bit BT.601
         limited range, 4:4:4; psnr_yuv is null for gray clips.
     ssim, ms_ssim: of that Y, mean over frames; null where frames are too small.
@@ -85,7 +92,7 @@ class Row:
 
     def rounded(self) -> "Row":
         """The row with the decimals that are kept."""
-        values = {
+        values: dict[str, Any] = {
             name: round(value, _DECIMALS.get(name, 4))
             for name, value in vars(self).items()
             if isinstance(value, float)
@@ -98,7 +105,7 @@ class Row:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Row":
-        """What `to_dict` gave, also by way of JSON. Raises `TypeError` where fields are missing or unknown."""
+        """What `to_dict` gave, also by way of JSON. Raises `TypeError` for missing or unknown fields."""
         back = {new: old for old, new in _RENAMED.items()}
         named = {back.get(name, name): value for name, value in values.items()}
         for name in ("psnr_per_frame", "notes"):

@@ -18,7 +18,7 @@ X264_OPTIONS = {"preset": "medium", "crf": "23"}
 
 @dataclass(frozen=True)
 class SpeedRow:
-    """One codec on one clip: frames a second, containers read and written included; the best of several runs."""
+    """One codec on one clip: frames a second, containers included; the best of several runs."""
 
     codec: str
     frames: int
@@ -28,7 +28,12 @@ class SpeedRow:
 
 
 def speed_rows(
-    model: str | None, source: Source, ratios: Sequence[int], *, runs: int = 3, progress: Progress = lambda *_: None
+    model: str | None,
+    source: Source,
+    ratios: Sequence[int],
+    *,
+    runs: int = 3,
+    progress: Progress = lambda *_: None,
 ) -> list[SpeedRow]:
     """Time compressing `source` to a latent and restoring it to .mp4, and libx264 medium doing the same."""
     from ..codec import compress_sequence, decompress_latent
@@ -47,11 +52,15 @@ def speed_rows(
                 with open_sequence(source) as sequence:
                     report = compress_sequence(sequence, latent, loaded, ratio=ratio, force=True)
                 there.append(report.frames_per_second)
-                back.append(decompress_latent(LatentReader(latent), video, loaded, force=True).frames_per_second)
+                back.append(
+                    decompress_latent(LatentReader(latent), video, loaded, force=True).frames_per_second
+                )
                 done += 1
                 progress("speed", done, total)
             assert report is not None
-            rows.append(SpeedRow(f"imfn {loaded.name} {ratio}:1", report.frames, max(there), max(back), report.bytes))
+            rows.append(
+                SpeedRow(f"imfn {loaded.name} {ratio}:1", report.frames, max(there), max(back), report.bytes)
+            )
         there, back, frames = [], [], 0
         for _ in range(runs):
             began = time.perf_counter()
@@ -76,7 +85,9 @@ def x264(source: Source, output: Path) -> int:
         stream.width, stream.height, stream.pix_fmt = info.width, info.height, "yuv420p"
         count = 0
         for frame in sequence:
-            picture = av.VideoFrame.from_ndarray(frame.pixels, format="rgb24" if info.channels == 3 else "gray")
+            picture = av.VideoFrame.from_ndarray(
+                frame.pixels, format="rgb24" if info.channels == 3 else "gray"
+            )
             container.mux(stream.encode(picture))
             count += 1
         container.mux(stream.encode(None))

@@ -8,8 +8,10 @@ from typing import Any
 from ..files import replacing, writing
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, force: bool = True) -> None:
-    """Write the `columns` of `rows`: floats with four decimals, nothing for None, true and false, lists joined.
+def write_csv(
+    path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, force: bool = True
+) -> None:
+    """Write the `columns` of `rows`: floats with four decimals, nothing for None.
 
     Raises `OutputError` where `path` exists (without `force`) or cannot be written.
     """

@@ -137,6 +137,7 @@ class LatentReader:
             self._table = self._tensor("table", checksums)
             self.ticks = self._tensor("ticks", checksums) if self.header.frame_ticks is None else None
             self.nodes = tuple(self._entries())
+            self._nodes_at = _start_of(path, "nodes")
         except FutureVersionError as error:
             raise LatentError(f"{path}: {error}; upgrade imfn to read it") from error
         except HeaderError as error:
@@ -177,14 +178,17 @@ class LatentReader:
 
     def read(self, node: NodeEntry) -> bytes:
         """The bytes of one node. Raises `LatentError` if their checksum differs."""
-        data = (
-            self._file.get_slice("nodes")[node.offset : node.offset + node.size].tobytes()
-            if node.size
-            else b""
-        )
+        # Not through safetensors: it maps the file, and every page read would count as this process's memory.
+        # A handle for each read, so that threads need not share one.
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._nodes_at + node.offset)
+                data = file.read(node.size)
+        except OSError as error:
+            raise LatentError(f"{self.path}: cannot be read ({error.strerror or error})") from error
         if zlib.crc32(data) != node.crc32:
             raise LatentError(f"{self.path}: {describe(node)} is damaged (checksum differs)")
-        return bytes(data)
+        return data
 
     def time(self, frame: int) -> int:
         """Presentation time of one frame, in ticks of the header's time base."""
@@ -217,6 +221,13 @@ def _open(path: Path) -> Any:
         raise LatentError(f"{path}: cannot be read ({error.strerror or error})") from error
     except SafetensorError as error:
         raise LatentError(f"{path}: {_reason(path)}") from error
+
+
+def _start_of(path: Path, name: str) -> int:
+    """Where a tensor's bytes begin in a file that safetensors has found valid."""
+    with path.open("rb") as file:
+        size = struct.unpack("<Q", file.read(8))[0]
+        return int(8 + size + json.loads(file.read(size))[name]["data_offsets"][0])
 
 
 def _reason(path: Path) -> str:

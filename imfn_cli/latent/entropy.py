@@ -244,7 +244,7 @@ class EntropyModel:
         return self._thresholds[trade]
 
 
-def choose(wanted: Floats, tables: Integers, thresholds: Floats) -> Integers:
+def choose(wanted: NDArray[np.floating], tables: Integers, thresholds: Floats) -> Integers:
     """Symbols for the numbers `wanted` (any shape): the magnitude rounded up above its table's threshold."""
     magnitude = np.abs(wanted)
     whole = magnitude.astype(np.int32)

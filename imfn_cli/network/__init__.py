@@ -5,7 +5,7 @@ memories are `(N, C, h, w)` floats in the same unit.
 """
 
 from .config import IMFNConfig
-from .folded import FoldedTree
+from .folded import FoldedTree, foldable_level
 from .klt import SecondMoments
 from .leaf import LeafTransform
 from .pixels import frames_from_pixels, pixels_from_frames
@@ -20,6 +20,7 @@ __all__ = [
     "LeafTransform",
     "SecondMoments",
     "Sweeper",
+    "foldable_level",
     "forest_levels",
     "frames_from_pixels",
     "level_of_ratio",

@@ -3,7 +3,18 @@
 import torch
 from torch import Tensor
 
+from .config import IMFNConfig
 from .tree import IMFN
+
+
+# Numbers in one folded matrix: beyond this it costs more memory and time to make than it saves.
+_LARGEST = 1 << 22
+
+
+def foldable_level(config: IMFNConfig) -> int:
+    """The highest level that is worth folding, at least 0: matrices grow with the ratio."""
+    ratio = _LARGEST // (config.channels * config.patch_size)
+    return min(config.levels, max(ratio, 1).bit_length() - 1)
 
 
 class FoldedTree:
@@ -22,9 +33,8 @@ class FoldedTree:
             # On the CPU: not every device (MPS) has float64.
             merge = network.leaf.map.weight.cpu().double()[None]  # (frames of a subtree, C, patch_size)
             split = merge.mT
-            mean = network.leaf.map.mean.cpu().double()[
-                None
-            ]  # (frames, patch_size): frames of the zero memory
+            # (frames, patch_size): what the zero memory restores to
+            mean = network.leaf.map.mean.cpu().double()[None]
             for above in range(1, level + 1):
                 weight = network.sweeper(above).map.weight.cpu().double()  # (C, 2C)
                 centre = network.sweeper(above).map.mean.cpu().double()

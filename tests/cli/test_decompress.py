@@ -65,7 +65,16 @@ def test_a_video_becomes_mp4(cli: Cli, clip_path: Path, tmp_path: Path, model: W
 
 @pytest.mark.parametrize(
     ("name", "tolerance"),
-    [("x.npy", 0), ("x.mkv", 0), ("x.tif", 0), ("x", 0), ("x.d/", 0), ("x.mp4", 6), ("x.webm", 12), ("x.gif", 12)],
+    [
+        ("x.npy", 0),
+        ("x.mkv", 0),
+        ("x.tif", 0),
+        ("x", 0),
+        ("x.d/", 0),
+        ("x.mp4", 6),
+        ("x.webm", 12),
+        ("x.gif", 12),
+    ],
 )
 def test_the_ending_says_the_format(
     cli: Cli, latent: Path, model: Words, restored: np.ndarray, name: str, tolerance: float
@@ -82,7 +91,12 @@ def test_the_ending_says_the_format(
 
 
 def test_only_some_frames(cli: Cli, latent: Path, model: Words, restored: np.ndarray) -> None:
-    for words, chosen in (("3:6", slice(3, 6)), ("12:", slice(12, 13)), (":2", slice(2)), ("5:99", slice(5, 13))):
+    for words, chosen in (
+        ("3:6", slice(3, 6)),
+        ("12:", slice(12, 13)),
+        (":2", slice(2)),
+        ("5:99", slice(5, 13)),
+    ):
         ran = cli("decompress", latent, *model, "--frames", words, "--force", "--json")
         assert ran.json[0]["frames"] == len(restored[chosen])
         np.testing.assert_array_equal(np.load(latent.with_name("clip.restored.npy")), restored[chosen])
@@ -135,8 +149,7 @@ def test_a_damaged_node_is_named_and_nothing_written(cli: Cli, latent: Path, mod
     ran = cli("decompress", latent, *model)
     assert ran.code == 1
     assert ran.line == (
-        f"{latent}: node 1 (frames 4 to 7) is damaged (checksum differs); "
-        "--skip-damaged restores the others"
+        f"{latent}: node 1 (frames 4 to 7) is damaged (checksum differs); --skip-damaged restores the others"
     )
     assert digests(latent.parent) == before
     # What does not need the node is not held up by it.

@@ -136,9 +136,8 @@ class TestNoRoom:
         try:
             ran = cli("compress", noisy, *model, "-r", 2, "-q", 90, "-o", disk / "x.safetensors")
             assert ran.code == 1
-            assert ran.line == (
-                f"{disk}/x.safetensors: no space left on the device; free some, or choose another place with -o"
-            )
+            expected = "no space left on the device; free some, or choose another place with -o"
+            assert ran.line == f"{disk}/x.safetensors: {expected}"
             latent = noisy.with_suffix(".safetensors")
             imfn.compress(noisy, model=tiny_model, ratio=2, quality=90)
             for name in OUTPUTS:
@@ -202,7 +201,9 @@ def test_an_interrupt_leaves_nothing(
     if what != "compress":
         _long_latent(latent, tiny_model)
     words = (
-        ["compress", "long.npy", "-q", "100"] if what == "compress" else ["decompress", latent.name, "-o", what]
+        ["compress", "long.npy", "-q", "100"]
+        if what == "compress"
+        else ["decompress", latent.name, "-o", what]
     )
     before = set(tmp_path.rglob("*"))
     process = subprocess.Popen(
@@ -212,19 +213,26 @@ def test_an_interrupt_leaves_nothing(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_take_signals,
     )
     try:
         _wait_for_work(process, tmp_path, before, what)
         sent = time.monotonic()
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         took = time.monotonic() - sent
     finally:
         process.kill()
     assert (process.returncode, out) == (128 + number, "")
     assert err == "imfn: interrupted; nothing half-written was left\n"
     assert set(tmp_path.rglob("*")) == before
-    assert took < 5  # seconds; about half of one on a free machine
+    assert took < 10  # seconds; about half of one on a free machine
+
+
+def _take_signals() -> None:
+    """Whoever started the tests may have them ignored (a job in the background does): not so in the command."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _long_latent(path: Path, model: imfn.Model) -> None:
@@ -244,8 +252,8 @@ def _long_latent(path: Path, model: imfn.Model) -> None:
 
 
 def _wait_for_work(process: subprocess.Popen[str], folder: Path, before: set[Path], what: str) -> None:
-    """Until the process has begun to write: its temporary file is there (compressing: has no name, is open)."""
-    end = time.monotonic() + 60
+    """Until the process has begun to write: there is a temporary file (compressing: without a name)."""
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         assert process.poll() is None, process.communicate()
         if what != "compress" and set(folder.rglob("*")) != before:

@@ -56,7 +56,9 @@ def make_row(
         "float": False,
         "student": False,
         "crf": None,
-        "options": f"-r {ratio} -q {quality}" if codec == "imfn" else f"preset=medium crf={crf}",
+        "options": f"-r {ratio} " + ("--float" if quality is None else f"-q {quality}")
+        if codec == "imfn"
+        else f"preset=medium crf={crf}",
         "frames": frames,
         "psnr_rgb": mean,
         "psnr_yuv": mean + 1.2,
@@ -619,6 +621,14 @@ def test_charts_answer(browser, page):
     browser.key("ArrowRight")
     assert "Mean squared error" in browser.value("document.querySelector('#growth .tip').innerText")
     assert browser.complaints() == []
+
+
+def test_exact_options_are_told_once(browser, page):
+    browser.open(page)
+    told = browser.value("[...document.querySelectorAll('.options tbody tr')].map(r => r.innerText)")
+    assert len(told) == 9
+    assert "-r 16 -q {20, 50, 80}" in told[2]
+    assert "preset=medium crf={18, 23, 28, 33, 38}" in told[5]
 
 
 def test_error_growth_is_fitted(browser, tmp_path):

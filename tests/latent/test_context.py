@@ -17,7 +17,8 @@ def walk_over(symbols: np.ndarray, active: int) -> tuple[np.ndarray, list[Part]]
         parts.append(part)
         return rows[part.lattice.positions, part.low : part.high]
 
-    return GROUPING.walk(*symbols.shape[1:], active, visit), parts
+    _, h, w = symbols.shape
+    return GROUPING.walk(h, w, active, visit), parts
 
 
 @settings(max_examples=40, deadline=None)

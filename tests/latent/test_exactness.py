@@ -41,7 +41,7 @@ def run_python(*arguments: str, **environment: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,  # two BLAS threads crawl on a busy machine
     )
     return process.stdout.strip()
 

@@ -1,0 +1,161 @@
+"""Bjøntegaard deltas of curves whose answer is known."""
+
+import pytest
+
+from imfn_cli.evaluation.bd import BEST, Delta, Point, delta, deltas, front, hull
+from imfn_cli.evaluation.rows import Row, Setting
+
+CURVE = [Point(0.05, 28.0), Point(0.1, 31.0), Point(0.2, 33.5), Point(0.4, 36.0)]
+
+
+def between(anchor: list[Point], curve: list[Point]) -> Delta:
+    return delta(anchor, curve, clip="clip", names=("x264", "imfn 8:1"))
+
+
+def row(clip: str, setting: Setting, rate: float, psnr: float) -> Row:
+    return Row(
+        clip=clip,
+        codec=setting.codec,
+        label=setting.label,
+        model=None,
+        ratio=setting.ratio,
+        quality=setting.quality,
+        in_float=False,
+        student=False,
+        crf=setting.crf,
+        options="",
+        frames=1,
+        psnr_rgb=psnr,
+        psnr_yuv=psnr,
+        psnr_y=psnr,
+        ssim=None,
+        ms_ssim=None,
+        bytes=max(1, round(1000 * rate)),
+        bits_per_pixel=rate,
+        compress_fps=1,
+        restore_fps=1,
+        peak_memory_mb=1,
+        psnr_per_frame=(psnr,),
+    )
+
+
+def rows(clip: str, codec: str, curve: list[Point], ratio: int | None = None) -> list[Row]:
+    peer = codec != "imfn"
+    return [
+        row(
+            clip, Setting(codec, ratio, None if peer else q, crf=q if peer else None, preset="medium"), *point
+        )
+        for q, point in enumerate(curve)
+    ]
+
+
+def test_half_the_bits_are_minus_50_percent() -> None:
+    found = between(CURVE, [Point(rate / 2, psnr) for rate, psnr in CURVE])
+    assert found.bd_rate == pytest.approx(-50, abs=1e-3)
+    assert found.range == (28.0, 36.0)
+    assert found.note == ""
+
+
+def test_twice_the_bits_are_plus_100_percent() -> None:
+    assert between(CURVE, [Point(rate * 2, psnr) for rate, psnr in CURVE]).bd_rate == pytest.approx(
+        100, abs=1e-3
+    )
+
+
+def test_a_curve_that_lies_higher_gains_as_many_decibels() -> None:
+    assert between(CURVE, [Point(rate, psnr + 1.5) for rate, psnr in CURVE]).bd_psnr == pytest.approx(
+        1.5, abs=1e-3
+    )
+
+
+def test_a_curve_against_itself_is_nothing() -> None:
+    found = between(CURVE, CURVE)
+    assert (found.bd_rate, found.bd_psnr) == (0, 0)
+
+
+def test_straight_lines_by_hand() -> None:
+    # PSNR = 30 + 10 · log10(rate / 0.1) against 32 + 10 · log10(rate / 0.1), seen on different parts.
+    anchor = [Point(0.1, 30), Point(1.0, 40)]
+    curve = [Point(0.05 * 10**0.3, 32), Point(0.5 * 10**0.3, 42)]
+    found = between(anchor, curve)
+    gain = 32 - (30 + 10 * (0.3 - 0.30103))
+    assert found.bd_psnr == pytest.approx(gain, abs=1e-3)
+    assert found.bd_rate == pytest.approx(100 * (10 ** (-gain / 10) - 1), abs=1e-2)
+    assert found.range == (32, 40)
+
+
+def test_only_what_both_cover_counts() -> None:
+    # The same line at half the bits, but the anchor's is longer.
+    anchor = [Point(0.01, 20), Point(0.1, 30), Point(1.0, 40), Point(10.0, 50)]
+    curve = [Point(0.05, 30), Point(0.5, 40)]
+    found = between(anchor, curve)
+    assert found.range == (30, 40)
+    assert found.bd_rate == pytest.approx(-50, abs=1e-3)
+
+
+def test_no_overlap_is_said() -> None:
+    found = between(CURVE, [Point(1.0, 40), Point(2.0, 44)])
+    assert found.bd_rate is None
+    assert found.bd_psnr is None
+    assert found.range is None
+    assert found.note == "no overlap in PSNR: x264 28.0 to 36.0, imfn 8:1 40.0 to 44.0 dB"
+
+
+def test_overlap_in_psnr_alone_gives_a_rate_only() -> None:
+    found = between(CURVE, [Point(rate * 100, psnr) for rate, psnr in CURVE])
+    assert found.bd_rate == pytest.approx(9900, rel=1e-3)
+    assert found.bd_psnr is None
+    assert found.note == "no overlap in bits per pixel, so no BD-PSNR"
+
+
+def test_a_narrow_overlap_is_said() -> None:
+    found = between(CURVE, [Point(0.3, 35.5), Point(0.9, 41)])
+    assert found.note == "the curves share only 0.50 dB"
+    assert found.bd_rate is not None
+
+
+def test_one_point_is_no_curve() -> None:
+    assert between(CURVE, [Point(0.1, 30)]).note == "imfn 8:1: a curve needs two points of different PSNR"
+    assert between([Point(0.1, 100), Point(0.2, 100)], CURVE).note.startswith(
+        "x264: a curve needs two points"
+    )
+
+
+def test_front_leaves_out_what_is_beaten() -> None:
+    assert front([Point(2, 30), Point(1, 31), Point(1, 29), Point(3, 32), Point(4, 32)]) == [(1, 31), (3, 32)]
+
+
+def test_hull_is_above_all_points() -> None:
+    points = [Point(1, 30), Point(10, 32), Point(100, 40), Point(1000, 41), Point(50, 20)]
+    assert hull(points) == [(1, 30), (100, 40), (1000, 41)]
+
+
+def test_deltas_per_clip_and_on_average() -> None:
+    half = [Point(rate / 2, psnr) for rate, psnr in CURVE]
+    found = deltas(
+        [
+            *rows("a", "imfn", half, 4),
+            *rows("a", "imfn", CURVE, 8),
+            *rows("a", "x264", CURVE),
+            *rows("b", "imfn", CURVE, 4),
+            *rows("b", "imfn", [Point(5, 60), Point(6, 61)], 8),
+            *rows("b", "x264", CURVE),
+        ]
+    )
+    table = {(one.clip, one.codec): one for one in found}
+    assert list(table) == [
+        (clip, codec) for clip in ("a", "b", None) for codec in ("imfn 4:1", "imfn 8:1", BEST)
+    ]
+    assert all(one.anchor == "x264" for one in found)
+    assert table["a", "imfn 4:1"].bd_rate == pytest.approx(-50, abs=1e-3)
+    assert table["a", BEST].bd_rate == pytest.approx(-50, abs=1e-3)
+    assert table[None, "imfn 4:1"].bd_rate == pytest.approx(-25, abs=1e-3)
+    assert table[None, "imfn 4:1"].note == ""
+    # Only clip a has a number for 8:1.
+    assert table["b", "imfn 8:1"].bd_rate is None
+    assert table[None, "imfn 8:1"].bd_rate == pytest.approx(0, abs=1e-3)
+    assert table[None, "imfn 8:1"].note == "1 of 2 clips without, see there"
+
+
+def test_nothing_to_compare_to() -> None:
+    assert deltas(rows("a", "imfn", CURVE, 4)) == []
