@@ -75,7 +75,7 @@ def compress(
     loaded = model if isinstance(model, Model) else load(model, device=device)
     with _open(source, start, stop) as sequence:
         count = sequence.info.frame_count
-        return compress_sequence(
+        report = compress_sequence(
             sequence,
             place,
             loaded,
@@ -84,6 +84,8 @@ def compress(
             force=force,
             progress=_counting(progress, count),
         )
+    # The bytes of a part of the source are not known.
+    return report if (start, stop) == (0, None) else replace(report, ratio_of_bytes=None)
 
 
 def decompress(

@@ -33,7 +33,7 @@ CODING_THREADS = 2
 _BATCH_PIXELS = 2 << 20
 
 
-# -- compress ----------------------------------------------------------------------------------------------------
+# -- compress --------------------------------------------------------------------------------------------
 
 
 @torch.inference_mode()
@@ -78,8 +78,7 @@ def compress_sequence(
     def grow() -> Iterator[tuple[int, Tensor]]:
         done = 0
         for pixels in prefetch(read(), 2):
-            for node in counter.feed(model, pixels):
-                yield node
+            yield from counter.feed(model, pixels)
             done += len(pixels)
             progress(done)
         yield from counter.flush()
@@ -97,7 +96,8 @@ def compress_sequence(
             nodes += 1
         if not times:
             raise InputError(f"{sequence.name}: holds no frames")
-        ticks = np.diff(np.frombuffer(times, np.int64))
+        moments = np.frombuffer(times, np.int64)
+        ticks = moments[1:] - moments[:-1]
         constant = _constant_ticks(ticks, info)
         header = Header(
             tool=f"imfn {__version__}",
@@ -147,7 +147,7 @@ def compress_sequence(
 
 
 class _Grower:
-    """Batches of pixels to nodes: whole trees at once where a batch holds them, the binary counter above that."""
+    """Batches of pixels to nodes: whole trees at once where a batch holds them, above that the counter."""
 
     def __init__(self, model: Model, level: int) -> None:
         self.level = level
@@ -155,7 +155,7 @@ class _Grower:
         self.counter = BinaryCounter(model.network, level)
 
     def feed(self, model: Model, pixels: Pixels) -> Iterator[tuple[int, Tensor]]:
-        """Pixels (T, H, W, C) uint8, T a power of two except at the end → nodes (level, (1, C, h, w)) completed."""
+        """Pixels (T, H, W, C) uint8, T a power of two but at the end → nodes (level, (1, C, h, w)) so far."""
         frames = torch.from_numpy(pixels).to(model.device)
         first = 0
         while first < len(frames):
@@ -174,7 +174,7 @@ class _Grower:
 
 
 def batch_frames(height: int, width: int) -> int:
-    """How many frames go through the network at once: a power of two, whatever the machine and its threads."""
+    """How many frames go through the network at once: a power of two, the same on every machine."""
     return 1 << max(0, min(10, (_BATCH_PIXELS // (height * width)).bit_length() - 1))
 
 
@@ -185,7 +185,7 @@ def _constant_ticks(ticks: NDArray[np.int64], info: SequenceInfo) -> int | None:
     return max(1, round(1 / (info.frame_rate * info.time_base))) if info.frame_rate else 1
 
 
-# -- decompress --------------------------------------------------------------------------------------------------
+# -- decompress ------------------------------------------------------------------------------------------
 
 
 def model_of(reader: LatentReader, model: Model | Path | str | None = None, device: str = "auto") -> Model:
@@ -298,7 +298,7 @@ _Decoded = tuple[NodeEntry, NDArray[np.float32] | None]
 def _decoded_groups(
     reader: LatentReader, model: Model, nodes: Iterable[NodeEntry], size: int, damaged: Damaged | None
 ) -> Iterator[list[_Decoded]]:
-    """Nodes with their memories, in runs of one level that hold up to `size` frames; a damaged one stands alone."""
+    """Nodes with their memories, in runs of one level, up to `size` frames; a damaged one stands alone."""
 
     def decode(node: NodeEntry) -> tuple[NodeEntry, NDArray[np.float32] | None, str]:
         try:
@@ -350,7 +350,8 @@ def decompress_latent(
 ) -> DecompressReport:
     """Restore frames start … stop − 1 of a latent into `output`, whose ending says the format.
 
-    Raises `OutputError`, `InputError` (empty selection) and, unless `skip_damaged`, `LatentError` for a damaged node.
+    Raises `OutputError`, `InputError` (empty selection) and, unless `skip_damaged`, `LatentError` for a
+    damaged node.
     """
     began = time.perf_counter()
     header = reader.header
@@ -413,7 +414,7 @@ def verify_latent(
 
 
 def default_restored(path: Path, kind: str) -> str:
-    """Where `decompress` writes unless told: clip.safetensors → clip.restored.mp4; GIF, arrays and images as such."""
+    """Where `decompress` writes unless told: clip.restored.mp4; animations, arrays and images as such."""
     ending = {"animation": ".gif", "array": ".npy", "idx": ".npy", "images": ""}.get(kind, ".mp4")
     stem = path.name.removesuffix(".safetensors")
     return str(path.with_name(f"{stem}.restored{ending}")) + ("/" if not ending else "")

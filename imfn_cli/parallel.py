@@ -47,7 +47,8 @@ def prefetch(items: Iterable[T], depth: int) -> Iterator[T]:
             yield item[0]  # type: ignore[index]
     finally:
         stop.set()
-        thread.join()
+        # A daemon: should it not see the signal in time, the process still ends.
+        thread.join(timeout=10)
 
 
 def map_ordered(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:

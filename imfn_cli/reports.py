@@ -16,8 +16,8 @@ class CompressReport(_Report):
 
     bits_per_pixel counts the whole file over frames · height · width. ratio_of_numbers is numbers in the
     frames over numbers in the memories (the paper's ratio; tails and padding lower it), ratio_of_bytes is
-    source bytes over file bytes. seconds includes reading and decoding the source. notes: what the user
-    should know about how the source was read, one line each.
+    source bytes over file bytes, None where only a part of the source was compressed. seconds includes
+    reading and decoding the source. notes: what the user should know about how it was read, one line each.
     """
 
     source: str
@@ -34,7 +34,7 @@ class CompressReport(_Report):
     bytes: int
     bits_per_pixel: float
     ratio_of_numbers: float
-    ratio_of_bytes: float
+    ratio_of_bytes: float | None
     seconds: float
     frames_per_second: float
     notes: tuple[str, ...]

@@ -93,12 +93,14 @@ def compress(
 
 def human(report: "CompressReport") -> list[str]:
     """The report in three lines."""
+    part = report.ratio_of_bytes is None
+    before = "" if part else f"{report.source_bytes:,} → "
+    fewer = "" if part else f", {report.ratio_of_bytes:.2f} times fewer bytes"
     return [
         f"{report.source} → {report.output}",
-        f"  {report.frames} frames of {report.width}×{report.height}, "
-        f"{report.source_bytes:,} → {report.bytes:,} bytes "
+        f"  {report.frames} frames of {report.width}×{report.height}, {before}{report.bytes:,} bytes "
         f"({report.bits_per_pixel:.4f} bits per pixel), {report.frames_per_second:.0f} frames/s",
-        f"  {report.ratio_of_numbers:.1f} times fewer numbers, {report.ratio_of_bytes:.2f} times fewer bytes "
+        f"  {report.ratio_of_numbers:.1f} times fewer numbers{fewer} "
         f"(model {report.model}, ratio {report.ratio}, quality {report.quality})",
     ]
 

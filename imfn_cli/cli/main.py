@@ -10,7 +10,6 @@ import typer
 
 from ..errors import ImfnError
 from ..version import __version__
-from .process import settle
 from .bench import bench
 from .compress import compress
 from .decompress import decompress
@@ -18,6 +17,7 @@ from .eval import evaluate
 from .info import info
 from .models import models
 from .output import debugging, describe, say
+from .process import settle
 from .train import train
 from .verify import verify
 

@@ -1,5 +1,6 @@
 """How alike two clips are: PSNR, SSIM and MS-SSIM of 8-bit frames, each the mean over frames."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,11 +77,7 @@ class Comparison:
 
     @torch.inference_mode()
     def _compare(self) -> None:
-        # (C, T, H, W)
-        before, after = (
-            torch.from_numpy(np.stack(frames)).permute(3, 0, 1, 2).to(torch.float32).contiguous()
-            for frames in zip(*self._pairs, strict=True)
-        )
+        before, after = (_planes(frames) for frames in zip(*self._pairs, strict=True))
         self._pairs = []
         rgb = _squared_error(before, after).mean(dim=0)
         before, after = yuv(before), yuv(after)
@@ -121,9 +118,25 @@ class Comparison:
         )
 
 
+def _planes(frames: Sequence[Pixels]) -> "Tensor":
+    """Frames (H, W, C) uint8 → planes (C, T, H, W), floats 0 … 255."""
+    height, width, channels = frames[0].shape
+    planes = np.empty((channels, len(frames), height, width), np.float32)
+    for index, frame in enumerate(frames):
+        planes[:, index] = np.moveaxis(frame, 2, 0)
+    return torch.from_numpy(planes)
+
+
 def _squared_error(before: "Tensor", after: "Tensor") -> "Tensor":
     """Planes (C, T, H, W) → mean squared error of each (C, T)."""
     return (before - after).square_().mean(dim=(2, 3)).to(torch.float64)
+
+
+def _as_channels(planes: "Tensor") -> "Tensor":
+    """Planes (T, H, W) → one picture (1, T, H, W) whose channels lie side by side in memory."""
+    # Transposing two dimensions is what copying is quick at.
+    flat = planes.flatten(1).T.contiguous()
+    return flat.view(1, *planes.shape[1:], len(planes)).permute(0, 3, 1, 2)
 
 
 def _structure(before: "Tensor", after: "Tensor", *, scales: bool) -> "tuple[Tensor, Tensor | None]":
@@ -137,7 +150,7 @@ def _structure(before: "Tensor", after: "Tensor", *, scales: bool) -> "tuple[Ten
 
     count = len(before)
     window = _fspecial_gauss_1d(11, 1.5).repeat(count, 1, 1, 1)
-    pair = [plane[None].contiguous(memory_format=torch.channels_last) for plane in (before, after)]
+    pair = [_as_channels(planes) for planes in (before, after)]
     ssim, contrast = _ssim(*pair, data_range=255, win=window, size_average=False)
     if not scales:
         return ssim[0], None

@@ -6,7 +6,6 @@ from torch import Tensor
 from .config import IMFNConfig
 from .tree import IMFN
 
-
 # Numbers in one folded matrix: beyond this it costs more memory and time to make than it saves.
 _LARGEST = 1 << 22
 

@@ -57,6 +57,12 @@ def test_json_reports_every_number(cli: Cli, clip: Path, model: Words) -> None:
     assert report["bytes"] == size
     assert report["source_bytes"] == clip.stat().st_size
     assert report["bits_per_pixel"] == pytest.approx(8 * size / (6 * 48 * 64))
+    assert report["ratio_of_bytes"] is None  # only a part of the source is in it
+
+
+def test_the_ratio_of_bytes_is_of_whole_files(cli: Cli, clip: Path, model: Words) -> None:
+    (report,) = cli("compress", clip, *model, "--json").json
+    size = clip.with_suffix(".safetensors").stat().st_size
     assert report["ratio_of_bytes"] == pytest.approx(clip.stat().st_size / size)
     # Nodes of 4 and 2 frames: half the numbers of two full ones are gone.
     assert report["ratio_of_numbers"] == pytest.approx(3)

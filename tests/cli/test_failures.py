@@ -230,7 +230,7 @@ def test_an_interrupt_leaves_nothing(
 
 
 def _take_signals() -> None:
-    """Whoever started the tests may have them ignored (a job in the background does): not so in the command."""
+    """Whoever started the tests may ignore them (as a job in the background does); the command shall not."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
