@@ -16,8 +16,8 @@ def settle() -> None:
     they fight for the cores (up to nine times slower on a busy machine). torch has its own threads.
 
     On Linux, have glibc give every large array its own mapping, which goes back to the system when it is
-    freed. Without this, batches that several threads allocate and free fragment the heap, and the peak depends
-    on the clip's length. Other C libraries are left alone.
+    freed. Without this, batches that several threads allocate and free fragment the heap, and the peak
+    depends on the clip's length. Other C libraries are left alone.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if sys.platform == "linux":
