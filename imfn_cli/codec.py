@@ -13,7 +13,7 @@ from torch import Tensor
 
 from . import defaults
 from .errors import InputError, LatentError, ModelError
-from .frames import ColourDescription, Frame, Sequence, SequenceInfo, open_writer, selected
+from .frames import ColourDescription, Frame, Sequence, SequenceInfo, batched, open_writer, selected
 from .latent.container import LatentReader, LatentWriter, NodeEntry, describe
 from .latent.header import MAX_PIXELS, MAX_SIDE, Header
 from .latent.quantiser import step_of_quality
@@ -63,21 +63,10 @@ def compress_sequence(
         )
     times = array("q")
 
-    def read() -> Iterator[Pixels]:
-        batch: list[Pixels] = []
-        size = batch_frames(info.height, info.width)
-        for frame in sequence:
-            times.append(frame.time)
-            batch.append(frame.pixels)
-            if len(batch) == size:
-                yield np.stack(batch)
-                batch = []
-        if batch:
-            yield np.stack(batch)
-
     def grow() -> Iterator[tuple[int, Tensor]]:
         done = 0
-        for pixels in prefetch(read(), 2):
+        for pixels, shown in prefetch(batched(sequence, batch_frames(info.height, info.width)), 2):
+            times.extend(shown)
             yield from counter.feed(model, pixels)
             done += len(pixels)
             progress(done)

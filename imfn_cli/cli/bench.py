@@ -40,7 +40,7 @@ def ucf101(
     clips: Clips = None,
     model: options.Model = None,
     results: Results = Path("results"),
-    jobs: Annotated[int, typer.Option(min=1, help="Clips at a time.")] = os.cpu_count() or 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Rows at a time.")] = os.cpu_count() or 1,
     quick: Quick = False,
     json: options.Json = False,
 ) -> None:

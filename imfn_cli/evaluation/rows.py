@@ -37,13 +37,6 @@ class Setting:
             return f"{IMFN} {self.ratio}:1" + (" float" if self.in_float else "")
         return f"{self.codec} {self.preset}"
 
-    @property
-    def knob(self) -> str:
-        """Where on that curve: "q40", "crf 23", nothing for memories in float."""
-        if self.crf is not None:
-            return f"crf {self.crf}"
-        return "" if self.quality is None else f"q{self.quality}"
-
 
 @dataclass(frozen=True)
 class Row:

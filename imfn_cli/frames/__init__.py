@@ -1,6 +1,7 @@
 """Sequences of frames in and out: video, images, arrays. Frames come one by one, never whole films."""
 
 from .arrays import LoadedArray
+from .batches import batched
 from .frame_writer import FrameWriter
 from .inputs import Source, expand_inputs
 from .reader import open_sequence
@@ -17,6 +18,7 @@ __all__ = [
     "Sequence",
     "SequenceInfo",
     "Source",
+    "batched",
     "expand_inputs",
     "open_sequence",
     "open_writer",

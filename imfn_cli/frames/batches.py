@@ -1,0 +1,23 @@
+"""Frames by the batch."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from .sequence import Frame
+
+
+def batched(frames: Iterable[Frame], size: int) -> Iterator[tuple[np.ndarray, list[int]]]:
+    """Stacks of `size` frames, the last one shorter: pixels uint8 (T, H, W, C) and their T times."""
+    batch: list[Frame] = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) == size:
+            yield _stacked(batch)
+            batch = []
+    if batch:
+        yield _stacked(batch)
+
+
+def _stacked(batch: list[Frame]) -> tuple[np.ndarray, list[int]]:
+    return np.stack([frame.pixels for frame in batch]), [frame.time for frame in batch]
