@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import torch
 
 from ..errors import ImfnError, ModelError
 from ..frames import Source
@@ -23,6 +24,7 @@ from . import peers
 from .cache import RowCache, content_hash
 from .extra import require
 from .measure import Clip, Task, held, measure
+from .memory import reuse_freed_memory
 from .rows import IMFN, Row, Setting
 
 #: Called with (rows done, rows in all).
@@ -278,8 +280,7 @@ def _start_worker(folder: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # AV1's encoder tells its life's story otherwise.
     os.environ.setdefault("SVT_LOG", "1")
-    import torch
-
+    reuse_freed_memory()
     torch.set_num_threads(1)
     own = Path(folder) / str(os.getpid())
     own.mkdir()
