@@ -30,4 +30,4 @@ def _text(value: Any) -> Any:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:.4f}"
-    return "; ".join(value) if isinstance(value, list | tuple) else value
+    return "; ".join(str(_text(item)) for item in value) if isinstance(value, list | tuple) else value

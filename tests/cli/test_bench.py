@@ -1,0 +1,77 @@
+"""`imfn bench`: the tables of the README, on clips that are made here."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from .conftest import Ran
+
+
+@pytest.fixture(scope="module")
+def short(clip_frames: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine frames of the clip as an array file."""
+    path = tmp_path_factory.mktemp("short") / "short.npy"
+    np.save(path, clip_frames[:9])
+    return path
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few settings, so that the tests are quick."""
+    monkeypatch.setattr("imfn_cli.cli.bench._RATIOS", (2, 8))
+    monkeypatch.setattr("imfn_cli.cli.bench._QUALITIES", (20, 60))
+
+
+def test_ucf101(
+    cli: Callable[..., Ran], small: None, short: Path, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    results = tmp_path / "new" / "results"
+    ran = cli("bench", "ucf101", short, "-m", tiny_model_dir, "--results", results, "--jobs", 1)
+    assert ran.code == 0, ran.err
+    assert "float memories" in ran.out
+    assert "files on disk" in ran.out
+    floats, files = read(results / "ucf101-float-tiny.csv"), read(results / "ucf101-files-tiny.csv")
+    assert [(row["ratio"], row["frames"]) for row in floats] == [
+        ("1", "9"),
+        ("2", "8"),
+        ("4", "8"),
+        ("8", "8"),
+    ]
+    assert [(row["ratio"], row["quality"]) for row in files] == [
+        ("2", "20"),
+        ("2", "60"),
+        ("8", "20"),
+        ("8", "60"),
+    ]
+    assert all(float(row["bits_per_pixel"]) > 0 and int(row["bytes"]) > 0 for row in files)
+    # Nothing that changes from run to run: a committed file only changes with the results.
+    assert not any("fps" in name or "memory" in name for name in files[0])
+
+
+def test_codecs(
+    cli: Callable[..., Ran],
+    small: None,
+    short: Path,
+    tiny_model_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from imfn_cli.evaluation import peers
+
+    monkeypatch.setattr(peers, "PEERS", {"x264": peers.PEERS["x264"]})
+    ran = cli("bench", "codecs", short, "-m", tiny_model_dir, "--results", tmp_path, "--jobs", 1)
+    assert ran.code == 0, ran.err
+    rows, deltas = read(tmp_path / "codecs.csv"), read(tmp_path / "codecs-bd.csv")
+    assert [row["codec"] for row in rows] == ["imfn"] * 4 + ["x264"] * 4
+    assert {(row["clip"], row["codec"]) for row in deltas} == {
+        (clip, codec) for clip in ("short.npy", "") for codec in ("imfn 2:1", "imfn 8:1", "imfn best")
+    }
+    assert not any("fps" in name or "memory" in name for name in rows[0])
