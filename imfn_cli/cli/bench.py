@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 bench = typer.Typer(help="Reproduce the README's tables, as CSV files in a folder.", no_args_is_help=True)
 
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder for the CSV files.")]
+Cache = Annotated[Path | None, typer.Option("--cache", metavar="DIR", help="Keep finished rows here.")]
 Quick = Annotated[bool, typer.Option("--quick", help="A first look: fewer clips, shorter runs.")]
 Clips = Annotated[
     list[str] | None,
@@ -41,6 +42,7 @@ def ucf101(
     model: options.Model = None,
     results: Results = Path("results"),
     jobs: Annotated[int, typer.Option(min=1, help="Rows at a time.")] = os.cpu_count() or 1,
+    cache: Cache = None,
     quick: Quick = False,
     json: options.Json = False,
 ) -> None:
@@ -61,7 +63,12 @@ def ucf101(
         floats = float_rows(loaded, sources, progress=progress)
     with out.progress("PSNR and size of files", "rows") as rows_done:
         found = evaluate(
-            clips_of(sources), settings_of(_RATIOS, _QUALITIES), model=model, jobs=jobs, progress=rows_done
+            clips_of(sources),
+            settings_of(_RATIOS, _QUALITIES),
+            model=model,
+            jobs=jobs,
+            cache=cache,
+            progress=rows_done,
         )
     if found.failures:
         raise InputError(f"{found.failures[0].clip}: {found.failures[0].error}")
@@ -91,9 +98,7 @@ def codecs(
     model: options.Model = None,
     results: Results = Path("results"),
     jobs: Annotated[int, typer.Option(min=1, help="Rows at a time.")] = os.cpu_count() or 1,
-    cache: Annotated[
-        Path | None, typer.Option("--cache", metavar="DIR", help="Keep finished rows here.")
-    ] = None,
+    cache: Cache = None,
     quick: Quick = False,
     json: options.Json = False,
 ) -> None:

@@ -30,7 +30,8 @@ def evaluate(
         str, typer.Option("--quality", "-q", metavar="Q,…", help="Qualities, 0 to 100.")
     ] = "20,40,60",
     in_float: Annotated[
-        bool, typer.Option("--float", help="Also every ratio with memories in float: no file, no rounding.")
+        bool,
+        typer.Option("--float", help="Also every ratio with memories in float: no file, no quantisation."),
     ] = False,
     student: Annotated[bool, typer.Option("--student", help="Also the student of the model.")] = False,
     model: options.Model = None,
@@ -58,7 +59,7 @@ def evaluate(
             "--crf",
             metavar="CODEC=N,…",
             help="Rate factors of a codec. Repeat for others.",
-            show_default="four that span 27 to 39 dB",
+            show_default="four that span 30 to 41 dB",
         ),
     ] = None,
     frames: options.Frames = None,

@@ -38,14 +38,16 @@ def float_rows(
         errors: dict[int, list[torch.Tensor]] = {ratio: [] for ratio in model.ratios}
         for frames in batches(source, network.config, multiple=model.ratios[-1]):
             frames = frames.to(model.device)
-            for ratio in model.ratios:
-                count = len(frames) // ratio * ratio
-                if count:
-                    memories = network.compress(frames[:count], ratio)
-                    restored = network.restore(memories, ratio, *frames.shape[2:])
-                    errors[ratio].append(
-                        ((restored.clamp(0, 1) - frames[:count]) ** 2).mean(dim=(1, 2, 3)).cpu()
-                    )
+            memories: torch.Tensor = network.leaf(frames)
+            for level, ratio in enumerate(model.ratios):
+                if level:
+                    pairs = len(memories) // 2
+                    memories = network.merge(memories[0 : 2 * pairs : 2], memories[1 : 2 * pairs : 2], level)
+                if not len(memories):
+                    break
+                restored = network.restore(memories, ratio, *frames.shape[2:]).clamp_(0, 1)
+                error = restored.sub_(frames[: len(restored)]).square_()
+                errors[ratio].append(error.mean(dim=(1, 2, 3)).cpu())
         for ratio, found in errors.items():
             if found:
                 mse = torch.cat(found).double()

@@ -79,7 +79,7 @@ def _peak(args: list[str]) -> float:
 
 
 def reuse_freed_memory() -> None:
-    """Have glibc keep what is freed for the next batch, instead of asking the system for fresh pages each time.
+    """Have glibc keep what is freed for the next batch, not ask the system for fresh pages each time.
 
     Saves about a twentieth of the time of a run. Other C libraries are left alone.
     """
@@ -91,7 +91,7 @@ def reuse_freed_memory() -> None:
 
 
 class PeakMemory:
-    """`with PeakMemory() as memory: …`, then `memory.megabytes`: the peak of resident memory above its start.
+    """`with PeakMemory() as memory: …`, then `memory.megabytes`: peak resident memory above its start.
 
     None where the system cannot tell the peak of a part of a process: only Linux can.
     """

@@ -28,7 +28,7 @@ class Peer:
     """One codec: its encoder in FFmpeg, and how it is run.
 
     decoders: the first that is there decodes.   preset_option: what the encoder calls its preset.
-    crfs: what a sweep takes unless told; chosen so that most clips lie between 27 and 39 dB.
+    crfs: what a sweep takes unless told; chosen so that most clips lie between 30 and 41 dB.
     side: smallest side of a picture that is safe to encode; smaller ones are padded.
     """
 
