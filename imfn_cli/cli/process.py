@@ -13,7 +13,7 @@ def settle() -> None:
     """Keep numpy's products on one thread, and the heap from growing with the clip.
 
     Nodes are coded by several threads, each with many small products: with threads of their own under those,
-    they fight for the cores (up to nine times slower on a busy machine). torch has its own threads.
+    they fight for the cores (many times slower on a busy machine). torch has its own threads.
 
     On Linux, have glibc give every large array its own mapping, which goes back to the system when it is
     freed. Without this, batches that several threads allocate and free fragment the heap, and the peak
