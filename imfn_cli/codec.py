@@ -261,7 +261,9 @@ def restored_frames(
     wanted = [node for node in reader.nodes if node.frames[0] < stop and node.frames[-1] >= start]
     last = np.full((header.height, header.width, header.channels), 128, np.uint8)
     size = batch_frames(header.height, header.width)
-    clock = _clock(reader, start)
+    # A selection starts at 0, as a clip of its own.
+    origin = next(reader.times(start)) if start else 0
+    clock = (shown - origin for shown in reader.times(start))
     for group in _decoded_groups(reader, model, wanted, size, damaged):
         first, end = group[0][0].first_frame, group[-1][0].frames[-1] + 1
         ratio = 1 << group[0][0].level
@@ -308,21 +310,6 @@ def _decoded_groups(
         group.append((node, memory))
     if group:
         yield group
-
-
-def _clock(reader: LatentReader, start: int) -> Iterator[int]:
-    """Times of the frames from `start` on; a selection starts at 0, as a clip of its own."""
-    header = reader.header
-    now = header.start_time if start == 0 else 0
-    if header.frame_ticks is not None:
-        while True:
-            yield now
-            now += header.frame_ticks
-    assert reader.ticks is not None
-    for tick in reader.ticks[start:]:
-        yield now
-        now += int(tick)
-    yield now
 
 
 @torch.inference_mode()

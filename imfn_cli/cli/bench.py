@@ -20,6 +20,7 @@ bench = typer.Typer(help="Reproduce the README's tables, as CSV files in a folde
 
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder for the CSV files.")]
 Cache = Annotated[Path | None, typer.Option("--cache", metavar="DIR", help="Keep finished rows here.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Rows at a time.")]
 Quick = Annotated[bool, typer.Option("--quick", help="A first look: fewer clips, shorter runs.")]
 Clips = Annotated[
     list[str] | None,
@@ -41,7 +42,7 @@ def ucf101(
     clips: Clips = None,
     model: options.Model = None,
     results: Results = Path("results"),
-    jobs: Annotated[int, typer.Option(min=1, help="Rows at a time.")] = os.cpu_count() or 1,
+    jobs: Jobs = os.cpu_count() or 1,
     cache: Cache = None,
     quick: Quick = False,
     json: options.Json = False,
@@ -97,7 +98,7 @@ def codecs(
     clips: Clips = None,
     model: options.Model = None,
     results: Results = Path("results"),
-    jobs: Annotated[int, typer.Option(min=1, help="Rows at a time.")] = os.cpu_count() or 1,
+    jobs: Jobs = os.cpu_count() or 1,
     cache: Cache = None,
     quick: Quick = False,
     json: options.Json = False,

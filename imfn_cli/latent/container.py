@@ -190,12 +190,19 @@ class LatentReader:
             raise LatentError(f"{self.path}: {describe(node)} is damaged (checksum differs)")
         return data
 
-    def time(self, frame: int) -> int:
-        """Presentation time of one frame, in ticks of the header's time base."""
+    def times(self, start: int = 0) -> Iterator[int]:
+        """Presentation times of the frames from `start` on, in ticks of the header's time base."""
+        header = self.header
         if self.ticks is None:
-            assert self.header.frame_ticks is not None
-            return self.header.start_time + frame * self.header.frame_ticks
-        return self.header.start_time + int(self.ticks[:frame].sum(dtype=np.int64))
+            assert header.frame_ticks is not None
+            for frame in range(start, header.frames):
+                yield header.start_time + frame * header.frame_ticks
+            return
+        now = header.start_time + int(self.ticks[:start].sum(dtype=np.int64))
+        for tick in self.ticks[start:].tolist():
+            yield now
+            now += tick
+        yield now
 
 
 def describe(node: NodeEntry) -> str:

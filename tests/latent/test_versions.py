@@ -105,7 +105,7 @@ def test_the_header(folder: Path) -> None:
 def test_the_index_and_the_times(folder: Path) -> None:
     reader = LatentReader(folder / "latent.safetensors")
     assert [node.level for node in reader.nodes] == forest_levels(11, 2)
-    assert [reader.time(frame) for frame in range(11)] == list(Waves.times)
+    assert list(reader.times()) == list(Waves.times)
 
 
 def test_the_symbols(folder: Path) -> None:
