@@ -18,7 +18,7 @@ from .latent.container import LatentReader, LatentWriter, NodeEntry, describe
 from .latent.header import MAX_PIXELS, MAX_SIDE, Header
 from .latent.quantiser import step_of_quality
 from .model import Model, load, model_folders
-from .network import BinaryCounter, foldable_level, level_of_ratio
+from .network import BinaryCounter, Stored, level_of_ratio
 from .parallel import map_ordered, prefetch
 from .reports import CompressReport, DamagedNode, DecompressReport, VerifyReport
 from .version import __version__
@@ -140,7 +140,7 @@ class _Grower:
 
     def __init__(self, model: Model, level: int) -> None:
         self.level = level
-        self.whole = min(level, foldable_level(model.network.config))
+        self.whole = min(level, model.batch_level)
         self.counter = BinaryCounter(model.network, level)
 
     def feed(self, model: Model, pixels: Pixels) -> Iterator[tuple[int, Tensor]]:
@@ -261,6 +261,7 @@ def restored_frames(
     wanted = [node for node in reader.nodes if node.frames[0] < stop and node.frames[-1] >= start]
     last = np.full((header.height, header.width, header.channels), 128, np.uint8)
     size = batch_frames(header.height, header.width)
+    step = step_of_quality(header.quality)
     # A selection starts at 0, as a clip of its own.
     origin = next(reader.times(start)) if start else 0
     clock = (shown - origin for shown in reader.times(start))
@@ -272,12 +273,14 @@ def restored_frames(
                 yield Frame(last, next(clock))
             continue
         memories = torch.from_numpy(np.stack([m for _, m in group if m is not None])).to(model.device)
-        whole = 1 << foldable_level(model.network.config)
+        stored = Stored(group[0][0].level, step)
+        whole = 1 << model.batch_level
         batch = size if ratio <= whole else min(size, whole)
-        parts = model.network.descend(memories, ratio, max(start - first, 0), min(stop, end) - first, batch)
+        wanted_here = max(start - first, 0), min(stop, end) - first
+        parts = model.network.descend(memories, ratio, *wanted_here, batch, stored)
         for part, below, part_start, part_stop in parts:
             shape = (header.height, header.width, header.channels)
-            pixels = model.restore_pixels(part, below, shape, part_start, part_stop).cpu().numpy()
+            pixels = model.restore_pixels(part, below, shape, part_start, part_stop, stored).cpu().numpy()
             for frame in pixels:
                 yield Frame(frame, next(clock))
             last = pixels[-1]

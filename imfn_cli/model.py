@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from .latent.entropy import EntropyModel
-    from .network import IMFN, FoldedTree
+    from .network import IMFN, FoldedTree, Stored
 
 CONFIG_VERSION = 1
 #: Best first: the default model is the first of these that ships.
@@ -55,9 +55,14 @@ class Model:
         """left, right memories of level − 1, (N, C, h, w) → their memory of `level`."""
         return self.network.merge(left, right, level)
 
-    def split(self, memory: "torch.Tensor", level: int) -> "tuple[torch.Tensor, torch.Tensor]":
-        """A memory of `level`, (N, C, h, w) → left and right memories of level − 1."""
-        return self.network.split(memory, level)
+    def split(
+        self, memory: "torch.Tensor", level: int, stored: "Stored | None" = None
+    ) -> "tuple[torch.Tensor, torch.Tensor]":
+        """A memory of `level`, (N, C, h, w) → left and right memories of level − 1.
+
+        stored: the root that it was split from; by default the memory is a root itself, in floats.
+        """
+        return self.network.split(memory, level, stored)
 
     def compress(self, frames: "torch.Tensor", ratio: int) -> "torch.Tensor":
         """Frames (T, in_channels, H, W) in [0, 1] → memories (T/ratio, C, h, w), floats, not quantised."""
@@ -67,20 +72,37 @@ class Model:
         """Pixels (T, H, W, 1 or 3) uint8 → memories (T/ratio, C, h, w), the quickest way."""
         from .network import frames_from_pixels
 
-        if pixels.shape[3] == self.network.config.in_channels:
+        config = self.network.config
+        if config.is_linear and pixels.shape[3] == config.in_channels:
             return self._fold(ratio).compress(pixels)
-        return self.compress(frames_from_pixels(pixels, self.network.config.in_channels), ratio)
+        return self.compress(frames_from_pixels(pixels, config.in_channels), ratio)
 
     def restore_pixels(
-        self, memories: "torch.Tensor", ratio: int, size: tuple[int, int, int], start: int, stop: int
+        self,
+        memories: "torch.Tensor",
+        ratio: int,
+        size: tuple[int, int, int],
+        start: int,
+        stop: int,
+        stored: "Stored | None" = None,
     ) -> "torch.Tensor":
         """Memories (N, C, h, w) of one ratio → pixels (stop − start, *size) uint8; size is (H, W, 1 or 3)."""
         from .network import pixels_from_frames
 
         height, width, channels = size
-        if channels == self.network.config.in_channels:
+        config = self.network.config
+        if config.is_linear and channels == config.in_channels:
             return self._fold(ratio).restore(memories, height, width, start, stop)
-        return pixels_from_frames(self.network.restore(memories, ratio, height, width, start, stop), channels)
+        frames = self.network.restore(memories, ratio, height, width, start, stop, stored)
+        return pixels_from_frames(frames, channels)
+
+    @property
+    def batch_level(self) -> int:
+        """The highest level that `compress_pixels` and `restore_pixels` should be asked for at once."""
+        from .network import foldable_level
+
+        config = self.network.config
+        return foldable_level(config) if config.is_linear else config.levels
 
     def _fold(self, ratio: int) -> "FoldedTree":
         from .network import FoldedTree, level_of_ratio
@@ -89,9 +111,17 @@ class Model:
             self._folded[ratio] = FoldedTree(self.network, level_of_ratio(ratio, self.network.config.levels))
         return self._folded[ratio]
 
-    def restore(self, memories: "torch.Tensor", ratio: int, height: int, width: int) -> "torch.Tensor":
-        """Memories (N, C, h, w) of one ratio → frames (N · ratio, in_channels, H, W), not clamped."""
-        return self.network.restore(memories, ratio, height, width)
+    def restore(
+        self, memories: "torch.Tensor", ratio: int, height: int, width: int, step: float = 0.0
+    ) -> "torch.Tensor":
+        """Memories (N, C, h, w) of one ratio → frames (N · ratio, in_channels, H, W), not clamped.
+
+        step: the quantisation step that the memories went through, 0 for none; the inverse makes use of it.
+        """
+        from .network import Stored, level_of_ratio
+
+        stored = Stored(level_of_ratio(ratio, self.network.config.levels), step)
+        return self.network.restore(memories, ratio, height, width, stored=stored)
 
 
 def model_folders() -> dict[str, Path]:

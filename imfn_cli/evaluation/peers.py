@@ -28,7 +28,7 @@ class Peer:
     """One codec: its encoder in FFmpeg, and how it is run.
 
     decoders: the first that is there decodes.   preset_option: what the encoder calls its preset.
-    crfs: what a sweep takes unless told; chosen so that most clips lie between 30 and 41 dB.
+    crfs: what a sweep takes unless told; chosen so that most clips span what ours do, about 26 to 41 dB.
     side: smallest side of a picture that is safe to encode; smaller ones are padded.
     """
 
@@ -56,7 +56,7 @@ PEERS = {
         preset_option="preset",
         preset="medium",
         presets=_X26X_PRESETS,
-        crfs=(18, 24, 30, 36),
+        crfs=(18, 25, 32, 39),
         highest_crf=51,
         options={},
     ),
@@ -66,7 +66,7 @@ PEERS = {
         preset_option="preset",
         preset="medium",
         presets=_X26X_PRESETS,
-        crfs=(18, 24, 30, 36),
+        crfs=(18, 25, 32, 39),
         highest_crf=51,
         options={"x265-params": "pools=none:frame-threads=1:log-level=error"},
         # Its block size is the same for a whole process: a small picture after larger ones crashes it.
@@ -78,7 +78,7 @@ PEERS = {
         preset_option="preset",
         preset="6",
         presets=tuple(str(preset) for preset in range(14)),
-        crfs=(24, 36, 48, 58),
+        crfs=(24, 38, 50, 63),
         highest_crf=63,
         options={"svtav1-params": "lp=1"},
     ),
@@ -88,7 +88,7 @@ PEERS = {
         preset_option="cpu-used",
         preset="2",
         presets=tuple(str(preset) for preset in range(9)),
-        crfs=(24, 34, 44, 54),
+        crfs=(24, 36, 48, 60),
         highest_crf=63,
         # b=0: constant quality; one pass.
         options={"b": "0", "deadline": "good"},

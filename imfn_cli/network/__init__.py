@@ -4,21 +4,25 @@ Tensors only: no files, no media, no command line. Frames are `(T, in_channels, 
 memories are `(N, C, h, w)` floats in the same unit.
 """
 
+from .branch import Branch
 from .config import IMFNConfig
 from .folded import FoldedTree, foldable_level
 from .klt import SecondMoments
 from .leaf import LeafTransform
 from .pixels import frames_from_pixels, pixels_from_frames
+from .stored import Stored
 from .sweeper import Sweeper
 from .tree import IMFN, BinaryCounter, forest_levels, level_of_ratio
 
 __all__ = [
     "IMFN",
     "BinaryCounter",
+    "Branch",
     "FoldedTree",
     "IMFNConfig",
     "LeafTransform",
     "SecondMoments",
+    "Stored",
     "Sweeper",
     "foldable_level",
     "forest_levels",

@@ -1,7 +1,7 @@
 """What a model is, in numbers: the part of `config.json` that the networks are built from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import ModelError
@@ -16,6 +16,9 @@ class IMFNConfig:
     in_channels: 3 (RGB) or 1 (gray).
     channels: C, numbers per grid position in every memory, at every level.
     levels: merges that the model has been fitted for; its largest ratio is 2**levels.
+    widths: hidden channels of the learned residual branches, one number a level; empty for a linear model.
+    merge_blocks, split_blocks: blocks in the branch of each merge and of each split.
+    kernel: grid positions on a side that a block looks at, odd; 1 on a 1×1 grid.
     """
 
     patch_height: int = 8
@@ -23,9 +26,14 @@ class IMFNConfig:
     in_channels: int = 3
     channels: int = 192
     levels: int = 6
+    widths: tuple[int, ...] = ()
+    merge_blocks: int = 2
+    split_blocks: int = 4
+    kernel: int = 5
 
     def __post_init__(self) -> None:
-        for name, value in self.to_dict().items():
+        numbers = [(name, value) for name, value in vars(self).items() if name != "widths"]
+        for name, value in [*numbers, *(("widths", width) for width in self.widths)]:
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1 << 16:
                 raise ModelError(f"config: {name} is {value!r}; it must be a whole number from 1")
         if self.in_channels not in (1, 3):
@@ -36,6 +44,19 @@ class IMFNConfig:
             )
         if self.levels > 20:
             raise ModelError(f"config: levels is {self.levels}; at most 20")
+        if self.widths and len(self.widths) != self.levels:
+            raise ModelError(
+                f"config: widths has {len(self.widths)} numbers; one for each of {self.levels} levels"
+            )
+        if max(self.merge_blocks, self.split_blocks) > 64:
+            raise ModelError("config: at most 64 blocks in a branch")
+        if self.kernel % 2 == 0 or self.kernel > 31:
+            raise ModelError(f"config: kernel is {self.kernel}; it must be odd, at most 31")
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether leaf and sweepers are linear maps alone."""
+        return not self.widths
 
     @property
     def patch_size(self) -> int:
@@ -51,20 +72,32 @@ class IMFNConfig:
         """(h, w) of the memories of frames of `height` × `width` pixels."""
         return -(-height // self.patch_height), -(-width // self.patch_width)
 
-    def to_dict(self) -> dict[str, int]:
-        """The five fields as JSON values."""
-        return {
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON values; those of the branches only where there are any."""
+        shape: dict[str, Any] = {
             "patch_height": self.patch_height,
             "patch_width": self.patch_width,
             "in_channels": self.in_channels,
             "channels": self.channels,
             "levels": self.levels,
         }
+        if self.is_linear:
+            return shape
+        return {
+            **shape,
+            "widths": list(self.widths),
+            "merge_blocks": self.merge_blocks,
+            "split_blocks": self.split_blocks,
+            "kernel": self.kernel,
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "IMFNConfig":
         """The configuration that `to_dict` wrote. Raises `ModelError` on a missing or unknown field."""
-        known = set(cls().to_dict())
-        if set(values) != known:
-            raise ModelError(f"config: the network's fields must be {sorted(known)}, not {sorted(values)}")
-        return cls(**values)
+        linear, learned = set(cls().to_dict()), {f.name for f in fields(cls)}
+        if set(values) not in (linear, learned):
+            wanted = learned if "widths" in values else linear
+            raise ModelError(f"config: the network's fields must be {sorted(wanted)}, not {sorted(values)}")
+        if not isinstance(values.get("widths", []), list):
+            raise ModelError(f"config: widths is {values['widths']!r}; it must be a list of whole numbers")
+        return cls(**{**values, "widths": tuple(values.get("widths", ()))})

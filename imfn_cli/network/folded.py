@@ -11,7 +11,7 @@ _LARGEST = 1 << 22
 
 
 def foldable_level(config: IMFNConfig) -> int:
-    """The highest level that is worth folding, at least 0: matrices grow with the ratio."""
+    """The highest level of a linear tree that is worth folding, at least 0: matrices grow with the ratio."""
     ratio = _LARGEST // (config.channels * config.patch_size)
     return min(config.levels, max(ratio, 1).bit_length() - 1)
 

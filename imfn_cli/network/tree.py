@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ..errors import RatioError
 from .config import IMFNConfig
 from .leaf import LeafTransform
+from .stored import Stored
 from .sweeper import Sweeper
 
 
@@ -44,7 +45,7 @@ class IMFN(nn.Module):
         super().__init__()
         self.config = config
         self.leaf = LeafTransform(config)
-        self.sweepers = nn.ModuleList(Sweeper(config.channels) for _ in range(config.levels))
+        self.sweepers = nn.ModuleList(Sweeper(config, level) for level in range(1, config.levels + 1))
 
     def sweeper(self, level: int) -> Sweeper:
         """The sweeper that makes memories of `level` (1 … levels) out of pairs of the level below."""
@@ -56,9 +57,15 @@ class IMFN(nn.Module):
         """left, right of level − 1, (N, C, h, w) → their memory of `level`, (N, C, h, w)."""
         return self.sweeper(level).merge(left, right)
 
-    def split(self, memory: Tensor, level: int) -> tuple[Tensor, Tensor]:
-        """A memory of `level`, (N, C, h, w) → left and right memories of level − 1."""
-        return self.sweeper(level).split(memory)
+    def split(self, memory: Tensor, level: int, stored: Stored | None = None) -> tuple[Tensor, Tensor]:
+        """A memory of `level`, (N, C, h, w) → left and right memories of level − 1.
+
+        stored: the root that the memory was split from; by default it is a root itself, in floats.
+        """
+        if self.config.is_linear:
+            return self.sweeper(level).split(memory)
+        stored = Stored(level) if stored is None else stored
+        return self.sweeper(level).split(memory, stored.condition(self.config.levels).to(memory))
 
     def compress(self, frames: Tensor, ratio: int) -> Tensor:
         """Frames (T, in_channels, H, W) in [0, 1], T a multiple of `ratio` → memories (T/ratio, C, h, w)."""
@@ -71,14 +78,22 @@ class IMFN(nn.Module):
         return memories
 
     def restore(
-        self, memories: Tensor, ratio: int, height: int, width: int, start: int = 0, stop: int | None = None
+        self,
+        memories: Tensor,
+        ratio: int,
+        height: int,
+        width: int,
+        start: int = 0,
+        stop: int | None = None,
+        stored: Stored | None = None,
     ) -> Tensor:
         """Memories (N, C, h, w) of one ratio → their frames start … stop − 1 of N · ratio, not clamped.
 
-        Only splits on the way to wanted frames are made: one frame costs log2(ratio) splits.
-        Returns (stop − start, in_channels, height, width).
+        Only splits on the way to wanted frames are made: one frame costs log2(ratio) splits. `stored` as in
+        `split`. Returns (stop − start, in_channels, height, width).
         """
         level = level_of_ratio(ratio, self.config.levels)
+        stored = Stored(level) if stored is None else stored
         stop = memories.shape[0] * ratio if stop is None else stop
         if not 0 <= start < stop <= memories.shape[0] * ratio:
             raise ValueError(f"frames {start}:{stop} of {memories.shape[0] * ratio}")
@@ -88,25 +103,19 @@ class IMFN(nn.Module):
             memories, first = memories[wanted], start >> level
             if level == 0:
                 return self.leaf.inverse(memories, height, width)
-            left, right = self.split(memories, level)
+            left, right = self.split(memories, level, stored)
             memories, first = torch.stack((left, right), dim=1).flatten(0, 1), 2 * first
             level -= 1
 
-    def restore_in_batches(
-        self, memories: Tensor, ratio: int, height: int, width: int, start: int, stop: int, batch: int
-    ) -> Iterator[Tensor]:
-        """What `restore` gives, in order, about `batch` frames at a time."""
-        for part, below, first, last in self.descend(memories, ratio, start, stop, batch):
-            yield self.restore(part, below, height, width, first, last)
-
     def descend(
-        self, memories: Tensor, ratio: int, start: int, stop: int, batch: int
+        self, memories: Tensor, ratio: int, start: int, stop: int, batch: int, stored: Stored | None = None
     ) -> Iterator[tuple[Tensor, int, int, int]]:
         """Walk down to memories of at most `batch` frames: (memories, ratio, start, stop), in time order.
 
         Memories (N, C, h, w) of `ratio` hold frames 0 … N · ratio − 1, of which start … stop − 1 are wanted.
-        Depth first, so that no more than log2(ratio) memories wait at any time.
+        Depth first, so that no more than log2(ratio) memories wait at any time. `stored` as in `split`.
         """
+        stored = Stored(level_of_ratio(ratio, self.config.levels)) if stored is None else stored
         if len(memories) > 1 and len(memories) * ratio > batch:
             trees = max(1, batch // ratio)
             for tree in range(start // ratio, len(memories), trees):
@@ -115,14 +124,14 @@ class IMFN(nn.Module):
                     break
                 part = memories[tree : tree + trees]
                 last = min(stop - offset, len(part) * ratio)
-                yield from self.descend(part, ratio, max(start - offset, 0), last, batch)
+                yield from self.descend(part, ratio, max(start - offset, 0), last, batch, stored)
         elif ratio > max(batch, 1):
             half = ratio // 2
-            left, right = self.split(memories, level_of_ratio(ratio, self.config.levels))
+            left, right = self.split(memories, level_of_ratio(ratio, self.config.levels), stored)
             if start < half:
-                yield from self.descend(left, half, start, min(stop, half), batch)
+                yield from self.descend(left, half, start, min(stop, half), batch, stored)
             if stop > half:
-                yield from self.descend(right, half, max(start - half, 0), stop - half, batch)
+                yield from self.descend(right, half, max(start - half, 0), stop - half, batch, stored)
         else:
             yield memories, ratio, start, stop
 

@@ -38,9 +38,11 @@ def splits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     calls: list[int] = []
     original = Sweeper.split
 
-    def counted(self: Sweeper, memory: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def counted(
+        self: Sweeper, memory: torch.Tensor, condition: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         calls.append(len(memory))
-        return original(self, memory)
+        return original(self, memory, condition)
 
     monkeypatch.setattr(Sweeper, "split", counted)
     return calls

@@ -21,10 +21,38 @@ def test_grid_rounds_up(height: int, width: int, grid: tuple[int, int]) -> None:
     assert IMFNConfig().grid(height, width) == grid
 
 
-def test_json_round_trip() -> None:
-    config = IMFNConfig(28, 27, 1, 16, 5)
+LEARNED = IMFNConfig(28, 27, 1, 16, 3, (32, 48, 64), 1, 2, 3)
+
+
+@pytest.mark.parametrize("config", [IMFNConfig(28, 27, 1, 16, 5), LEARNED])
+def test_json_round_trip(config: IMFNConfig) -> None:
     assert IMFNConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
-    assert set(config.to_dict()) == {field.name for field in dataclasses.fields(config)}
+
+
+def test_a_linear_model_says_nothing_of_branches() -> None:
+    learned = {"widths", "merge_blocks", "split_blocks", "kernel"}
+    fields = {field.name for field in dataclasses.fields(IMFNConfig)}
+    assert set(LEARNED.to_dict()) == fields
+    assert set(IMFNConfig().to_dict()) == fields - learned
+    assert IMFNConfig().is_linear
+    assert not LEARNED.is_linear
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("widths", [32, 48], "one for each of 3"),
+        ("widths", [32, 48, 0], "widths is 0"),
+        ("widths", "wide", "list of whole numbers"),
+        ("kernel", 4, "must be odd"),
+        ("kernel", 33, "at most 31"),
+        ("merge_blocks", 65, "at most 64"),
+        ("split_blocks", 0, "split_blocks is 0"),
+    ],
+)
+def test_wrong_values_of_branches_are_named(field: str, value: Any, words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        IMFNConfig.from_dict(LEARNED.to_dict() | {field: value})
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,10 @@ def test_batches_join_to_the_whole(
     memories = network.compress(frames_of(trees * ratio), ratio)
     start = data.draw(st.integers(0, trees * ratio - 1))
     stop = data.draw(st.integers(start + 1, trees * ratio))
-    parts = list(network.restore_in_batches(memories, ratio, 6, 9, start, stop, batch))
+    parts = [
+        network.restore(part, below, 6, 9, first, last)
+        for part, below, first, last in network.descend(memories, ratio, start, stop, batch)
+    ]
     whole = network.restore(memories, ratio, 6, 9, start, stop)
     torch.testing.assert_close(torch.cat(parts), whole, atol=1e-5, rtol=0)
     assert max(len(part) for part in parts) <= batch
@@ -101,7 +104,8 @@ def test_one_frame_costs_one_split_a_level(network: IMFN, ratio: int, splits: li
         network.restore(memories, ratio, 6, 9, frame, frame + 1)
         assert splits == [1] * level_of_ratio(ratio, 4)
         splits.clear()
-        list(network.restore_in_batches(memories, ratio, 6, 9, frame, frame + 1, 1))
+        for part, below, first, last in network.descend(memories, ratio, frame, frame + 1, 1):
+            network.restore(part, below, 6, 9, first, last)
         assert splits == [1] * level_of_ratio(ratio, 4)
 
 
