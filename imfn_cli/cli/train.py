@@ -1,7 +1,8 @@
-"""`imfn train`: data in, a model folder out."""
+"""`imfn train`: data or a recipe in, a model folder out."""
 
 import os
 import platform
+import re
 import shlex
 import sys
 import time
@@ -15,54 +16,219 @@ from . import options
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..frames import Source
+    from ..training.recipe import Recipe
+    from ..training.trainer import Evaluation
 
 _MODEL_FILES = ("config.json", "model.safetensors", "README.md")
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
 def train(
     data: Annotated[
-        list[str], typer.Argument(metavar="DATA", help="Sequences, or directories of them, to fit to.")
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Model folder to write.")],
-    linear: Annotated[
-        bool, typer.Option("--linear", help="Fit in closed form (Karhunen–Loève), without gradients.")
-    ] = False,
+        list[str] | None,
+        typer.Argument(metavar="DATA|RECIPE.toml", help="Sequences, or directories of them; or a recipe."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Model folder to write.", show_default="the recipe's"
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="MODEL", help="Model to start from.", show_default="the best that ships"
+        ),
+    ] = None,
+    time_limit: Annotated[
+        str | None, typer.Option("--time-limit", metavar="TIME", help="Train for this long: 90s, 30m, 1h30m.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps at most.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in -o DIR.")] = False,
     test: Annotated[
         list[str] | None,
         typer.Option("--test", metavar="DATA", help="Held-out sequences to measure the model on."),
     ] = None,
+    linear: Annotated[
+        bool, typer.Option("--linear", help="Fit in closed form (Karhunen–Loève), without gradients.")
+    ] = False,
     levels: Annotated[
-        int, typer.Option(min=1, max=12, help="Levels of merges; the largest ratio is 2^levels.")
+        int,
+        typer.Option(min=1, max=12, help="With --linear: levels of merges; the largest ratio is 2^levels."),
     ] = 6,
-    patch: Annotated[int, typer.Option(min=1, max=64, help="Side of a patch in pixels.")] = 8,
+    patch: Annotated[int, typer.Option(min=1, max=64, help="With --linear: side of a patch in pixels.")] = 8,
     channels: Annotated[
         int | None,
-        typer.Option(min=1, help="Numbers per patch in every memory; as many as the patch has by default."),
+        typer.Option(min=1, help="With --linear: numbers per patch in every memory; all by default."),
     ] = None,
-    gray: Annotated[bool, typer.Option("--gray", help="One channel instead of RGB.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the sample that the entropy model is fitted to.")] = 0,
+    gray: Annotated[bool, typer.Option("--gray", help="With --linear: one channel instead of RGB.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="0")] = None,
+    device: options.Device = options.DeviceName.auto,
     force: options.Force = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Fit a model to sequences and write its folder: configuration, weights, model card."""
-    out = Output(json, quiet)
-    if not linear:
-        raise typer.BadParameter(
-            "say --linear: the closed-form fit is the one that this version has", param_hint="imfn train"
+    """Train a model and write its folder: configuration, weights, recipe, model card.
+
+    'imfn train FOOTAGE -o mycam --time-limit 30m' adapts the model that ships to your own footage. A recipe
+    (recipe.toml of a model folder) makes that model again. With --linear the fit is in closed form. Under
+    torchrun ('torchrun --nproc-per-node 2 -m imfn_cli train …') gradients are averaged over the processes.
+    """
+    out = Output(json, quiet or os.environ.get("RANK", "0") != "0")
+    if linear:
+        if output is None or not data:
+            raise typer.BadParameter("--linear needs DATA and -o DIR", param_hint="imfn train")
+        _check_free(output, force)
+        return _fit(out, data, output, test or [], (levels, patch, channels, gray), seed or 0)
+    recipe_file = Path(data[0]) if data and data[0].endswith(".toml") else None
+    if recipe_file and data and len(data) > 1:
+        raise typer.BadParameter("a recipe names its data; give no other", param_hint="imfn train")
+    if output is None and recipe_file is not None:
+        output = recipe_file.parent
+    if output is None:
+        raise typer.BadParameter("say where the model goes with -o DIR", param_hint="imfn train")
+    limit = None if time_limit is None else parse_duration(time_limit)
+    if not resume:
+        if not data:
+            raise typer.BadParameter("name sequences to train on, or a recipe", param_hint="imfn train")
+        _check_free(output, force)
+
+    from ..training.recipe import read_recipe
+    from ..training.run import changed, recipe_for, resumed_recipe
+
+    overrides = {"steps": steps, "seed": seed, "test": tuple(test) if test else None}
+    if resume:
+        recipe, remembered = resumed_recipe(output)
+        limit = remembered if limit is None else limit
+    elif recipe_file is not None:
+        recipe = changed(read_recipe(recipe_file), start=start, **overrides)
+    else:
+        assert data
+        from ..model import default_model
+
+        given = {name: value for name, value in overrides.items() if value is not None}
+        # With a time limit, time decides.
+        if limit is not None and steps is None:
+            given["steps"] = 1_000_000
+        recipe = recipe_for(data, start or default_model(), **given)
+    _train(out, recipe, output, limit, resume, device)
+
+
+def _train(
+    out: Output, recipe: "Recipe", output: Path, limit: float | None, resume: bool, device: options.DeviceName
+) -> None:
+    from dataclasses import asdict, replace
+
+    import torch
+
+    from .. import __version__, model
+    from ..files import replacing, writing
+    from ..training.card import trained_card
+    from ..training.places import short_names, sources_of
+    from ..training.processes import joined
+    from ..training.run import device_of, train_model
+
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    place = device_of(device.value, local)
+    with writing(output):
+        output.mkdir(parents=True, exist_ok=True)
+    out.note(f"checkpoints in {output}; after an interruption go on with 'imfn train --resume -o {output}'")
+    with joined(place) as processes, out.stages("steps") as progress:
+        trained = train_model(
+            recipe,
+            output,
+            processes,
+            device=place,
+            limit=limit,
+            resume=resume,
+            progress=progress,
+            report=lambda evaluation: out.note(_line(evaluation)),
         )
+    if trained is None:
+        return
+    hardware = torch.cuda.get_device_name(place) if place.type == "cuda" else f"{os.cpu_count()} cores"
+    description: dict[str, Any] = {
+        "name": output.resolve().name,
+        "kind": "trained",
+        "tool": f"imfn {__version__}",
+        "command": _command(),
+        "start": recipe.start or "closed form (Karhunen–Loève) on the same data",
+        "data": {"name": short_names(recipe.train), "clips": trained.clips, "frames": trained.frames},
+        "steps": trained.steps,
+        "seconds": round(trained.seconds),
+        "hardware": f"{hardware} ({platform.machine()}), torch {torch.__version__}",
+    }
+    model.save(output, trained.network, trained.entropy, description)
+    if recipe.test and not recipe.shuffled:
+        from ..evaluation.floats import float_rows, mean_by_ratio
+
+        held_out = sources_of(recipe.test)
+        results: dict[str, Any] = {"data": short_names(recipe.test), "clips": len(held_out)}
+        made = model.load(str(output))
+        before = replace(made, network=trained.start.to(made.device), _folded={})
+        for key, measured in (("psnr_float", made), ("psnr_float_start", before)):
+            with out.stages("clips") as progress:
+                means = mean_by_ratio(float_rows(measured, held_out, progress=progress))
+            results[key] = {str(ratio): round(value, 2) for ratio, value in means.items()}
+        description["results"] = results
+        model.save(output, trained.network, trained.entropy, description)
+    for name, text in {
+        "README.md": trained_card(description["name"], trained.network.config, description),
+        "recipe.toml": recipe.to_toml(),
+    }.items():
+        with replacing(output / name, force=True) as path, writing(path):
+            path.write_text(text, encoding="utf-8")
+    last = trained.evaluations[-1] if trained.evaluations else None
+    lines = [f"{output}: {trained.steps:,} steps in {description['seconds']} s on {trained.frames:,} frames"]
+    if last is not None:
+        lines.append(f"  {_line(last)}")
+    rows = [asdict(evaluation) for evaluation in trained.evaluations]
+    out.result({"path": str(output), **description, "evaluations": rows}, *lines)
+
+
+def _line(evaluation: "Evaluation") -> str:
+    """An evaluation as one line of a table that grows."""
+    psnr = "  ".join(f"{ratio}:1 {value:5.2f}" for ratio, value in evaluation.psnr.items())
+    minutes = f"{int(evaluation.seconds) // 60:3d}:{int(evaluation.seconds) % 60:02d}"
+    return (
+        f"step {evaluation.step:6d} {minutes} {evaluation.stage:10s} score {evaluation.score:8.4f}  dB {psnr}"
+    )
+
+
+def parse_duration(text: str) -> float:
+    """'90s', '30m', '1h30m', '45' (seconds) → seconds. Raises a usage error."""
+    match = _DURATION.fullmatch(text.strip())
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    total = 3600 * hours + 60 * minutes + seconds
+    if not total:
+        raise typer.BadParameter(f"{text!r} is no time; write 90s, 30m or 1h30m", param_hint="--time-limit")
+    return float(total)
+
+
+def _check_free(output: Path, force: bool) -> None:
     if any((output / name).exists() for name in _MODEL_FILES) and not force:
         raise OutputError(
             f"{output}: holds a model already; choose another folder with -o, or replace it with --force"
         )
-    from ..frames import expand_inputs
-    from ..network import IMFNConfig
 
-    sources, held_out = expand_inputs(data), expand_inputs(test or [])
+
+def _fit(
+    out: Output,
+    data: list[str],
+    output: Path,
+    test: list[str],
+    shape: tuple[int, int, int | None, bool],
+    seed: int,
+) -> None:
+    from ..network import IMFNConfig
+    from ..training.places import short_names, sources_of
+    from ..training.run import disjoint
+
+    levels, patch, channels, gray = shape
+    sources, held_out = sources_of(data), sources_of(test)
     if not sources:
         raise InputError("no sequence found; name files or directories to fit to")
-    _disjoint(sources, held_out)
+    disjoint(sources, held_out)
     in_channels = 1 if gray else 3
     size = patch * patch * in_channels
     if channels is not None and channels > size:
@@ -83,7 +249,7 @@ def train(
         "kind": "linear",
         "tool": f"imfn {__version__}",
         "command": _command(),
-        "data": {"name": _names(data), "clips": fit.clips, "frames": fit.frames},
+        "data": {"name": short_names(data), "clips": fit.clips, "frames": fit.frames},
         "seconds": round(time.perf_counter() - began),
         "hardware": f"{os.cpu_count()} cores ({platform.machine()}), torch {torch.__version__}",
     }
@@ -100,7 +266,7 @@ def train(
         with out.stages("clips") as progress:
             means = mean_by_ratio(float_rows(model.load(str(output)), held_out, progress=progress))
         description["results"] = {
-            "data": _names(test or []),
+            "data": short_names(test),
             "clips": len(held_out),
             "psnr_float": {str(ratio): round(value, 2) for ratio, value in means.items()},
         }
@@ -112,19 +278,6 @@ def train(
     if held_out:
         lines += [f"  PSNR at {ratio}:1 {value:.2f} dB (float memories)" for ratio, value in means.items()]
     out.result({"path": str(output), **description}, *lines)
-
-
-def _disjoint(training: "list[Source]", held_out: "list[Source]") -> None:
-    """Refuse to measure a model on what it was fitted to."""
-    seen = {path.resolve() for source in training for path in source.paths}
-    for source in held_out:
-        if any(path.resolve() in seen for path in source.paths):
-            raise InputError(f"{source.name}: is in the training data too; --test must be held out")
-
-
-def _names(paths: list[str]) -> str:
-    # The last parts say which data it was; where it lay on this machine is nobody's business.
-    return ", ".join("/".join(Path(path).resolve().parts[-2:]) for path in paths)
 
 
 def _command() -> str:

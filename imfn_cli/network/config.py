@@ -19,6 +19,8 @@ class IMFNConfig:
     widths: hidden channels of the learned residual branches, one number a level; empty for a linear model.
     merge_blocks, split_blocks: blocks in the branch of each merge and of each split.
     kernel: grid positions on a side that a block looks at, odd; 1 on a 1×1 grid.
+    independent: frames are independent pictures; each keeps channels of its own, and the branches are shared
+        by the frames (`Sweeper.interleave`).
     """
 
     patch_height: int = 8
@@ -30,9 +32,12 @@ class IMFNConfig:
     merge_blocks: int = 2
     split_blocks: int = 4
     kernel: int = 5
+    independent: bool = False
 
     def __post_init__(self) -> None:
-        numbers = [(name, value) for name, value in vars(self).items() if name != "widths"]
+        numbers = [
+            (name, value) for name, value in vars(self).items() if name not in ("widths", "independent")
+        ]
         for name, value in [*numbers, *(("widths", width) for width in self.widths)]:
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1 << 16:
                 raise ModelError(f"config: {name} is {value!r}; it must be a whole number from 1")
@@ -50,6 +55,13 @@ class IMFNConfig:
             )
         if max(self.merge_blocks, self.split_blocks) > 64:
             raise ModelError("config: at most 64 blocks in a branch")
+        if not isinstance(self.independent, bool):
+            raise ModelError(f"config: independent is {self.independent!r}; it must be true or false")
+        if self.independent and self.channels % (1 << self.levels):
+            raise ModelError(
+                f"config: channels is {self.channels}; of independent frames each of {1 << self.levels} "
+                "needs as many"
+            )
         if self.kernel % 2 == 0 or self.kernel > 31:
             raise ModelError(f"config: kernel is {self.kernel}; it must be odd, at most 31")
 
@@ -89,6 +101,7 @@ class IMFNConfig:
             "merge_blocks": self.merge_blocks,
             "split_blocks": self.split_blocks,
             "kernel": self.kernel,
+            "independent": self.independent,
         }
 
     @classmethod

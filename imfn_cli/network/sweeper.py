@@ -17,16 +17,22 @@ class Sweeper(nn.Module):
     `split` is the least-squares inverse of `merge`. The branches learn what a linear map cannot do; they look
     at neighbouring positions too. A merge depends on its pair alone, so that one tree serves every ratio and
     quality; a split is told how the root was stored (`stored.py`).
+
+    With `config.independent` each of the 2**level frames below keeps channels of its own, and the branches
+    are shared by them: see `interleave`.
     """
 
     def __init__(self, config: IMFNConfig, level: int) -> None:
         super().__init__()
         c = config.channels
         self.map = OrthonormalMap(2 * c, c)
+        #: Frames that have channels of their own in a memory of this level; 1 where they share all.
+        self.apart = 1 << level if config.independent else 1
         self.merge_branch: Branch | None = None
         self.split_branch: Branch | None = None
         if not config.is_linear:
             width, kernel = config.widths[level - 1], config.kernel
+            c //= self.apart
             self.merge_branch = Branch(2 * c, c, width, config.merge_blocks, kernel=kernel)
             self.split_branch = Branch(
                 c, 2 * c, width, config.split_blocks, kernel=kernel, conditions=config.levels + 1
@@ -42,14 +48,58 @@ class Sweeper(nn.Module):
         pairs = self.stack(left, right)
         memory: Tensor = self.map(pairs)
         if self.merge_branch is not None:
-            memory = memory + self.merge_branch(pairs - self.map.mean)
+            learned = self.merge_branch(self.pairs_by_frame(pairs - self.map.mean))
+            memory = memory + self._memories_together(learned)
         return memory.permute(0, 3, 1, 2)
 
     def split(self, memory: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Memory (N, C, h, w) → left, right (N, C, h, w); condition (1 or N, levels + 1) for the branch."""
+        """Memory (N, C, h, w) → left, right (N, C, h, w); condition (1, levels + 1) for the branch."""
         rows = memory.permute(0, 2, 3, 1)
         pairs = self.map.inverse(rows)
         if self.split_branch is not None:
-            pairs = pairs + self.split_branch(rows, condition)
+            pairs = pairs + self._pairs_together(self.split_branch(self.memories_by_frame(rows), condition))
         left, right = pairs.permute(0, 3, 1, 2).chunk(2, dim=1)
         return left, right
+
+    def interleave(self) -> None:
+        """Set the linear map to keep the first half of both memories' channels in turns: left, right, …
+
+        For independent frames in energy-sorted channels this is the Karhunen–Loève transform: nothing of one
+        frame tells anything of another. Channel k · r + i of a memory over r frames is then number k of one
+        frame i (in bit-reversed order of time).
+        """
+        channels = self.map.weight.shape[0]
+        row = torch.arange(channels)
+        basis = torch.zeros_like(self.map.weight)
+        basis[row, row // 2 + channels * (row % 2)] = 1
+        self.map.fit(basis, torch.zeros_like(self.map.mean))
+
+    def pairs_by_frame(self, pairs: Tensor) -> Tensor:
+        """(N, h, w, 2C) → (N · frames, h, w, 2C / frames), the frames that are kept apart as a batch."""
+        if self.apart == 1:
+            return pairs
+        n, h, w, _ = pairs.shape
+        cut = pairs.reshape(n, h, w, 2, -1, self.apart // 2)
+        return cut.permute(0, 5, 3, 1, 2, 4).reshape(n * self.apart, h, w, -1)
+
+    def memories_by_frame(self, rows: Tensor) -> Tensor:
+        """(N, h, w, C) → (N · frames, h, w, C / frames), the frames that are kept apart as a batch."""
+        if self.apart == 1:
+            return rows
+        n, h, w, _ = rows.shape
+        return rows.reshape(n, h, w, -1, self.apart).permute(0, 4, 1, 2, 3).reshape(n * self.apart, h, w, -1)
+
+    def _pairs_together(self, values: Tensor) -> Tensor:
+        if self.apart == 1:
+            return values
+        _, h, w, k = values.shape
+        cut = values.reshape(-1, self.apart // 2, 2, h, w, k)
+        return cut.permute(0, 3, 4, 2, 5, 1).reshape(-1, h, w, k * self.apart)
+
+    def _memories_together(self, values: Tensor) -> Tensor:
+        if self.apart == 1:
+            return values
+        _, h, w, k = values.shape
+        return (
+            values.reshape(-1, self.apart, h, w, k).permute(0, 2, 3, 4, 1).reshape(-1, h, w, k * self.apart)
+        )

@@ -5,18 +5,20 @@ from typing import Any
 
 from ..network import IMFNConfig
 
+_HEAD = """---
+library_name: imfn
+tags: [video-compression, sequence-compression, imfn]
+license: apache-2.0
+---
+"""
+
 
 def linear_card(name: str, config: IMFNConfig, description: Mapping[str, Any]) -> str:
     """Markdown card of a linear model, from its configuration and the rest of its `config.json`."""
     data = description["data"]
     numbers = "RGB" if config.in_channels == 3 else "gray"
     patch = f"{config.patch_height}×{config.patch_width}"
-    text = f"""---
-library_name: imfn
-tags: [video-compression, sequence-compression, imfn]
-license: apache-2.0
----
-
+    text = f"""{_HEAD}
 # {name}
 
 A linear Invertible Memory Flow Network, fitted in closed form: the leaf transform and the sweepers of
@@ -49,4 +51,46 @@ imfn compress clip.mp4 -m {name} -r 16
         text += (
             "\n## Results\n\nNot measured; `imfn train --linear … --test DATA` measures while it trains.\n"
         )
+    return text
+
+
+def trained_card(name: str, config: IMFNConfig, description: Mapping[str, Any]) -> str:
+    """Markdown card of a model trained with gradients, from its configuration and its `config.json`."""
+    data = description["data"]
+    numbers = "RGB" if config.in_channels == 3 else "gray"
+    patch = f"{config.patch_height}×{config.patch_width}"
+    widths = ", ".join(str(width) for width in config.widths)
+    effort = f"{description['seconds'] / 60:.0f} minutes, {description['steps']:,} steps"
+    text = f"""{_HEAD}
+# {name}
+
+An Invertible Memory Flow Network: linear sweepers in closed form (Karhunen–Loève), and learned residual
+branches beside them, trained level by level with the local inverse loss, then end to end.
+
+- Memory: {config.channels} numbers for each {patch} patch ({numbers}), at every level.
+- Ratios: 1 to {1 << config.levels}.
+- Branches: {widths} wide by level, {config.merge_blocks} blocks in a merge, {config.split_blocks} in a split.
+- Data: {data["name"]}, {data["clips"]} sequences, {data["frames"]:,} frames.
+- Start: {description["start"]}.
+- Command: `{description["command"]}`, recipe in `recipe.toml`.
+- Time: {effort}, on {description["hardware"]}.
+
+```
+imfn compress clip.mp4 -m {name} -r 16
+```
+"""
+    results = description.get("results")
+    if results:
+        text += (
+            f"\n## Results\n\nPSNR in dB on {results['data']} ({results['clips']} sequences), "
+            "memories kept in float,\nbefore rounding to 8 bits, mean over the frames that fill whole trees, "
+            "then over sequences.\n\n"
+        )
+        psnr, before = results["psnr_float"], results["psnr_float_start"]
+        text += "| ratio | " + " | ".join(f"{ratio}:1" for ratio in psnr) + " |\n"
+        text += "|---" * (len(psnr) + 1) + "|\n"
+        text += (
+            f"| {description['start']} | " + " | ".join(f"{value:.2f}" for value in before.values()) + " |\n"
+        )
+        text += f"| {name} | " + " | ".join(f"{value:.2f}" for value in psnr.values()) + " |\n"
     return text

@@ -36,15 +36,30 @@ class Fit:
 
 
 def fit_linear(sources: Sequence[Source], config: IMFNConfig, *, seed: int = 0, progress: Progress) -> Fit:
-    """Fit leaf, sweepers and entropy model to `sources`: a pass over the clips for each, one for samples.
+    """Fit leaf, sweepers and entropy model to `sources`; raises `InputError` as `fit_maps` does."""
+    network, frames, residuals = fit_maps(sources, config, progress=progress)
+    samples = sample_memories(network, sources, seed=seed, progress=progress)
+    entropy = fit_entropy(samples, config.channels, progress)
+    return Fit(network, entropy, len(sources), frames, residuals)
 
-    A sweeper is fitted to all neighbouring pairs of memories, those across two trees included. Raises
-    `InputError` when a clip cannot be read, or when no clip is long enough for the highest level.
+
+def fit_maps(
+    sources: Sequence[Source], config: IMFNConfig, *, progress: Progress
+) -> tuple[IMFN, int, tuple[float, ...]]:
+    """Fit leaf and sweepers to `sources`, a pass over the clips for each.
+
+    A sweeper is fitted to all neighbouring pairs of memories, those across two trees included; of independent
+    frames only the leaf is fitted, and the sweepers follow. Returns the network, the number of frames, and
+    the error that each fitted level adds (`Fit.residuals`). Raises `InputError`
+    when a clip cannot be read, or when no clip is long enough for the highest level.
     """
     network = IMFN(config).requires_grad_(False).eval()
     residuals = []
     frames = 0
-    for level in range(config.levels + 1):
+    if config.independent:
+        for level in range(1, config.levels + 1):
+            network.sweeper(level).interleave()
+    for level in range(1 if config.independent else config.levels + 1):
         moments = SecondMoments(config.patch_size if level == 0 else 2 * config.channels)
         for index, source in enumerate(sources):
             progress(
@@ -72,9 +87,7 @@ def fit_linear(sources: Sequence[Source], config: IMFNConfig, *, seed: int = 0, 
         (network.leaf.map if level == 0 else network.sweeper(level).map).fit(basis, mean)
         pixels = config.patch_size * (1 << level)
         residuals.append(float(variances[config.channels :].sum()) / pixels)
-    samples = sample_memories(network, sources, seed=seed, progress=progress)
-    entropy = fit_entropy(samples, config.channels, progress)
-    return Fit(network, entropy, len(sources), frames, tuple(residuals))
+    return network, frames, tuple(residuals)
 
 
 class Climb:

@@ -21,7 +21,7 @@ def test_grid_rounds_up(height: int, width: int, grid: tuple[int, int]) -> None:
     assert IMFNConfig().grid(height, width) == grid
 
 
-LEARNED = IMFNConfig(28, 27, 1, 16, 3, (32, 48, 64), 1, 2, 3)
+LEARNED = IMFNConfig(28, 27, 1, 16, 3, (32, 48, 64), 1, 2, 3, True)
 
 
 @pytest.mark.parametrize("config", [IMFNConfig(28, 27, 1, 16, 5), LEARNED])
@@ -30,7 +30,7 @@ def test_json_round_trip(config: IMFNConfig) -> None:
 
 
 def test_a_linear_model_says_nothing_of_branches() -> None:
-    learned = {"widths", "merge_blocks", "split_blocks", "kernel"}
+    learned = {"widths", "merge_blocks", "split_blocks", "kernel", "independent"}
     fields = {field.name for field in dataclasses.fields(IMFNConfig)}
     assert set(LEARNED.to_dict()) == fields
     assert set(IMFNConfig().to_dict()) == fields - learned
@@ -48,6 +48,8 @@ def test_a_linear_model_says_nothing_of_branches() -> None:
         ("kernel", 33, "at most 31"),
         ("merge_blocks", 65, "at most 64"),
         ("split_blocks", 0, "split_blocks is 0"),
+        ("independent", 1, "true or false"),
+        ("channels", 12, "each of 8 needs"),
     ],
 )
 def test_wrong_values_of_branches_are_named(field: str, value: Any, words: str) -> None:

@@ -1,0 +1,160 @@
+"""Decoded frames in memory, from which training cuts its random windows."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..frames import Source, batched, open_sequence
+from ..network import IMFNConfig
+from ..parallel import prefetch
+
+#: Called while clips are read: (what is done, clips done, clips in all).
+Progress = Callable[[str, int, int], None]
+
+# Windows that fit in one run of frames that is kept or dropped as a whole.
+_RUN_WINDOWS = 4
+
+
+@dataclass
+class Pool:
+    """Runs of neighbouring frames, uint8 (T, H, W, in_channels) each, and random windows of them.
+
+    patch: crops start at multiples of it, so that blocks of the source's own codec lie as they do in whole
+    frames.   shuffled: a window is a random draw of frames, not a stretch of time.
+    """
+
+    runs: list[Tensor]
+    config: IMFNConfig
+    shuffled: bool = False
+
+    @property
+    def frames(self) -> int:
+        """Frames held."""
+        return sum(len(run) for run in self.runs)
+
+    def to(self, device: torch.device) -> "Pool":
+        """The pool on `device`, where it fits into half of the free memory; else as it is."""
+        if device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(device)
+            if sum(run.numel() for run in self.runs) > free // 2:
+                return self
+        return Pool([run.to(device) for run in self.runs], self.config, self.shuffled)
+
+    def windows(
+        self, count: int, length: int, crop: int, random: np.random.Generator, *, flips: bool
+    ) -> Tensor:
+        """`count` windows of `length` frames, cut to crop × crop pixels: (count · length, H, W, C) uint8.
+
+        A run shorter than a window is played back and forth. Sides of frames below `crop` bound all crops.
+        """
+        height = min(crop, min(run.shape[1] for run in self.runs))
+        width = min(crop, min(run.shape[2] for run in self.runs))
+        sizes = np.array([len(run) for run in self.runs], np.float64)
+        found = []
+        for _ in range(count):
+            run = self.runs[random.choice(len(sizes), p=sizes / sizes.sum())]
+            if self.shuffled:
+                taken = run[torch.from_numpy(random.integers(len(run), size=length)).to(run.device)]
+            elif len(run) >= length:
+                start = int(random.integers(len(run) - length + 1))
+                taken = run[start : start + length]
+            else:
+                there_and_back = np.concatenate((np.arange(len(run)), np.arange(len(run) - 1)[:0:-1]))
+                taken = run[torch.from_numpy(np.resize(there_and_back, length)).to(run.device)]
+            top = self._offset(run.shape[1] - height, self.config.patch_height, random)
+            left = self._offset(run.shape[2] - width, self.config.patch_width, random)
+            taken = taken[:, top : top + height, left : left + width]
+            if flips:
+                axes = [axis for axis, wanted in zip((0, 2), random.random(2) < 0.5, strict=True) if wanted]
+                taken = taken.flip(axes) if axes else taken
+            found.append(taken)
+        return torch.cat(found)
+
+    @staticmethod
+    def _offset(room: int, patch: int, random: np.random.Generator) -> int:
+        return int(random.integers(room // patch + 1)) * patch
+
+    def split(self, part: int) -> "tuple[Pool, Pool]":
+        """The pool without every `part`-th run, and those; of few runs, the last frames of each."""
+        if len(self.runs) >= part:
+            kept = [run for index, run in enumerate(self.runs) if index % part]
+            held = self.runs[::part]
+        else:
+            ends = [max(1, len(run) // part) for run in self.runs]
+            kept = [run[:-end] if len(run) > end else run for run, end in zip(self.runs, ends, strict=True)]
+            held = [run[-end:] for run, end in zip(self.runs, ends, strict=True)]
+        return Pool(kept, self.config, self.shuffled), Pool(held, self.config, self.shuffled)
+
+
+def read_pool(
+    sources: Sequence[Source],
+    config: IMFNConfig,
+    *,
+    shuffled: bool = False,
+    memory: float = 4.0,
+    seed: int = 0,
+    progress: Progress = lambda *_: None,
+) -> tuple[Pool, int]:
+    """Decode `sources` into a pool of at most `memory` GB, and the number of all frames that were seen.
+
+    Of more data every frame has the same chance to be in it (reservoir sampling of runs). Raises `InputError`
+    when a clip cannot be read, or there is no frame at all.
+    """
+    random = np.random.default_rng(seed)
+    runs: list[np.ndarray] = []
+    used = seen = count = 0
+    room = memory * 1e9
+    for index, source in enumerate(sources):
+        progress("reading", index, len(sources))
+        for run in _runs(source, config):
+            seen += len(run)
+            count += 1
+            runs.append(run)
+            used += run.nbytes
+            while used > room and len(runs) > 1:
+                # Any run, the newest included, is as likely to go.
+                used -= runs.pop(int(random.integers(len(runs)))).nbytes
+    if not runs:
+        raise InputError("no frames to train on; name sequences or directories of them")
+    if shuffled:
+        same = [run for run in runs if run.shape[1:] == runs[0].shape[1:]]
+        if len(same) < len(runs):
+            raise InputError("shuffled training needs frames of one size; the data has several")
+        runs = [np.concatenate(runs)]
+    return Pool([torch.from_numpy(run) for run in runs], config, shuffled), seen
+
+
+def _runs(source: Source, config: IMFNConfig) -> Iterator[np.ndarray]:
+    """A clip as runs of about `_RUN_WINDOWS` windows, none shorter than a window unless the clip is."""
+    window = 1 << config.levels
+    size = _RUN_WINDOWS * window
+    held: list[np.ndarray] = []
+
+    with open_sequence(source) as sequence:
+        waiting: np.ndarray | None = None
+        for pixels, _ in prefetch(batched(sequence, window), 2):
+            held.append(_channels(pixels, config.in_channels))
+            if sum(len(part) for part in held) >= size:
+                if waiting is not None:
+                    yield waiting
+                waiting, held = np.concatenate(held), []
+        if waiting is not None and sum(len(part) for part in held) < window:
+            held.insert(0, waiting)
+            waiting = None
+        if waiting is not None:
+            yield waiting
+        if held:
+            yield np.concatenate(held)
+
+
+def _channels(pixels: np.ndarray, wanted: int) -> np.ndarray:
+    if pixels.shape[3] == wanted:
+        return pixels
+    if wanted == 3:
+        return np.repeat(pixels, 3, axis=3)
+    luma = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    return np.round(luma).astype(np.uint8)[..., None]

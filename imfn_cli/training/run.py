@@ -1,0 +1,180 @@
+"""From a recipe to a model folder: data in, training, entropy tables, weights, card."""
+
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..frames import Source
+from ..latent.entropy import EntropyModel
+from ..model import load, pick_device
+from ..network import IMFN, IMFNConfig, frames_from_pixels
+from .checkpoint import load_checkpoint
+from .entropy import fit_entropy
+from .linear import Progress, fit_maps
+from .objective import climb
+from .places import sources_of
+from .pool import Pool, read_pool
+from .processes import Processes
+from .recipe import Recipe
+from .start import starting_network
+from .trainer import Evaluation, Trainer
+
+# One in so many runs of frames is held out where the recipe names no test data.
+_HELD_OUT = 10
+# Frames that the scales of new branches are taken from, in windows of the highest level.
+_CALIBRATION_WINDOWS = 4
+# Grid positions of every level that the entropy model is fitted to, and the most on one side of a memory.
+_SAMPLE_POSITIONS, _SAMPLE_SIDE, _MOST_SAMPLES = 24_000, 40, 400
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run made.
+
+    network: the best averaged weights, on the CPU.   start: what it started from.   clips, frames: of the
+    training data.   seconds: of training, evaluations included.
+    """
+
+    network: IMFN
+    entropy: EntropyModel
+    start: IMFN
+    clips: int
+    frames: int
+    steps: int
+    seconds: float
+    evaluations: tuple[Evaluation, ...]
+
+
+def train_model(
+    recipe: Recipe,
+    folder: Path,
+    processes: Processes,
+    *,
+    device: torch.device,
+    limit: float | None = None,
+    resume: bool = False,
+    progress: Progress = lambda *_: None,
+    report: Callable[[Evaluation], None] = lambda _: None,
+) -> Trained | None:
+    """Train by `recipe`, with checkpoints and log under `folder`; None in all processes but the first.
+
+    device: of this process.   limit: seconds of training.   report: called with each evaluation. Raises
+    `InputError` for data that cannot be read, `ModelError` for a start that does not fit.
+    """
+    sources = sources_of(recipe.train)
+    held_sources = sources_of(recipe.test)
+    disjoint(sources, held_sources)
+    if recipe.start:
+        start = load(recipe.start, device="cpu").network
+    else:
+        start = fit_maps(sources, _shape(recipe), progress=progress)[0]
+    config = start.config
+    # Each process reads its own share of the clips, where there are enough for all.
+    own = sources[processes.rank :: processes.size] if len(sources) >= 4 * processes.size else sources
+    options: dict[str, Any] = {"shuffled": recipe.shuffled, "memory": recipe.memory_gb, "progress": progress}
+    pool, frames = read_pool(own, config, seed=recipe.seed + processes.rank, **options)
+    if held_sources:
+        held, _ = read_pool(held_sources, config, **{**options, "memory": recipe.memory_gb / 4})
+    else:
+        pool, held = pool.split(_HELD_OUT)
+    network = starting_network(start, recipe, _calibration_frames(pool, recipe))
+    trainer = Trainer(network, recipe, pool.to(device), held, folder, device, processes, limit)
+    if resume:
+        trainer.resume()
+    evaluations: list[Evaluation] = []
+
+    def keep(evaluation: Evaluation) -> None:
+        evaluations.append(evaluation)
+        report(evaluation)
+
+    best = trainer.run(progress, keep).cpu()
+    if not processes.is_first:
+        return None
+    samples = sample_windows(best.to(device), pool, seed=recipe.seed)
+    entropy = fit_entropy(samples, config.channels, progress)
+    return Trained(
+        best.cpu(), entropy, start, len(sources), frames, trainer.step, trainer.seconds, tuple(evaluations)
+    )
+
+
+def recipe_for(sources: Sequence[str], start: str, **changes: Any) -> Recipe:
+    """The recipe for data of one's own: continue a trained model gently, or give a linear one branches."""
+    config = load(start, device="cpu").network.config
+    values: dict[str, Any] = {"train": tuple(sources), "start": start}
+    if config.is_linear:
+        whole_frame = config.patch_height * config.patch_width > 256
+        values["widths"] = (512,) * config.levels if whole_frame else (192,) * config.levels
+        values["kernel"] = 1 if whole_frame else 5
+    else:
+        values |= {"local_share": 0.0, "learning_rate": 3e-4, "steps": 5000}
+    return Recipe(**{**values, **changes})
+
+
+def disjoint(training: Sequence[Source], held_out: Sequence[Source]) -> None:
+    """Refuse, with `InputError`, to measure a model on what it was fitted to."""
+    seen = {path.resolve() for source in training for path in source.paths}
+    for source in held_out:
+        if any(path.resolve() in seen for path in source.paths):
+            raise InputError(f"{source.name}: is in the training data too; --test must be held out")
+
+
+def _shape(recipe: Recipe) -> IMFNConfig:
+    channels = 1 if recipe.gray else 3
+    size = recipe.patch**2 * channels
+    return IMFNConfig(
+        *(recipe.patch, recipe.patch, channels, recipe.channels or size, recipe.levels),
+        independent=recipe.shuffled,
+    )
+
+
+def _calibration_frames(pool: Pool, recipe: Recipe) -> torch.Tensor:
+    random = np.random.default_rng(recipe.seed)
+    length = 1 << pool.config.levels
+    pixels = pool.windows(_CALIBRATION_WINDOWS, length, 1 << 20, random, flips=False)
+    return frames_from_pixels(pixels, pool.config.in_channels)
+
+
+@torch.inference_mode()
+def sample_windows(network: IMFN, pool: Pool, *, seed: int = 0) -> dict[int, list[NDArray[np.float32]]]:
+    """Memories of every level from random windows of the pool, (C, h, w) each, to fit coding tables to."""
+    config = network.config
+    device = next(network.parameters()).device
+    random = np.random.default_rng(seed)
+    kept: dict[int, list[NDArray[np.float32]]] = {level: [] for level in range(config.levels + 1)}
+    side = _SAMPLE_SIDE * max(config.patch_height, config.patch_width)
+    samples, wanted = 0, 1
+    while samples < wanted:
+        pixels = pool.windows(1, 1 << config.levels, side, random, flips=False)
+        memories = climb(network, frames_from_pixels(pixels.to(device), config.in_channels), config.levels)
+        for level, found in enumerate(memories):
+            # One of each window, so that every level sees every window.
+            chosen = found[int(random.integers(len(found)))]
+            kept[level].append(np.ascontiguousarray(chosen.cpu().numpy()))
+        samples += 1
+        wanted = min(_MOST_SAMPLES, _SAMPLE_POSITIONS // chosen[0].numel() + 1)
+    return kept
+
+
+def resumed_recipe(folder: Path) -> tuple[Recipe, float | None]:
+    """The recipe and the time limit that an interrupted run under `folder` was started with."""
+    state = load_checkpoint(folder)
+    recipe = Recipe.from_dict(tomllib.loads(state["recipe"]), str(folder))
+    return recipe, state["limit"]
+
+
+def changed(recipe: Recipe, **changes: Any) -> Recipe:
+    """`recipe` with those of `changes` that are not None."""
+    return replace(recipe, **{name: value for name, value in changes.items() if value is not None})
+
+
+def device_of(name: str, processes_local_rank: int = 0) -> torch.device:
+    """The device of this process: with several GPUs, its own."""
+    picked = pick_device(name)
+    return torch.device(picked, processes_local_rank) if picked == "cuda" else torch.device(picked)

@@ -1,0 +1,278 @@
+"""Training with gradients: level by level first, then end to end at all ratios and qualities mixed."""
+
+import copy
+import csv
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..files import writing
+from ..latent.quantiser import step_of_quality
+from ..network import IMFN, frames_from_pixels
+from .checkpoint import FOLDER, load_checkpoint, save_checkpoint
+from .objective import TRADE, climb, joint_loss, local_loss, restoration
+from .pool import Pool
+from .processes import Processes
+from .rate import RateModel
+from .recipe import Recipe
+
+# Seconds between two checkpoints: what a kill can cost.
+_CHECKPOINT_SECONDS = 120
+# Quality that the score counts beside floats, and windows of the highest level that it is taken on.
+_SCORED_QUALITY = 40
+_EVALUATION_TREES = 4
+_EVALUATION_SEED = 12345
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The averaged weights on held-out windows.
+
+    score: mean over levels of the end-to-end loss, floats and quality 40 alike; lower is better.
+    psnr: ratio → dB with memories in floats.   psnr_quantised, bits: the same at quality 40, and its bits per
+    pixel value by the training's own estimate.   loss: mean training loss since the evaluation before.
+    """
+
+    step: int
+    stage: str
+    seconds: float
+    loss: float
+    score: float
+    psnr: dict[int, float]
+    psnr_quantised: dict[int, float]
+    bits: dict[int, float]
+
+    def to_row(self) -> dict[str, Any]:
+        """One row of the CSV log."""
+        row: dict[str, Any] = {"step": self.step, "stage": self.stage, "seconds": round(self.seconds, 1)}
+        row |= {"loss": round(self.loss, 5), "score": round(self.score, 5)}
+        row |= {f"psnr_{ratio}": round(value, 3) for ratio, value in self.psnr.items()}
+        row |= {f"psnr_q{_SCORED_QUALITY}_{ratio}": round(v, 3) for ratio, v in self.psnr_quantised.items()}
+        return row | {f"bits_q{_SCORED_QUALITY}_{ratio}": round(v, 5) for ratio, v in self.bits.items()}
+
+
+#: Called after every step with (stage, steps done, steps in all).
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class Trainer:
+    """One training run: weights, their running average, optimiser, and where it stands.
+
+    folder: of the model; the checkpoint and `log.csv` lie in its `training`.   limit: seconds after which
+    training ends, learning rate at zero by then; None for the recipe's steps alone.
+    """
+
+    network: IMFN
+    recipe: Recipe
+    pool: Pool
+    held: Pool
+    folder: Path
+    device: torch.device
+    processes: Processes = field(default_factory=Processes)
+    limit: float | None = None
+
+    def __post_init__(self) -> None:
+        config = self.network.config
+        self.network.to(self.device)
+        self.rate = RateModel(config.levels, config.channels).to(self.device)
+        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.best = {name: value.clone() for name, value in self.average.state_dict().items()}
+        self.best_score = math.inf
+        self.step = 0
+        self.seconds = 0.0
+        self.random = np.random.default_rng((self.recipe.seed, self.processes.rank))
+        self.weights = self.recipe.level_weights or (1.0,) * config.levels
+        self._parameters = [
+            p for p in (*self.network.parameters(), *self.rate.parameters()) if p.requires_grad
+        ]
+        matrices = [p for p in self._parameters if p.ndim > 1]
+        others = [p for p in self._parameters if p.ndim <= 1]
+        self.optimiser = torch.optim.AdamW(
+            [{"params": matrices, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}],
+            lr=self.recipe.learning_rate,
+            betas=(0.9, 0.98),
+        )
+        self.processes.broadcast([*self.network.parameters(), *self.rate.parameters()])
+        # Matrix products of the branches in bfloat16 where the hardware is made for it; the maps stay exact.
+        for level in range(1, config.levels + 1):
+            for branch in (
+                self.network.sweeper(level).merge_branch,
+                self.network.sweeper(level).split_branch,
+            ):
+                assert branch is not None
+                branch.low_precision = self.device.type == "cuda"
+
+    # -- where the run stands ------------------------------------------------------------------------------
+
+    def progress_made(self) -> float:
+        """Part of the run that is done, 0 … 1: of its steps or of its time, whichever is further."""
+        part = self.step / self.recipe.steps
+        return min(1.0, max(part, self.seconds / self.limit if self.limit else 0.0))
+
+    def stage(self) -> tuple[str, int]:
+        """Name of the stage, and its level (0: end to end)."""
+        done, share = self.progress_made(), self.recipe.local_share
+        if done >= share:
+            return "end to end", 0
+        level = 1 + min(int(done / share * self.network.config.levels), self.network.config.levels - 1)
+        return f"level {level}", level
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds."""
+        return {
+            "recipe": self.recipe.to_toml(),
+            "network": self.network.state_dict(),
+            "rate": self.rate.state_dict(),
+            "average": self.average.state_dict(),
+            "best": self.best,
+            "best_score": self.best_score,
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "limit": self.limit,
+            "random": _plain(self.random.bit_generator.state),
+        }
+
+    def resume(self) -> None:
+        """Take over the checkpoint in the model's folder. Raises `InputError` where there is none."""
+        state = load_checkpoint(self.folder)
+        self.network.load_state_dict(state["network"])
+        self.rate.load_state_dict(state["rate"])
+        self.average.load_state_dict(state["average"])
+        self.best = {name: value.to(self.device) for name, value in state["best"].items()}
+        self.best_score, self.step, self.seconds = state["best_score"], state["step"], state["seconds"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        if self.processes.is_first:
+            self.random.bit_generator.state = {k: _unplain(v) for k, v in state["random"].items()}
+        else:
+            self.random = np.random.default_rng((self.recipe.seed, self.processes.rank, self.step))
+
+    # -- the run -------------------------------------------------------------------------------------------
+
+    def run(self, progress: Progress, report: Callable[[Evaluation], None]) -> IMFN:
+        """Train to the end; returns the best averaged weights. Writes checkpoints and the log as it goes."""
+        losses: list[Tensor] = []
+        clock = saved = time.monotonic()
+        if self.step == 0:
+            report(self._evaluate([]))
+            clock = time.monotonic()
+        while self.progress_made() < 1:
+            stage, level = self.stage()
+            losses.append(self._step(level))
+            now = time.monotonic()
+            self.seconds += self.processes.agree(now - clock, self.device)
+            clock = now
+            progress(stage, self.step, self.recipe.steps)
+            done = self.progress_made() >= 1
+            if self.step % self.recipe.evaluate == 0 or done:
+                report(self._evaluate(losses))
+                losses.clear()
+            if self.processes.is_first and (done or time.monotonic() - saved > _CHECKPOINT_SECONDS):
+                save_checkpoint(self.folder, self.state())
+                saved = time.monotonic()
+        self.average.load_state_dict(self.best)
+        return self.average
+
+    def _step(self, level: int) -> Tensor:
+        recipe, config = self.recipe, self.network.config
+        made, warm = self.progress_made(), min(1.0, (self.step + 1) / (recipe.warmup + 1))
+        for group in self.optimiser.param_groups:
+            group["lr"] = recipe.learning_rate * warm * (1 + math.cos(math.pi * made)) / 2
+        pixels = self.pool.windows(
+            recipe.trees, 1 << config.levels, recipe.crop, self.random, flips=recipe.flips
+        )
+        frames = frames_from_pixels(pixels.to(self.device), config.in_channels)
+        self.optimiser.zero_grad(set_to_none=True)
+        if level:
+            loss = local_loss(self.network, frames, level)
+        else:
+            loss = joint_loss(
+                self.network,
+                self.rate,
+                frames,
+                self.random,
+                decode=recipe.decode,
+                float_share=recipe.float_share,
+                qualities=recipe.qualities,
+                weights=self.weights,
+            )
+        loss.backward()
+        self.processes.average(self._parameters)
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, recipe.clip)
+        # One window that blows up must not cost the run.
+        if bool(torch.isfinite(norm)):
+            self.optimiser.step()
+        self.step += 1
+        decay = min(recipe.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
+        return loss.detach()
+
+    @torch.inference_mode()
+    def _evaluate(self, losses: list[Tensor]) -> Evaluation:
+        network, config = self.average, self.network.config
+        random = np.random.default_rng(_EVALUATION_SEED)
+        psnr: dict[int, float] = {}
+        psnr_quantised: dict[int, float] = {}
+        bits: dict[int, float] = {}
+        score = 0.0
+        errors: dict[tuple[int, int | None], list[tuple[float, float]]] = {}
+        for _ in range(_EVALUATION_TREES):
+            pixels = self.held.windows(1, 1 << config.levels, self.recipe.crop, random, flips=False)
+            frames = frames_from_pixels(pixels.to(self.device), config.in_channels)
+            memories = climb(network, frames, config.levels)
+            for level in range(1, config.levels + 1):
+                for quality in (None, _SCORED_QUALITY):
+                    found = restoration(network, self.rate, memories[level], frames, level, quality)
+                    errors.setdefault((level, quality), []).append((float(found[0]), float(found[1])))
+        slope = TRADE * step_of_quality(_SCORED_QUALITY) ** 2
+        for (level, quality), pairs in errors.items():
+            distortion, rate = np.mean(pairs, axis=0)
+            ratio = 1 << level
+            (psnr if quality is None else psnr_quantised)[ratio] = -10 * math.log10(distortion + 1e-12)
+            if quality is not None:
+                bits[ratio] = float(rate)
+            score += self.weights[level - 1] * math.log(distortion + slope * rate + 1e-9)
+        score /= 2 * sum(self.weights)
+        if score < self.best_score:
+            self.best_score = score
+            self.best = {name: value.clone() for name, value in self.average.state_dict().items()}
+        loss = float(torch.stack(losses).mean()) if losses else math.nan
+        evaluation = Evaluation(
+            self.step, self.stage()[0], self.seconds, loss, score, psnr, psnr_quantised, bits
+        )
+        if self.processes.is_first:
+            self._log(evaluation.to_row())
+        return evaluation
+
+    def _log(self, row: dict[str, Any]) -> None:
+        path = self.folder / FOLDER / "log.csv"
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = row["step"] == 0 or not path.exists()
+            with path.open("w" if fresh else "a", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, list(row))
+                if fresh:
+                    writer.writeheader()
+                writer.writerow(row)
+
+
+def _plain(value: Any) -> Any:
+    """A random generator's state for a checkpoint: its 128-bit integers as text."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return f"int:{value}" if isinstance(value, int) else value
+
+
+def _unplain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _unplain(inner) for key, inner in value.items()}
+    return int(value[4:]) if isinstance(value, str) and value.startswith("int:") else value

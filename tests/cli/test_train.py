@@ -1,0 +1,299 @@
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import typer
+
+import imfn_cli as imfn
+from imfn_cli.cli.train import parse_duration
+from imfn_cli.codec import decode_node
+from imfn_cli.latent.container import LatentReader
+from imfn_cli.training import run as training_run
+from tests.conftest import make_clip, make_digits
+
+from .conftest import Ran, environment
+
+RECIPE = """
+train = ["{data}"]
+start = ""
+levels = 2
+channels = 24
+widths = [8, 8]
+merge_blocks = 1
+split_blocks = 1
+kernel = 3
+steps = 12
+warmup = 2
+evaluate = 6
+crop = 32
+trees = 1
+"""
+
+
+@pytest.fixture
+def footage(tmp_path: Path) -> Path:
+    """A folder with two short clips."""
+    folder = tmp_path / "footage"
+    folder.mkdir()
+    for seed in range(2):
+        np.save(folder / f"clip{seed}.npy", make_clip(24, 32, 40, seed=seed))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_run, "_SAMPLE_POSITIONS", 60)
+
+
+def write_recipe(tmp_path: Path, data: Path, text: str = RECIPE) -> Path:
+    path = tmp_path / "my.toml"
+    path.write_text(text.format(data=data))
+    return path
+
+
+def test_a_recipe_makes_a_model_that_works(
+    cli: Callable[..., Ran], tmp_path: Path, footage: Path, clip_path: Path
+) -> None:
+    ran = cli("train", write_recipe(tmp_path, footage), "-o", tmp_path / "mine", "--device", "cpu", "--json")
+    assert ran.code == 0, ran.err
+    (made,) = ran.json
+    assert made["kind"] == "trained"
+    assert made["steps"] == 12
+    assert made["data"] == {"name": f"{footage.parent.name}/footage", "clips": 2, "frames": 48}
+    assert [evaluation["step"] for evaluation in made["evaluations"]] == [0, 6, 12]
+    names = {path.name for path in (tmp_path / "mine").iterdir()}
+    assert names == {"config.json", "model.safetensors", "README.md", "recipe.toml", "training"}
+    with (tmp_path / "mine/training/log.csv").open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["0", "6", "12"]
+
+    latent = tmp_path / "clip.safetensors"
+    assert cli("compress", clip_path, "-o", latent, "-m", tmp_path / "mine", "-r", "4").code == 0
+    assert cli("verify", latent, "-m", tmp_path / "mine").code == 0
+    back = tmp_path / "back.npy"
+    assert cli("decompress", latent, "-o", back, "-m", tmp_path / "mine").code == 0
+    assert np.load(back).shape == (40, 48, 64, 3)
+    # The kept recipe makes a model of the same shape again.
+    again = cli("train", tmp_path / "mine/recipe.toml", "-o", tmp_path / "again", "--steps", 2, "--json")
+    assert again.code == 0, again.err
+    networks = [
+        json.loads((tmp_path / name / "config.json").read_text())["network"] for name in ("mine", "again")
+    ]
+    assert networks[0] == networks[1]
+
+
+def test_the_file_decodes_to_what_the_memories_hold(
+    cli: Callable[..., Ran], tmp_path: Path, footage: Path, clip_path: Path
+) -> None:
+    """Frames from a file are those of the quantised memories, split knowing their step."""
+    assert cli("train", write_recipe(tmp_path, footage), "-o", tmp_path / "m", "--device", "cpu").code == 0
+    model = imfn.load(str(tmp_path / "m"), device="cpu")
+    generator = torch.Generator().manual_seed(0)
+    # Branches that were hardly trained would hide a wrong condition.
+    for name, parameter in model.network.named_parameters():
+        if "split_branch.condition" in name or "split_branch.leave" in name:
+            parameter.copy_(0.2 * torch.randn(parameter.shape, generator=generator))
+    imfn.compress(clip_path, tmp_path / "c.safetensors", model=model, ratio=4, quality=40)
+    imfn.decompress(tmp_path / "c.safetensors", tmp_path / "c.npy", model=model)
+    restored = np.load(tmp_path / "c.npy")[:4].astype(int)
+    reader = LatentReader(tmp_path / "c.safetensors")
+    memory = torch.from_numpy(decode_node(reader, model, reader.nodes[0])[1])[None]
+
+    def pixels(step: float) -> np.ndarray:
+        frames = model.restore(memory, 4, 48, 64, step).permute(0, 2, 3, 1)
+        return (255 * frames).round().clamp(0, 255).numpy().astype(int)
+
+    # Another batch may round the last bit the other way.
+    assert np.abs(restored - pixels(2**6 / 255)).max() <= 1
+    assert np.abs(restored - pixels(0)).max() > 1
+
+
+def test_own_footage_adapts_a_model(cli: Callable[..., Ran], tmp_path: Path, footage: Path) -> None:
+    assert cli("train", write_recipe(tmp_path, footage), "-o", tmp_path / "base", "--device", "cpu").code == 0
+    ran = cli(
+        *("train", footage, "-o", tmp_path / "mycam", "--from", tmp_path / "base"),
+        *("--time-limit", "1s", "--device", "cpu", "--json"),
+    )
+    assert ran.code == 0, ran.err
+    assert ran.json[0]["start"] == str(tmp_path / "base")
+    assert ran.json[0]["steps"] > 0
+    assert imfn.load(str(tmp_path / "mycam")).ratios == (1, 2, 4)
+
+
+def test_test_data_is_measured_and_must_be_held_out(
+    cli: Callable[..., Ran], tmp_path: Path, footage: Path
+) -> None:
+    recipe = write_recipe(tmp_path, footage / "clip0.npy")
+    ran = cli(
+        "train", recipe, "-o", tmp_path / "m", "--test", footage / "clip1.npy", "--json", "--device", "cpu"
+    )
+    assert ran.code == 0, ran.err
+    results = ran.json[0]["results"]
+    assert set(results["psnr_float"]) == {"1", "2", "4"}
+    assert results["psnr_float_start"]["4"] > 10
+    assert "| 4:1 |" in (tmp_path / "m/README.md").read_text()
+    ran = cli("train", recipe, "-o", tmp_path / "n", "--test", footage / "clip0.npy")
+    assert ran.code == 1
+    assert "is in the training data too" in ran.err
+
+
+def test_independent_images(cli: Callable[..., Ran], tmp_path: Path) -> None:
+    np.save(tmp_path / "digits.npy", make_digits(200))
+    text = RECIPE.replace(
+        "channels = 24", "channels = 32\npatch = 28\ngray = true\nshuffled = true\nflips = false"
+    )
+    ran = cli(
+        "train",
+        write_recipe(tmp_path, tmp_path / "digits.npy", text.replace("kernel = 3", "kernel = 1")),
+        *("-o", tmp_path / "digits", "--device", "cpu"),
+    )
+    assert ran.code == 0, ran.err
+    config = json.loads((tmp_path / "digits/config.json").read_text())["network"]
+    assert config["independent"] is True
+    latent = tmp_path / "d.safetensors"
+    assert (
+        cli("compress", tmp_path / "digits.npy", "-o", latent, "-m", tmp_path / "digits", "-r", 4).code == 0
+    )
+    assert cli("decompress", latent, "-o", tmp_path / "d.npy", "-m", tmp_path / "digits").code == 0
+
+
+def test_an_interrupted_run_goes_on(tmp_path: Path, footage: Path) -> None:
+    """Killed at once, without a chance to clean up; then resumed to a whole model."""
+    out = tmp_path / "m"
+    code = (
+        "import os, imfn_cli.training.trainer as t, imfn_cli.training.run as r\n"
+        "t._CHECKPOINT_SECONDS = 0; r._SAMPLE_POSITIONS = 60\n"
+        "step = t.Trainer._step\n"
+        "def cut(self, level):\n"
+        "    if self.step == 8 and os.environ.get('CUT'): os.kill(os.getpid(), 9)\n"
+        "    return step(self, level)\n"
+        "t.Trainer._step = cut\n"
+        "from imfn_cli.cli.main import main; main()\n"
+    )
+    first = [sys.executable, "-c", code, "train", str(write_recipe(tmp_path, footage)), "-o", str(out)]
+    killed = subprocess.run(
+        [*first, "--device", "cpu"], env={**environment(), "CUT": "1"}, capture_output=True
+    )
+    assert killed.returncode == -9
+    assert not (out / "config.json").exists()
+    again = [sys.executable, "-c", code, "train", "--resume", "-o", str(out), "--json", "--device", "cpu"]
+    resumed = subprocess.run(again, env=environment(), capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    made = json.loads(resumed.stdout)
+    assert made["steps"] == 12
+    assert [evaluation["step"] for evaluation in made["evaluations"]] == [12]
+    imfn.load(str(out))
+
+
+def test_two_processes_train_one_model(tmp_path: Path, footage: Path) -> None:
+    for seed in range(2, 8):
+        np.save(footage / f"clip{seed}.npy", make_clip(8, 32, 40, seed=seed))
+    code = (
+        "import hashlib, pathlib, sys, torch, imfn_cli.training.trainer as t, imfn_cli.training.run as r\n"
+        "r._SAMPLE_POSITIONS = 60\n"
+        "run = t.Trainer.run\n"
+        "def noted(self, *a):\n"
+        "    made = run(self, *a)\n"
+        "    flat = torch.cat([p.flatten() for p in self.network.parameters()])\n"
+        "    name = hashlib.sha256(flat.detach().numpy().tobytes()).hexdigest()\n"
+        f"    pathlib.Path({str(tmp_path)!r}, f'rank{{self.processes.rank}}').write_text("
+        "f'{name} {self.pool.frames} {self.step}')\n"
+        "    return made\n"
+        "t.Trainer.run = noted\n"
+        "from imfn_cli.cli.main import main; main()\n"
+    )
+    script = tmp_path / "train_here.py"
+    script.write_text(code)
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"),
+        *("--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"),
+        *(
+            str(script),
+            "train",
+            str(write_recipe(tmp_path, footage)),
+            "-o",
+            str(tmp_path / "m"),
+            "--device",
+            "cpu",
+        ),
+    ]
+    done = subprocess.run(
+        command, env={**environment(), "OMP_NUM_THREADS": "1"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = ((tmp_path / f"rank{rank}").read_text().split() for rank in (0, 1))
+    # The same weights from different clips.
+    assert first[0] == second[0]
+    assert first[2] == second[2] == "12"
+    assert int(first[1]) + int(second[1]) < 2 * (2 * 24 + 6 * 8)
+    imfn.load(str(tmp_path / "m"))
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["clip.npy"], 2, "-o DIR"),
+        (["-o", "m"], 2, "name sequences"),
+        (["a.toml", "b", "-o", "m"], 2, "give no other"),
+        (["clip.npy", "-o", "m", "--time-limit", "soon"], 2, "is no time"),
+        (["--linear", "-o", "m"], 2, "needs DATA"),
+        (["nothing.npy", "-o", "m"], 1, "nothing.npy: no such file"),
+        (["missing.toml", "-o", "m"], 1, "missing.toml: cannot be read"),
+        (["--resume", "-o", "m"], 1, "nothing to resume"),
+        (["clip.npy", "-o", "m", "--from", "nobody"], 1, "no model 'nobody'"),
+    ],
+)
+def test_mistakes_are_one_line(
+    cli: Callable[..., Ran],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("clip.npy", make_clip(8, 16, 16))
+    ran = cli("train", *words)
+    assert ran.code == code
+    assert message in ran.err
+    assert "Traceback" not in ran.err
+    assert not (tmp_path / "m/config.json").exists()
+
+
+def test_a_model_is_not_overwritten(cli: Callable[..., Ran], tmp_path: Path, tiny_model_dir: Path) -> None:
+    ran = cli("train", tmp_path, "-o", tiny_model_dir)
+    assert ran.code == 1
+    assert "holds a model already" in ran.line
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("1h30m", 5400), ("45", 45), ("2h", 7200), ("1m5s", 65)]
+)
+def test_durations(text: str, seconds: int) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "m", "1d", "-3s", "1.5h"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        parse_duration(text)
+
+
+def test_data_folders_are_searched(
+    cli: Callable[..., Ran], tmp_path: Path, footage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(os.environ, "IMFN_DATA", str(footage.parent))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    ran = cli(
+        "train", write_recipe(tmp_path, Path("footage")), "-o", "m", "--steps", 1, "--device", "cpu", "--json"
+    )
+    assert ran.code == 0, ran.err
+    assert ran.json[0]["data"]["clips"] == 2
