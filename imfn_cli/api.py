@@ -35,6 +35,7 @@ def compress(
     model: str | Path | Model | None = None,
     ratio: int = defaults.RATIO,
     quality: int = defaults.QUALITY,
+    student: bool = False,
     frames: Selection | None = None,
     device: str = "auto",
     force: bool = False,
@@ -49,6 +50,8 @@ def compress(
         that ships.
     ratio: frames per memory, a power of two from 1 to what the model offers (64).
     quality: 0 … 100; higher is better and larger.
+    student: one recurrent update per frame instead of the tree; every linear model has one, others carry
+        theirs or raise `ModelError`.
     frames: (start, stop) to compress only frames start … stop − 1; a stop of None means the end.
     device: "auto", "cpu", "cuda" or "mps"; a loaded model stays where it is.
     force: overwrite `output` where it exists.
@@ -81,6 +84,7 @@ def compress(
             loaded,
             ratio=ratio,
             quality=quality,
+            student=student,
             force=force,
             progress=_counting(progress, count),
         )
@@ -105,16 +109,20 @@ def decompress(
         .npy, .tif; none, a closing slash or a directory: PNG images. Unless given, clip.safetensors →
         clip.restored.mp4 beside it (.gif, .npy or images/ where the source was such).
     model: None takes the one that wrote the latent, among those that ship; else as in `compress`.
-    frames: (start, stop) to restore only frames start … stop − 1; their times then begin at 0.
+    frames: (start, stop) to restore only frames start … stop − 1; their times then begin at 0. Of a memory
+        that `imfn stream --forget` wrote, the last ten half-lives unless given.
     skip_damaged: go on past damaged nodes, repeating the last good frame; the report names them.
 
     Raises `LatentError`, `ModelError`, `OutputError`, and `InputError` for an empty selection.
     """
     from .codec import decompress_latent, default_restored, model_of
+    from .forgetting import is_memory
     from .frames import selected
     from .latent.container import LatentReader
 
     start, stop = frames or (0, None)
+    if is_memory(Path(latent)):
+        return _recall(Path(latent), output, model, start, stop, device, force, progress)
     reader = LatentReader(Path(latent))
     header = reader.header
     count = len(selected(str(latent), header.frames, start, stop))
@@ -130,6 +138,28 @@ def decompress(
         force=force,
         skip_damaged=skip_damaged,
         progress=_counting(progress, count),
+    )
+
+
+def _recall(
+    path: Path,
+    output: str | Path | None,
+    model: str | Path | Model | None,
+    start: int,
+    stop: int | None,
+    device: str,
+    force: bool,
+    progress: Progress | None,
+) -> DecompressReport:
+    from .codec import default_restored
+    from .forgetting import recall_memory
+
+    place = default_restored(path, "video") if output is None else output
+    if _same_file(Path(place), path):
+        raise OutputError(f"{place}: is the input itself; choose another output with -o")
+    counted = _counting(progress, None)
+    return recall_memory(
+        path, place, model, start=start, stop=stop, device=device, force=force, progress=counted
     )
 
 

@@ -14,11 +14,12 @@ from torch import Tensor
 from . import defaults
 from .errors import InputError, LatentError, ModelError
 from .frames import ColourDescription, Frame, Sequence, SequenceInfo, batched, open_writer, selected
+from .growers import grower_of
 from .latent.container import LatentReader, LatentWriter, NodeEntry, describe
 from .latent.header import MAX_PIXELS, MAX_SIDE, Header
 from .latent.quantiser import step_of_quality
 from .model import Model, load, model_folders
-from .network import BinaryCounter, Stored, level_of_ratio
+from .network import Stored, level_of_ratio
 from .parallel import map_ordered, prefetch
 from .reports import CompressReport, DamagedNode, DecompressReport, VerifyReport
 from .version import __version__
@@ -27,6 +28,8 @@ Pixels = NDArray[np.uint8]
 #: Called with the number of frames done so far.
 Progress = Callable[[int], None]
 
+#: Stands after the tool's version in the header of a latent that a student made.
+STUDENT_MARK = " (student)"
 #: Threads that code nodes; each spends its time in numpy and the rANS coder, which release the GIL.
 CODING_THREADS = 2
 # Pixels that go through the network at once: enough to keep it busy, few enough to stay small in memory.
@@ -44,40 +47,37 @@ def compress_sequence(
     *,
     ratio: int = defaults.RATIO,
     quality: int = defaults.QUALITY,
+    student: bool = False,
     force: bool = False,
     progress: Progress = lambda _: None,
 ) -> CompressReport:
     """Compress the frames of `sequence` into a latent file at `output`.
+
+    student: by the model's student instead of its tree.
 
     Frames stream: memory use does not depend on their number. Raises `RatioError`, `OutputError` (exists
     without `force`, cannot be written), and `InputError` from reading the sequence; nothing is left then.
     """
     began = time.perf_counter()
     level = level_of_ratio(ratio, model.network.config.levels)
-    step = step_of_quality(quality)
+    step_of_quality(quality)  # refuses others
     info = sequence.info
-    if max(info.height, info.width) > MAX_SIDE or info.height * info.width > MAX_PIXELS:
-        raise InputError(
-            f"{sequence.name}: frames of {info.width}x{info.height} are too large; "
-            f"at most {MAX_SIDE:,} a side and {MAX_PIXELS:,} pixels"
-        )
+    check_size(sequence)
     times = array("q")
 
     def grow() -> Iterator[tuple[int, Tensor]]:
         done = 0
         for pixels, shown in prefetch(batched(sequence, batch_frames(info.height, info.width)), 2):
             times.extend(shown)
-            yield from counter.feed(model, pixels)
+            yield from grower.feed(pixels)
             done += len(pixels)
             progress(done)
-        yield from counter.flush()
+        yield from grower.flush()
 
     def encode(node: tuple[int, Tensor]) -> tuple[int, bytes]:
-        node_level, memory = node
-        values = memory[0].float().cpu().numpy() / np.float32(step)
-        return node_level, model.entropy.encode(values, node_level, quality)
+        return encode_node(model, node, quality)
 
-    counter = _Grower(model, level)
+    grower = grower_of(model, level, student=student)
     with LatentWriter(output, force=force) as writer:
         nodes = 0
         for node_level, data in map_ordered(encode, grow(), CODING_THREADS):
@@ -87,26 +87,16 @@ def compress_sequence(
             raise InputError(f"{sequence.name}: holds no frames")
         moments = np.frombuffer(times, np.int64)
         ticks = moments[1:] - moments[:-1]
-        constant = _constant_ticks(ticks, info)
-        header = Header(
-            tool=f"imfn {__version__}",
-            model=model.name,
-            model_sha256=model.sha256,
+        constant = constant_ticks(ticks, info)
+        header = header_of(
+            model,
+            info,
             ratio=ratio,
             quality=quality,
+            student=student,
             frames=len(times),
-            height=info.height,
-            width=info.width,
-            channels=info.channels,
-            time_base=info.time_base,
             start_time=times[0],
             frame_ticks=constant,
-            frame_rate=info.frame_rate,
-            sample_aspect_ratio=info.sample_aspect_ratio,
-            colour=asdict(info.colour),
-            value_range=info.value_range,
-            source_kind=info.kind,
-            source_bytes=info.size_bytes,
         )
         writer.finish(header, None if constant is not None else ticks)
     size = output.stat().st_size
@@ -132,34 +122,60 @@ def compress_sequence(
         seconds=seconds,
         frames_per_second=len(times) / seconds,
         notes=(*info.notes, *sequence.warnings),
+        student=student,
     )
 
 
-class _Grower:
-    """Batches of pixels to nodes: whole trees at once where a batch holds them, above that the counter."""
+def check_size(sequence: Sequence) -> None:
+    """Raise `InputError` for frames larger than a latent may hold."""
+    info = sequence.info
+    if max(info.height, info.width) > MAX_SIDE or info.height * info.width > MAX_PIXELS:
+        raise InputError(
+            f"{sequence.name}: frames of {info.width}x{info.height} are too large; "
+            f"at most {MAX_SIDE:,} a side and {MAX_PIXELS:,} pixels"
+        )
 
-    def __init__(self, model: Model, level: int) -> None:
-        self.level = level
-        self.whole = min(level, model.batch_level)
-        self.counter = BinaryCounter(model.network, level)
 
-    def feed(self, model: Model, pixels: Pixels) -> Iterator[tuple[int, Tensor]]:
-        """Pixels (T, H, W, C) uint8, T a power of two but at the end → nodes (level, (1, C, h, w)) so far."""
-        frames = torch.from_numpy(pixels).to(model.device)
-        first = 0
-        while first < len(frames):
-            piece = min((len(frames) - first).bit_length() - 1, self.whole)
-            trees = (len(frames) - first) >> piece if piece == self.whole else 1
-            count = trees << piece
-            for memory in model.compress_pixels(frames[first : first + count], 1 << piece).split(1):
-                root = self.counter.push(memory, piece)
-                if root is not None:
-                    yield self.level, root
-            first += count
+def encode_node(model: Model, node: tuple[int, Tensor], quality: int) -> tuple[int, bytes]:
+    """A node (level, memory (1, C, h, w)) → its level and its bytes, quantised at `quality`."""
+    level, memory = node
+    values = memory[0].float().cpu().numpy() / np.float32(step_of_quality(quality))
+    return level, model.entropy.encode(values, level, quality)
 
-    def flush(self) -> list[tuple[int, Tensor]]:
-        """The tail: what no full tree holds."""
-        return self.counter.flush()
+
+def header_of(
+    model: Model,
+    info: SequenceInfo,
+    *,
+    ratio: int,
+    quality: int,
+    student: bool,
+    frames: int,
+    start_time: int,
+    frame_ticks: int | None,
+) -> Header:
+    """What a latent of a sequence says about itself. The student is named after the tool: every reader of
+    this format version takes it there."""
+    return Header(
+        tool=f"imfn {__version__}" + (STUDENT_MARK if student else ""),
+        model=model.name,
+        model_sha256=model.sha256,
+        ratio=ratio,
+        quality=quality,
+        frames=frames,
+        height=info.height,
+        width=info.width,
+        channels=info.channels,
+        time_base=info.time_base,
+        start_time=start_time,
+        frame_ticks=frame_ticks,
+        frame_rate=info.frame_rate,
+        sample_aspect_ratio=info.sample_aspect_ratio,
+        colour=asdict(info.colour),
+        value_range=info.value_range,
+        source_kind=info.kind,
+        source_bytes=info.size_bytes,
+    )
 
 
 def batch_frames(height: int, width: int) -> int:
@@ -167,7 +183,7 @@ def batch_frames(height: int, width: int) -> int:
     return 1 << max(0, min(10, (_BATCH_PIXELS // (height * width)).bit_length() - 1))
 
 
-def _constant_ticks(ticks: NDArray[np.int64], info: SequenceInfo) -> int | None:
+def constant_ticks(ticks: NDArray[np.int64], info: SequenceInfo) -> int | None:
     """Ticks from frame to frame if always the same; for a single frame, its nominal duration."""
     if ticks.size:
         return int(ticks[0]) if (ticks == ticks[0]).all() else None
@@ -182,21 +198,27 @@ def model_of(reader: LatentReader, model: Model | Path | str | None = None, devi
 
     Raises `ModelError` naming both where it is not the one: other weights would decode to noise.
     """
-    header = reader.header
+    return writer_of(reader.path, reader.header.model, reader.header.model_sha256, model, device)
+
+
+def writer_of(
+    path: Path, name: str, sha256: str, model: Model | Path | str | None, device: str = "auto"
+) -> Model:
+    """`model_of` for any file that names the model that wrote it, and the SHA-256 of its weights."""
     if model is None:
         # A name in a file that came from somewhere may not make us read a folder, or ask the hub.
-        if header.model not in model_folders():
+        if name not in model_folders():
             raise ModelError(
-                f"{reader.path}: was written by model {header.model!r}, which does not ship with imfn; "
+                f"{path}: was written by model {name!r}, which does not ship with imfn; "
                 "give its folder with -m PATH"
             )
-        model = header.model
+        model = name
     if not isinstance(model, Model):
         model = load(model, device=device)
-    if model.sha256 != header.model_sha256:
+    if model.sha256 != sha256:
         raise ModelError(
-            f"{reader.path}: was written by model {header.model!r} (weights {header.model_sha256[:12]}), "
-            f"not by {model.name!r} ({model.sha256[:12]}); give the folder of the right one with -m PATH"
+            f"{path}: was written by model {name!r} (weights {sha256[:12]}), not by {model.name!r} "
+            f"({model.sha256[:12]}); give the folder of the right one with -m PATH"
         )
     return model
 

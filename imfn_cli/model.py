@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +16,13 @@ if TYPE_CHECKING:
     import torch
 
     from .latent.entropy import EntropyModel
-    from .network import IMFN, FoldedTree, Stored
+    from .network import IMFN, FoldedTree, Stored, Student, Update
 
 CONFIG_VERSION = 1
 #: Best first: the default model is the first of these that ships.
 DEFAULT_NAMES = ("video", "video-linear")
+#: What a learned model's student lies in, beside `model.safetensors`.
+STUDENT_FILE = "student.safetensors"
 _ENTROPY_PREFIX = "entropy."
 _PACKAGE = Path(__file__).parent
 
@@ -40,6 +44,7 @@ class Model:
     entropy: "EntropyModel"
     description: dict[str, Any] = field(default_factory=dict)
     _folded: "dict[int, FoldedTree]" = field(default_factory=dict, repr=False)
+    _students: "dict[int, Student]" = field(default_factory=dict, repr=False)
 
     @property
     def ratios(self) -> tuple[int, ...]:
@@ -95,6 +100,30 @@ class Model:
             return self._fold(ratio).restore(memories, height, width, start, stop)
         frames = self.network.restore(memories, ratio, height, width, start, stop, stored)
         return pixels_from_frames(frames, channels)
+
+    def student(self, ratio: int) -> "Student":
+        """The student of one ratio: derived from the weights where that is exact, else read from its file.
+
+        Raises `RatioError`, and `ModelError` where a learned model carries no `student.safetensors`, or one
+        of another model.
+        """
+        from .network import Student, level_of_ratio
+
+        level = level_of_ratio(ratio, self.network.config.levels)
+        if level not in self._students:
+            student = Student(self.network, level, self._update)
+            self._students[level] = student.requires_grad_(False).eval()
+        return self._students[level]
+
+    @cached_property
+    def _update(self) -> "Update | None":
+        from .network import Student
+        from .students import read_update
+
+        if Student.is_exact(self.network.config):
+            return None
+        update = read_update(self.path / STUDENT_FILE, self.name, self.sha256, self.network.config)
+        return update.requires_grad_(False).eval().to(self.device)
 
     @property
     def batch_level(self) -> int:
@@ -229,7 +258,11 @@ def load(name: str | Path | None = None, *, device: str = "auto") -> Model:
         shape = network.config.channels, network.config.levels
         if (entropy.channels, entropy.levels) != shape:
             raise ValueError(f"entropy model of {entropy.channels} channels, {entropy.levels} levels")
-        network.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(_ENTROPY_PREFIX)})
+        weights_of = {k: v for k, v in tensors.items() if not k.startswith(_ENTROPY_PREFIX)}
+        missing = set(_stored_state(network)) - set(weights_of)
+        if missing:
+            raise ValueError(f"lacks {min(missing)}")
+        network.load_state_dict(network.state_dict() | weights_of)
     except (SafetensorError, RuntimeError, ValueError, TypeError) as error:
         # PyTorch gives a heading, then a line for each tensor that does not fit.
         reason = (str(error).splitlines() or [""])[:2][-1].strip()
@@ -245,7 +278,11 @@ def save(folder: Path, network: "IMFN", entropy: "EntropyModel", description: di
     import torch
     from safetensors.torch import save as to_bytes
 
-    tensors = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
+    # Branches in 16 bits: half the file, and a difference far below what 8-bit frames show.
+    tensors = {
+        name: (value.half() if "_branch." in name and "_scale" not in name else value).contiguous().cpu()
+        for name, value in _stored_state(network).items()
+    }
     for name, array in entropy.tensors.items():
         tensors[_ENTROPY_PREFIX + name] = torch.from_numpy(array)
     config = {**description, "version": CONFIG_VERSION, "network": network.config.to_dict()}
@@ -254,6 +291,14 @@ def save(folder: Path, network: "IMFN", entropy: "EntropyModel", description: di
         path.write_bytes(to_bytes(tensors))
     with replacing(folder / "config.json", force=True) as path:
         path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _stored_state(network: "IMFN") -> "dict[str, torch.Tensor]":
+    """The tensors of a network that its file holds: not the maps that its configuration already says."""
+    state = network.state_dict()
+    if network.config.independent:
+        return {name: value for name, value in state.items() if not re.match(r"sweepers\.\d+\.map\.", name)}
+    return dict(state)
 
 
 def pick_device(device: str) -> str:
@@ -286,7 +331,8 @@ def _download(name: str) -> Path:
     try:
         return Path(
             snapshot_download(
-                name.removeprefix("hf://"), allow_patterns=["config.json", "model.safetensors", "README.md"]
+                name.removeprefix("hf://"),
+                allow_patterns=["config.json", "model.safetensors", STUDENT_FILE, "README.md"],
             )
         )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:

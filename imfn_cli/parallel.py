@@ -13,10 +13,11 @@ R = TypeVar("R")
 _END = object()
 
 
-def prefetch(items: Iterable[T], depth: int) -> Iterator[T]:
+def prefetch(items: Iterable[T], depth: int, *, stopping: Callable[[], bool] | None = None) -> Iterator[T]:
     """The same items, made by another thread up to `depth` ahead. Its exceptions are raised here.
 
-    Leaving the iterator early (an error downstream, Ctrl-C) stops the thread.
+    Leaving the iterator early (an error downstream, Ctrl-C) stops the thread. With `stopping`, the items end
+    soon after it turns true, even while the thread waits for a source that gives nothing.
     """
     ready: queue.Queue[object] = queue.Queue(depth)
     stop = threading.Event()
@@ -41,14 +42,45 @@ def prefetch(items: Iterable[T], depth: int) -> Iterator[T]:
     thread = threading.Thread(target=work, name="imfn-prefetch", daemon=True)
     thread.start()
     try:
-        while (item := ready.get()) is not _END:
+        while (item := _next(ready, stopping)) is not _END:
             if isinstance(item, BaseException):
                 raise item
             yield item[0]  # type: ignore[index]
     finally:
         stop.set()
-        # A daemon: should it not see the signal in time, the process still ends.
-        thread.join(timeout=10)
+        # A daemon: should it not see the signal in time, the process still ends. A live source may never
+        # give another item.
+        thread.join(timeout=10 if stopping is None else 0.1)
+
+
+def _next(ready: "queue.Queue[object]", stopping: Callable[[], bool] | None) -> object:
+    while True:
+        if stopping is not None and stopping():
+            return _END
+        try:
+            return ready.get(timeout=None if stopping is None else 0.1)
+        except queue.Empty:
+            continue
+
+
+def interruptible(function: Callable[[], T]) -> T:
+    """function(), in another thread, so that a signal is heard while it waits deep in a library."""
+    done: list[T] = []
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            done.append(function())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work, name="imfn-waiting", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(timeout=0.1)
+    if failed:
+        raise failed[0]
+    return done[0]
 
 
 def map_ordered(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:

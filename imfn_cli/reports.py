@@ -18,6 +18,7 @@ class CompressReport(_Report):
     frames over numbers in the memories (the paper's ratio; tails and padding lower it), ratio_of_bytes is
     source bytes over file bytes, None where only a part of the source was compressed. seconds includes
     reading and decoding the source. notes: what the user should know about how it was read, one line each.
+    student: the model's student compressed, not its tree.
     """
 
     source: str
@@ -37,6 +38,57 @@ class CompressReport(_Report):
     ratio_of_bytes: float | None
     seconds: float
     frames_per_second: float
+    notes: tuple[str, ...]
+    student: bool = False
+
+
+@dataclass(frozen=True)
+class StreamReport(_Report):
+    """What streaming did.
+
+    method: "student" or "tree".   ended: "source", "limit" or "signal": what ended it.
+    seconds: from the first frame on.   memory_mb: largest resident memory that was seen, 10^6 bytes.
+    finished: False where the file could not be put into its final form; it is readable all the same.
+    """
+
+    source: str
+    output: str
+    model: str
+    method: str
+    ratio: int
+    quality: int
+    frames: int
+    height: int
+    width: int
+    channels: int
+    nodes: int
+    bytes: int
+    bits_per_pixel: float
+    seconds: float
+    frames_per_second: float
+    memory_mb: float | None
+    ended: str
+    finished: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MemoryReport(_Report):
+    """What streaming into one memory did; fields as in `StreamReport`. half_life: in frames."""
+
+    source: str
+    output: str
+    model: str
+    half_life: float
+    frames: int
+    height: int
+    width: int
+    channels: int
+    bytes: int
+    seconds: float
+    frames_per_second: float
+    memory_mb: float | None
+    ended: str
     notes: tuple[str, ...]
 
 

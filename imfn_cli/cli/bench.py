@@ -11,12 +11,16 @@ import typer
 from ..errors import InputError
 from ..files import writing
 from . import options
+from .bench_mnist import mnist
+from .bench_student import student
 from .output import Output
 
 if TYPE_CHECKING:
     from ..frames import Source
 
 bench = typer.Typer(help="Reproduce the README's tables, as CSV files in a folder.", no_args_is_help=True)
+bench.command()(mnist)
+bench.command()(student)
 
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder for the CSV files.")]
 Cache = Annotated[Path | None, typer.Option("--cache", metavar="DIR", help="Keep finished rows here.")]

@@ -40,6 +40,9 @@ def compress(
             show_default="INPUT.safetensors beside the input",
         ),
     ] = None,
+    student: Annotated[
+        bool, typer.Option("--student", help="One recurrent update per frame instead of the tree.")
+    ] = False,
     model: options.Model = None,
     frames: options.Frames = None,
     device: options.Device = options.DeviceName.auto,
@@ -67,6 +70,8 @@ def compress(
 
         loaded = load(model, device=device)
         level_of_ratio(ratio, loaded.network.config.levels)
+        if student:
+            loaded.student(ratio)
 
     def one(index: int) -> int:
         source, place = sources[index], places[index]
@@ -79,6 +84,7 @@ def compress(
                 model=loaded,
                 ratio=ratio,
                 quality=quality,
+                student=student,
                 frames=selection,
                 force=force,
                 progress=progress,
@@ -101,7 +107,8 @@ def human(report: "CompressReport") -> list[str]:
         f"  {report.frames} frames of {report.width}×{report.height}, {before}{report.bytes:,} bytes "
         f"({report.bits_per_pixel:.4f} bits per pixel), {report.frames_per_second:.0f} frames/s",
         f"  {report.ratio_of_numbers:.1f} times fewer numbers{fewer} "
-        f"(model {report.model}, ratio {report.ratio}, quality {report.quality})",
+        f"(model {report.model}{', student' if report.student else ''}, ratio {report.ratio}, "
+        f"quality {report.quality})",
     ]
 
 

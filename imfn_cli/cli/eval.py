@@ -33,7 +33,9 @@ def evaluate(
         bool,
         typer.Option("--float", help="Also every ratio with memories in float: no file, no quantisation."),
     ] = False,
-    student: Annotated[bool, typer.Option("--student", help="Also the student of the model.")] = False,
+    student: Annotated[
+        bool, typer.Option("--student", help="Also the model's student, beside its tree.")
+    ] = False,
     model: options.Model = None,
     against: Annotated[
         str | None,
@@ -109,7 +111,7 @@ def evaluate(
 
     if plot is not None and plot.suffix.lower() not in ENDINGS:
         raise OutputError(f"{plot}: plots are written as {', '.join(ENDINGS)}; choose one of these endings")
-    settings = _settings(ratios, qualities, in_float, _peers(against, preset, crf))
+    settings = _settings(ratios, qualities, in_float, student, _peers(against, preset, crf))
     from ..frames import expand_inputs
 
     sources = expand_inputs(clips)
@@ -120,7 +122,7 @@ def evaluate(
     from ..evaluation.tables import write_csv
     from ..model import load
 
-    engine.check_settings(settings, load(model, device="cpu"), student=student)
+    engine.check_settings(settings, load(model, device="cpu"))
     jobs = jobs or os.cpu_count() or 1
     chosen = engine.clips_of(sources, *selection)
     with out.progress("measuring", "rows") as progress:
@@ -208,11 +210,15 @@ def _peers(against: str | None, presets: Sequence[str] | None, crfs: Sequence[st
 
 
 def _settings(
-    ratios: Sequence[int], qualities: Sequence[int], in_float: bool, against: "Sequence[Setting]"
+    ratios: Sequence[int],
+    qualities: Sequence[int],
+    in_float: bool,
+    student: bool,
+    against: "Sequence[Setting]",
 ) -> "list[Setting]":
     from ..evaluation.engine import settings_of
 
-    return settings_of(ratios, qualities, in_float=in_float, against=against)
+    return settings_of(ratios, qualities, in_float=in_float, student=student, against=against)
 
 
 # -- tables for people ---------------------------------------------------------------------------------

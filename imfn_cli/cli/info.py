@@ -27,20 +27,39 @@ def info(
     if path.is_dir() or file.startswith("hf://") or (file in model_folders() and not path.exists()):
         _model(file, Output(json))
     else:
-        _latent(path, nodes, Output(json))
+        from ..forgetting import is_memory
+
+        if is_memory(path):
+            _memory(path, Output(json))
+        else:
+            _latent(path, nodes, Output(json))
+
+
+def _memory(path: Path, out: Output) -> None:
+    from rich.table import Table
+
+    from ..forgetting import Memory
+
+    memory = {name: value for name, value in vars(Memory.read(path)).items() if name != "values"}
+    fields = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in memory.items():
+        fields.add_row(name, _text(value))
+    values = {"path": str(path), "bytes": path.stat().st_size, "memory": memory}
+    out.result(values, f"{path}: one memory of a whole stream", fields)
 
 
 def _latent(path: Path, every_node: bool, out: Output) -> None:
     from rich.table import Table
 
     from ..latent.container import LatentReader
+    from ..latent.growing import HEAD_SIZE
 
     reader = LatentReader(path)
     header = asdict(reader.header)
     size = path.stat().st_size
     parts = {
         "nodes": sum(node.size for node in reader.nodes),
-        "node table": 12 * len(reader.nodes),
+        "node table": (HEAD_SIZE if reader.growing else 12) * len(reader.nodes),
         "presentation times": reader.ticks.nbytes if reader.ticks is not None else 0,
     }
     parts["header"] = size - sum(parts.values())
@@ -65,8 +84,16 @@ def _latent(path: Path, every_node: bool, out: Output) -> None:
         }
         for node in reader.nodes
     ]
-    values = {"path": str(path), "bytes": size, "header": header, "parts": parts, "nodes": rows}
-    out.result(values, f"{path}: an imfn latent", fields, "", sizes, "", _node_table(rows, every_node))
+    values = {
+        "path": str(path),
+        "bytes": size,
+        "growing": reader.growing,
+        "header": header,
+        "parts": parts,
+        "nodes": rows,
+    }
+    state = " that still grows, or whose stream was killed" if reader.growing else ""
+    out.result(values, f"{path}: an imfn latent{state}", fields, "", sizes, "", _node_table(rows, every_node))
 
 
 def _node_table(rows: list[dict[str, Any]], every_node: bool) -> Any:
@@ -90,16 +117,22 @@ def _node_table(rows: list[dict[str, Any]], every_node: bool) -> Any:
 def _model(name: str, out: Output) -> None:
     from rich.table import Table
 
-    from ..model import find_model, read_config, weights_sha256
+    from ..model import STUDENT_FILE, find_model, read_config, weights_sha256
 
     folder = find_model(name)
     config = read_config(folder)
     sha256 = weights_sha256(folder)
     size = (folder / "model.safetensors").stat().st_size
     fields = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in {**config, "sha256": sha256, "bytes": size}.items():
+    network = config["network"]
+    exact = not network.get("widths") or network.get("independent")
+    student = "exact, from the weights" if exact else None
+    if student is None and (folder / STUDENT_FILE).is_file():
+        student = f"{(folder / STUDENT_FILE).stat().st_size:,} bytes"
+    shown = {**config, "student": student, "sha256": sha256, "bytes": size}
+    for name, value in shown.items():
         fields.add_row(name, _text(value))
-    values = {"path": str(folder), "bytes": size, "sha256": sha256, "config": config}
+    values = {"path": str(folder), "bytes": size, "sha256": sha256, "student": student, "config": config}
     out.result(values, f"{folder}: an imfn model", fields)
 
 

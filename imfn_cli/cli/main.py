@@ -13,11 +13,13 @@ from ..version import __version__
 from .bench import bench
 from .compress import compress
 from .decompress import decompress
+from .distill import distill
 from .eval import evaluate
 from .info import info
 from .models import models
 from .output import debugging, describe, say
 from .process import settle
+from .stream import stream as live_stream
 from .train import train
 from .verify import verify
 
@@ -36,11 +38,13 @@ app = typer.Typer(
 )
 app.command(short_help="Compress videos, images or arrays into latents.")(compress)
 app.command(short_help="Restore the frames of latents.")(decompress)
+app.command("stream", short_help="Compress frames as they come, without end.")(live_stream)
 app.command(short_help="Show all about a latent or a model.")(info)
 app.command(short_help="Check that latents are whole.")(verify)
 app.command("eval", short_help="Measure quality, size and speed, also of other codecs.")(evaluate)
 app.command(short_help="List the models that ship with imfn.")(models)
 app.command(short_help="Fit a model to your own sequences.")(train)
+app.command(short_help="Distil a model into its student.")(distill)
 app.add_typer(bench, name="bench", short_help="Reproduce the README's tables.")
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,6 +101,33 @@ class Output:
                 bar.update(current[stage], completed=done, total=total, rate=rate)
 
             yield update
+
+    @contextmanager
+    def live(self) -> Iterator[Callable[[Callable[[], str]], None]]:
+        """A line on stderr about work without an end; yields a function that takes what makes its text.
+
+        On a terminal it is rewritten in place, four times a second; in a log a line comes every ten seconds.
+        """
+        terminal = sys.stderr.isatty()
+        last, every = time.monotonic(), 0.25 if terminal else 10.0
+
+        def update(text: Callable[[], str]) -> None:
+            nonlocal last
+            if self.quiet or time.monotonic() - last < every:
+                return
+            last = time.monotonic()
+            if terminal:
+                sys.stderr.write(f"\r{text()}\x1b[K")
+                sys.stderr.flush()
+            else:
+                say(text())
+
+        try:
+            yield update
+        finally:
+            if terminal and not self.quiet:
+                sys.stderr.write("\r\x1b[K")
+                sys.stderr.flush()
 
     @staticmethod
     def _log_lines() -> Callable[[str, int, int | None], None]:

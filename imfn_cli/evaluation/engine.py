@@ -15,7 +15,7 @@ from typing import Any
 import av
 import torch
 
-from ..errors import ImfnError, ModelError
+from ..errors import ImfnError
 from ..frames import Source
 from ..model import Model, load
 from ..network import level_of_ratio
@@ -84,26 +84,29 @@ def settings_of(
     qualities: Sequence[int],
     *,
     in_float: bool = False,
+    student: bool = False,
     against: Sequence[Setting] = (),
 ) -> list[Setting]:
-    """Every ratio at every quality, every ratio in float if asked for, then the peers' settings."""
+    """Every ratio at every quality, every ratio in float if asked for, then the peers' settings.
+
+    student: all of ours by the student too.
+    """
     files = [Setting(IMFN, ratio=ratio, quality=quality) for ratio in ratios for quality in qualities]
     floats = [Setting(IMFN, ratio=ratio, in_float=True) for ratio in ratios] if in_float else []
-    return list(dict.fromkeys([*files, *floats, *against]))
+    students = [replace(setting, student=True) for setting in (*files, *floats)] if student else []
+    return list(dict.fromkeys([*files, *floats, *students, *against]))
 
 
-def check_settings(settings: Sequence[Setting], model: Model | None, *, student: bool = False) -> None:
+def check_settings(settings: Sequence[Setting], model: Model | None) -> None:
     """Raise `ImfnError` for what fails on every clip: a ratio, a missing encoder, package or student."""
     require("pytorch_msssim")
-    if student and model is not None and not model.description.get("student"):
-        raise ModelError(
-            f"model {model.name!r} carries no student; leave out --student, or name one that does with -m"
-        )
     for setting in settings:
         if setting.codec != IMFN:
             peers.check(setting.codec)
         elif setting.ratio is not None and model is not None:
             level_of_ratio(setting.ratio, model.network.config.levels)
+            if setting.student:
+                model.student(setting.ratio)
 
 
 def evaluate(

@@ -13,6 +13,7 @@ from ..codec import compress_sequence, restored_frames
 from ..errors import InputError
 from ..frames import Frame, Source, open_sequence
 from ..frames import Sequence as Frames
+from ..growers import grower_of
 from ..latent.container import LatentReader
 from ..model import Model, load
 from ..network import forest_levels, level_of_ratio
@@ -134,7 +135,7 @@ def measure(task: Task, frames: Frames, folder: Path) -> Row:
         ratio=setting.ratio,
         quality=setting.quality,
         in_float=setting.in_float,
-        student=False,
+        student=setting.student,
         crf=setting.crf,
         options=coded.options,
         frames=metrics.frames,
@@ -155,13 +156,16 @@ def measure(task: Task, frames: Frames, folder: Path) -> Row:
 
 def _code_imfn(frames: Frames, setting: Setting, model: Model, folder: Path) -> Coded:
     assert setting.ratio is not None
-    options = f"-m {model.name} -r {setting.ratio}"
+    student = setting.student
+    options = f"-m {model.name} -r {setting.ratio}" + (" --student" if student else "")
     if setting.in_float:
         ratio = setting.ratio
-        return Coded(None, f"{options} --float", lambda: float_frames(frames, model, ratio))
+        return Coded(None, f"{options} --float", lambda: float_frames(frames, model, ratio, student=student))
     assert setting.quality is not None
     path = folder / "clip.safetensors"
-    compress_sequence(frames, path, model, ratio=setting.ratio, quality=setting.quality, force=True)
+    compress_sequence(
+        frames, path, model, ratio=setting.ratio, quality=setting.quality, student=student, force=True
+    )
 
     def restore() -> Iterator[Pixels]:
         return (frame.pixels for frame in restored_frames(LatentReader(path), model))
@@ -175,9 +179,12 @@ def _code_peer(frames: Frames, setting: Setting) -> Coded:
 
 
 @torch.inference_mode()
-def float_frames(frames: Frames, model: Model, ratio: int) -> Iterator[Pixels]:
+def float_frames(frames: Frames, model: Model, ratio: int, *, student: bool = False) -> Iterator[Pixels]:
     """Every frame by way of its memory in float, not quantised; the same trees as in a file."""
     level = level_of_ratio(ratio, model.network.config.levels)
+    if student:
+        yield from _through_student(frames, model, level)
+        return
     waiting: list[Pixels] = []
 
     def through(pixels: Pixels) -> Iterator[Pixels]:
@@ -193,3 +200,19 @@ def float_frames(frames: Frames, model: Model, ratio: int) -> Iterator[Pixels]:
     for below in forest_levels(len(waiting), level):
         yield from through(np.stack(waiting[first : first + (1 << below)]))
         first += 1 << below
+
+
+def _through_student(frames: Frames, model: Model, level: int) -> Iterator[Pixels]:
+    grower = grower_of(model, level, student=True)
+    info = frames.info
+    size = info.height, info.width, info.channels
+
+    def restored(node: tuple[int, torch.Tensor]) -> Iterator[Pixels]:
+        ratio = 1 << node[0]
+        yield from model.restore_pixels(node[1], ratio, size, 0, ratio).cpu().numpy()
+
+    for frame in frames:
+        for node in grower.feed(frame.pixels[None]):
+            yield from restored(node)
+    for node in grower.flush():
+        yield from restored(node)

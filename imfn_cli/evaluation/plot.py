@@ -16,6 +16,7 @@ ENDINGS = (".png", ".svg", ".pdf")
 # Ours from light to dark as the ratio grows; peers in colours that stay apart for the colour-blind too.
 _OURS = ("#8fd0c0", "#3d9c86", "#008aa6", "#0077b3", "#005daf", "#1a449b", "#332d82")
 _PEERS = {"x264": "#b57700", "x265": "#c2410c", "av1": "#b0417e", "vp9": "#6a6a6a"}
+_STUDENT = {"linestyle": ":", "markerfacecolor": "white"}
 _MARKS = {"x264": "s", "x265": "D", "av1": "^", "vp9": "v"}
 
 
@@ -64,7 +65,7 @@ def _rate(axes: Any, means: Sequence[dict[str, Any]]) -> None:
         ours = codec == IMFN
         colour = _shade(ratios.index(mean["ratio"]), len(ratios)) if ours else _PEERS.get(codec, "#444444")
         style = (
-            {"marker": "o", "linewidth": 2} if ours else {"marker": _MARKS.get(codec, "x"), "linestyle": "--"}
+            {"marker": "o", "linewidth": 2, **(_STUDENT if mean["student"] else {})} if ours else {"marker": _MARKS.get(codec, "x"), "linestyle": "--"}
         )
         axes.plot(*zip(*points, strict=True), color=colour, label=label, markersize=5, **style)
     axes.set_xscale("log")

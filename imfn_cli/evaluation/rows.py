@@ -21,7 +21,10 @@ _RENAMED = {"in_float": "float"}
 
 @dataclass(frozen=True)
 class Setting:
-    """One codec with all its knobs: an IMFN ratio at a quality or in float, or a peer at a preset and CRF."""
+    """One codec with all its knobs: an IMFN ratio at a quality or in float, or a peer at a preset and CRF.
+
+    student: the model's student compresses, not its tree.
+    """
 
     codec: str
     ratio: int | None = None
@@ -29,12 +32,14 @@ class Setting:
     in_float: bool = False
     crf: int | None = None
     preset: str | None = None
+    student: bool = False
 
     @property
     def label(self) -> str:
         """What the settings of one curve have in common: "imfn 16:1", "x264 medium"."""
         if self.codec == IMFN:
-            return f"{IMFN} {self.ratio}:1" + (" float" if self.in_float else "")
+            how = (" student" if self.student else "") + (" float" if self.in_float else "")
+            return f"{IMFN} {self.ratio}:1{how}"
         return f"{self.codec} {self.preset}"
 
 

@@ -4,6 +4,7 @@ from .arrays import LoadedArray
 from .batches import batched
 from .frame_writer import FrameWriter
 from .inputs import Source, expand_inputs
+from .live import STDIN, LiveVideo, RawVideo, open_live
 from .reader import open_sequence
 from .selection import selected
 from .sequence import ColourDescription, Frame, Sequence, SequenceInfo
@@ -11,15 +12,19 @@ from .writer import OUTPUT_ENDINGS, open_writer
 
 __all__ = [
     "OUTPUT_ENDINGS",
+    "STDIN",
     "ColourDescription",
     "Frame",
     "FrameWriter",
+    "LiveVideo",
     "LoadedArray",
+    "RawVideo",
     "Sequence",
     "SequenceInfo",
     "Source",
     "batched",
     "expand_inputs",
+    "open_live",
     "open_sequence",
     "open_writer",
     "selected",

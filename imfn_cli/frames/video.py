@@ -41,38 +41,30 @@ class VideoSequence(Sequence):
         self._stop = stop
         container, stream = _open(path, name, threads=1)
         with container:
-            first = next(_decode(container, stream, name, _Damage()))
-            self._picture = _Picture.of(first)
-            super().__init__(name, self._describe(stream, first))
-
-    def _describe(self, stream: VideoStream, first: VideoFrame) -> SequenceInfo:
-        picture = self._picture
-        aspect = stream.sample_aspect_ratio or None
-        return SequenceInfo(
-            width=picture.height if picture.turn.transposed else picture.width,
-            height=picture.width if picture.turn.transposed else picture.height,
-            channels=1 if picture.is_gray else 3,
-            time_base=stream.time_base or 1 / DEFAULT_RATE,
-            frame_rate=_nominal_rate(stream),
-            frame_count=selected_count(stream.frames or None, self._start, self._stop),
-            kind="video",
-            size_bytes=self._path.stat().st_size,
-            colour=_colour_of(stream, first),
-            sample_aspect_ratio=1 / aspect if aspect and picture.turn.transposed else aspect,
-            notes=tuple(_notes(picture, first, TRANSFERS.get(stream.codec_context.color_trc))),
-        )
+            first = next(decode(container, stream, name, Damage()))
+            self._picture = Picture.of(first)
+            super().__init__(
+                name,
+                describe(
+                    stream,
+                    first,
+                    self._picture,
+                    frame_count=selected_count(stream.frames or None, start, stop),
+                    size_bytes=path.stat().st_size,
+                ),
+            )
 
     def __iter__(self) -> Iterator[Frame]:
         self.warnings.clear()
-        damage = _Damage()
+        damage = Damage()
         container, stream = _open(self._path, self.name)
         with container:
-            clock = _Clock(_nominal_rate(stream), self.info.time_base)
+            clock = Clock(nominal_rate(stream), self.info.time_base)
             convert = self._picture.converter()
             origin = 0
             count = 0
             try:
-                for decoded in _decode(container, stream, self.name, damage):
+                for decoded in decode(container, stream, self.name, damage):
                     time = clock(decoded)
                     if count >= self._start:
                         if count == self._start and self._start > 0:
@@ -91,11 +83,38 @@ class VideoSequence(Sequence):
             raise nothing_selected(self.name, count, self._start)
 
 
+def describe(
+    stream: VideoStream, first: VideoFrame, picture: "Picture", *, frame_count: int | None, size_bytes: int
+) -> SequenceInfo:
+    """What is known of a stream once its first frame is decoded."""
+    aspect = stream.sample_aspect_ratio or None
+    return SequenceInfo(
+        width=picture.height if picture.turn.transposed else picture.width,
+        height=picture.width if picture.turn.transposed else picture.height,
+        channels=1 if picture.is_gray else 3,
+        time_base=stream.time_base or 1 / DEFAULT_RATE,
+        frame_rate=nominal_rate(stream),
+        frame_count=frame_count,
+        kind="video",
+        size_bytes=size_bytes,
+        colour=_colour_of(stream, first),
+        sample_aspect_ratio=1 / aspect if aspect and picture.turn.transposed else aspect,
+        notes=tuple(_notes(picture, first, TRANSFERS.get(stream.codec_context.color_trc))),
+    )
+
+
 def _open(path: Path, name: str, *, threads: int = 0) -> tuple[InputContainer, VideoStream]:
-    """The container and its first video stream (cover pictures aside); 0 threads means one per core."""
     with reading(name, "is not a video or image that can be read; is it damaged or cut short?"):
         # "file:" keeps FFmpeg from taking "12:30.mp4" for a network protocol named 12.
         container = av.open(f"file:{path}", metadata_errors="ignore")
+    return container, first_video_stream(container, name, threads=threads)
+
+
+def first_video_stream(container: InputContainer, name: str, *, threads: int = 0) -> VideoStream:
+    """The first video stream, cover pictures aside; 0 threads means one per core.
+
+    Raises `InputError`, with the container closed, where there is none that can be decoded.
+    """
     try:
         streams = [s for s in container.streams.video if not _is_cover(s)]
         if not streams or container.format.name in _TERMINAL_ART:
@@ -105,7 +124,7 @@ def _open(path: Path, name: str, *, threads: int = 0) -> tuple[InputContainer, V
             raise InputError(f"{name}: there is no decoder for this kind of video; convert it to H.264 first")
         stream.thread_count = threads
         stream.thread_type = "AUTO" if threads == 0 else "NONE"
-        return container, stream
+        return stream
     except BaseException:
         container.close()
         raise
@@ -116,7 +135,7 @@ def _is_cover(stream: VideoStream) -> bool:
 
 
 @dataclass
-class _Damage:
+class Damage:
     """What went wrong while decoding, counted, so that it can be said in one line each."""
 
     skipped: int = 0
@@ -148,9 +167,7 @@ class _Damage:
         return lines
 
 
-def _decode(
-    container: InputContainer, stream: VideoStream, name: str, damage: _Damage
-) -> Iterator[VideoFrame]:
+def decode(container: InputContainer, stream: VideoStream, name: str, damage: Damage) -> Iterator[VideoFrame]:
     """Decoded frames in presentation order; single damaged packets are skipped and counted in `damage`.
 
     Raises `InputError` when nothing decodes, or when nothing does any more long before the end.
@@ -191,7 +208,7 @@ def _decode(
         damage.cut = f"cut short: holds {packets} packets of the {stream.frames} that it announces"
 
 
-class _Clock:
+class Clock:
     """Presentation times, strictly increasing; what is missing is filled in at the nominal rate."""
 
     def __init__(self, rate: Fraction | None, time_base: Fraction) -> None:
@@ -219,7 +236,7 @@ class _Clock:
         return [f"{self._backwards} presentation times did not increase; replaced by the nominal rate"]
 
 
-def _nominal_rate(stream: VideoStream) -> Fraction | None:
+def nominal_rate(stream: VideoStream) -> Fraction | None:
     for rate in (stream.average_rate, stream.guessed_rate, stream.codec_context.framerate):
         # Raw streams may state their clock instead (1 200 000 per second).
         if rate and 0 < rate <= 10_000:
@@ -265,7 +282,7 @@ def _turn_of(frame: VideoFrame) -> _Turn:
 
 
 @dataclass(frozen=True)
-class _Picture:
+class Picture:
     """How the frames of a stream are to be shown, learnt from the first one."""
 
     width: int
@@ -275,7 +292,7 @@ class _Picture:
     has_alpha: bool
 
     @classmethod
-    def of(cls, frame: VideoFrame) -> "_Picture":
+    def of(cls, frame: VideoFrame) -> "Picture":
         alpha = any(component.is_alpha for component in frame.format.components)
         return cls(frame.width, frame.height, _turn_of(frame), _is_gray(frame), alpha)
 
@@ -323,7 +340,7 @@ def _colour_of(stream: VideoStream, first: VideoFrame) -> ColourDescription:
     )
 
 
-def _notes(picture: _Picture, first: VideoFrame, transfer: str | None) -> Iterator[str]:
+def _notes(picture: Picture, first: VideoFrame, transfer: str | None) -> Iterator[str]:
     if picture.has_alpha:
         yield ALPHA_NOTE
     if picture.turn != _Turn():

@@ -24,9 +24,9 @@ from safetensors import SafetensorError, safe_open
 
 from ..errors import LatentError
 from ..files import replacing, writing
+from .growing import METADATA_KEY, read_journal
 from .header import FutureVersionError, Header, HeaderError
 
-METADATA_KEY = "imfn"
 _DTYPES = {"U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "I64": np.int64}
 
 
@@ -121,11 +121,22 @@ class LatentReader:
     """A latent file opened for reading: `header`, `nodes` (their places), and the bytes of each on demand.
 
     Raises `LatentError` where the file is not a latent, of a future version, cut short, or its header or
-    node table is damaged. A damaged node raises only when it is read.
+    node table is damaged. A damaged node raises only when it is read. A latent that still grows, or whose
+    stream was killed (`growing`), shows the nodes that were finished when it was opened.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        journal = read_journal(path)
+        self.growing = journal is not None
+        if journal is not None:
+            self.header, self._nodes_at = journal.header, 0
+            self.ticks: NDArray[np.integer] | None = journal.ticks
+            self.nodes = tuple(
+                NodeEntry(index, record.level, record.offset, record.size, record.crc32, first_frame)
+                for index, (record, first_frame) in enumerate(journal.nodes())
+            )
+            return
         self._file = _open(path)
         metadata = (self._file.metadata() or {}).get(METADATA_KEY)
         if metadata is None:
@@ -203,6 +214,20 @@ class LatentReader:
             yield now
             now += tick
         yield now
+
+
+def compact(path: Path) -> None:
+    """Rewrite a growing latent as a finished one, by a temporary file and one rename.
+
+    Raises `OutputError` where that cannot be written, and `LatentError` where a node was damaged since; the
+    growing latent stays as it was then, and is read all the same.
+    """
+    reader = LatentReader(path)
+    with LatentWriter(path, force=True) as writer:
+        for node in reader.nodes:
+            writer.add(node.level, reader.read(node))
+        ticks = None if reader.ticks is None else reader.ticks.astype(np.int64)
+        writer.finish(reader.header, ticks)
 
 
 def describe(node: NodeEntry) -> str:

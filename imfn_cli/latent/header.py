@@ -4,15 +4,18 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from typing import Any
 
 #: The version that this code writes. It reads every version from 1 to this one.
 FORMAT_VERSION = 1
+#: The version of a latent that still grows (`growing.py`); one that is finished is of the version above.
+GROWING_VERSION = 2
 #: Largest width, height and number of pixels of a frame: what a crafted header can make a reader allocate.
 MAX_SIDE = 1 << 16
 MAX_PIXELS = 1 << 28
+_TOLD_BY_RECORDS = ("frames", "start_time")
 _COLOUR = {"matrix", "range", "primaries", "transfer"}
 # Not what `Fraction` takes: "1e999999999" would keep it busy for hours.
 _FRACTION = re.compile(r"[0-9]{1,40}/[0-9]{1,40}", re.ASCII)
@@ -82,20 +85,53 @@ class Header:
             raise FutureVersionError(
                 f"its format version is {values['format']}; this imfn reads 1 to {FORMAT_VERSION}"
             )
-        crc32 = values.pop("crc32", None)
-        if crc32 != zlib.crc32(_dump(values).encode()):
-            raise HeaderError("its header is damaged (checksum differs)")
+        _check_crc32(values)
         version, checksums = values.pop("format"), values.pop("checksums", None)
         if version < 1 or not isinstance(checksums, dict):
             raise HeaderError("its header is malformed")
+        return cls._checked(values), checksums
+
+    def to_growing_json(self) -> str:
+        """The header of a growing latent: all but what its records tell, with a CRC-32.
+
+        frame_ticks stays, as the nominal duration of a single frame.
+        """
+        values: dict[str, Any] = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        for name in _TOLD_BY_RECORDS:
+            del values[name]
+        values["format"] = GROWING_VERSION
+        values["crc32"] = zlib.crc32(_dump(values).encode())
+        return _dump(values)
+
+    @classmethod
+    def from_growing_json(cls, text: str) -> "Header":
+        """What `to_growing_json` wrote, as of one frame at time 0. Raises `HeaderError`."""
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise HeaderError("its header is not JSON") from error
+        if not isinstance(values, dict) or type(values.get("format")) is not int:
+            raise HeaderError("its header names no format version")
+        if values["format"] > GROWING_VERSION:
+            raise FutureVersionError(
+                f"its format version is {values['format']}; this imfn reads growing latents of "
+                f"{GROWING_VERSION}"
+            )
+        _check_crc32(values)
+        del values["format"]
+        return cls._checked({**values, "frames": 1, "start_time": 0})
+
+    def with_times(self, frames: int, start_time: int, frame_ticks: int | None) -> "Header":
+        """The header with what the records tell."""
+        return replace(self, frames=frames, start_time=start_time, frame_ticks=frame_ticks)
+
+    @classmethod
+    def _checked(cls, values: dict[str, Any]) -> "Header":
         names = {field.name for field in fields(cls)}
         if set(values) != names:
             wrong = ", ".join(sorted(names ^ set(values)))
             raise HeaderError(f"its header has wrong fields: {wrong!r:.60}")
-        return cls._checked(values), checksums
 
-    @classmethod
-    def _checked(cls, values: dict[str, Any]) -> "Header":
         def integer(name: str, least: int, most: int = 2**63 - 1) -> None:
             value = values[name]
             if type(value) is not int or not least <= value <= most:
@@ -143,6 +179,12 @@ class Header:
             if values[name] is not None:
                 values[name] = fraction(name)
         return cls(**values)
+
+
+def _check_crc32(values: dict[str, Any]) -> None:
+    crc32 = values.pop("crc32", None)
+    if crc32 != zlib.crc32(_dump(values).encode()):
+        raise HeaderError("its header is damaged (checksum differs)")
 
 
 def _range(value: Any) -> tuple[int, int]:

@@ -6,11 +6,12 @@ memories are `(N, C, h, w)` floats in the same unit.
 
 from .branch import Branch
 from .config import IMFNConfig
-from .folded import FoldedTree, foldable_level
+from .folded import FoldedTree, fold, foldable_level
 from .klt import SecondMoments
 from .leaf import LeafTransform
 from .pixels import frames_from_pixels, pixels_from_frames
 from .stored import Stored
+from .student import Student, StudentStream, Update
 from .sweeper import Sweeper
 from .tree import IMFN, BinaryCounter, forest_levels, level_of_ratio
 
@@ -23,7 +24,11 @@ __all__ = [
     "LeafTransform",
     "SecondMoments",
     "Stored",
+    "Student",
+    "StudentStream",
     "Sweeper",
+    "Update",
+    "fold",
     "foldable_level",
     "forest_levels",
     "frames_from_pixels",

@@ -1,5 +1,7 @@
 """The linear tree in one matrix product: root = Σ_t P_t z_t + const, from pixels to memory and back."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -16,6 +18,35 @@ def foldable_level(config: IMFNConfig) -> int:
     return min(config.levels, max(ratio, 1).bit_length() - 1)
 
 
+class Folded(NamedTuple):
+    """The linear part of a tree over r patches x_t, multiplied out in float64 on the CPU.
+
+    root = Σ_t merge[t] @ (x_t − mean[t]), and x_t ≈ split[t] @ root + mean[t]: the zero memory restores to
+    `mean`, and `mean` merges to the zero memory, since every map's rows are orthonormal.
+    """
+
+    merge: Tensor  # (r, C, patch_size): P_t
+    split: Tensor  # (r, patch_size, C)
+    mean: Tensor  # (r, patch_size)
+
+
+def fold(network: IMFN, level: int) -> Folded:
+    """Multiply the linear maps of leaf transform and sweepers 1 … `level` out, without learned branches."""
+    # On the CPU: not every device (MPS) has float64.
+    with torch.no_grad():
+        merge = network.leaf.map.weight.cpu().double()[None]  # (frames of a subtree, C, patch_size)
+        split = merge.mT
+        mean = network.leaf.map.mean.cpu().double()[None]
+        for above in range(1, level + 1):
+            weight = network.sweeper(above).map.weight.cpu().double()  # (C, 2C)
+            centre = network.sweeper(above).map.mean.cpu().double()
+            halves = weight.chunk(2, dim=1)
+            mean = torch.cat([mean + split @ half for half in centre.chunk(2)])
+            merge = torch.cat([half @ merge for half in halves])
+            split = torch.cat([split @ half.mT for half in halves])
+    return Folded(merge, split, mean)
+
+
 class FoldedTree:
     """All merges of a linear IMFN up to one level, folded into one matrix each way.
 
@@ -27,26 +58,13 @@ class FoldedTree:
     def __init__(self, network: IMFN, level: int) -> None:
         self.config = network.config
         self.ratio = 1 << level
+        folded = fold(network, level)
         device = network.leaf.map.weight.device
-        with torch.inference_mode():
-            # On the CPU: not every device (MPS) has float64.
-            merge = network.leaf.map.weight.cpu().double()[None]  # (frames of a subtree, C, patch_size)
-            split = merge.mT
-            # (frames, patch_size): what the zero memory restores to
-            mean = network.leaf.map.mean.cpu().double()[None]
-            for above in range(1, level + 1):
-                weight = network.sweeper(above).map.weight.cpu().double()  # (C, 2C)
-                centre = network.sweeper(above).map.mean.cpu().double()
-                halves = weight.chunk(2, dim=1)
-                mean = torch.cat([mean + split @ half for half in centre.chunk(2)])
-                merge = torch.cat([half @ merge for half in halves])
-                split = torch.cat([split @ half.mT for half in halves])
-            # Zero memory in, `mean` out, and `mean` in gives the zero memory: rows of W are orthonormal.
-            matrix = merge.permute(1, 0, 2).reshape(self.config.channels, -1)
-            self._merge = (matrix.T / 255).float().contiguous().to(device)
-            self._merge_bias = -(matrix @ mean.flatten()).float().to(device)
-            self._split = (255 * split).float().to(device)  # (r, patch_size, C)
-            self._split_bias = (255 * mean).float().to(device)  # (r, patch_size)
+        matrix = folded.merge.permute(1, 0, 2).reshape(self.config.channels, -1)
+        self._merge = (matrix.T / 255).float().contiguous().to(device)
+        self._merge_bias = -(matrix @ folded.mean.flatten()).float().to(device)
+        self._split = (255 * folded.split).float().to(device)  # (r, patch_size, C)
+        self._split_bias = (255 * folded.mean).float().to(device)  # (r, patch_size)
 
     def compress(self, pixels: Tensor) -> Tensor:
         """Pixels (T, H, W, in_channels) uint8, T a multiple of r → memories (T/r, C, h, w) float32."""

@@ -30,6 +30,8 @@ class Sweeper(nn.Module):
         self.apart = 1 << level if config.independent else 1
         self.merge_branch: Branch | None = None
         self.split_branch: Branch | None = None
+        if config.independent:
+            self.interleave()
         if not config.is_linear:
             width, kernel = config.widths[level - 1], config.kernel
             c //= self.apart

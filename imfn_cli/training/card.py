@@ -61,6 +61,11 @@ def trained_card(name: str, config: IMFNConfig, description: Mapping[str, Any]) 
     patch = f"{config.patch_height}×{config.patch_width}"
     widths = ", ".join(str(width) for width in config.widths)
     effort = f"{description['seconds'] / 60:.0f} minutes, {description['steps']:,} steps"
+    apart = ""
+    if config.independent:
+        apart = (
+            "- Frames are independent pictures: each has channels of its own, and they share the branches.\n"
+        )
     text = f"""{_HEAD}
 # {name}
 
@@ -70,13 +75,13 @@ branches beside them, trained level by level with the local inverse loss, then e
 - Memory: {config.channels} numbers for each {patch} patch ({numbers}), at every level.
 - Ratios: 1 to {1 << config.levels}.
 - Branches: {widths} wide by level, {config.merge_blocks} blocks in a merge, {config.split_blocks} in a split.
-- Data: {data["name"]}, {data["clips"]} sequences, {data["frames"]:,} frames.
+{apart}- Data: {data["name"]}, {data["clips"]} sequences, {data["frames"]:,} frames.
 - Start: {description["start"]}.
 - Command: `{description["command"]}`, recipe in `recipe.toml`.
 - Time: {effort}, on {description["hardware"]}.
 
 ```
-imfn compress clip.mp4 -m {name} -r 16
+imfn compress {"images/" if config.independent else "clip.mp4"} -m {name} -r {1 << min(4, config.levels)}
 ```
 """
     results = description.get("results")

@@ -56,9 +56,6 @@ def fit_maps(
     network = IMFN(config).requires_grad_(False).eval()
     residuals = []
     frames = 0
-    if config.independent:
-        for level in range(1, config.levels + 1):
-            network.sweeper(level).interleave()
     for level in range(1 if config.independent else config.levels + 1):
         moments = SecondMoments(config.patch_size if level == 0 else 2 * config.channels)
         for index, source in enumerate(sources):

@@ -145,7 +145,6 @@ def test_wrong_usage(evaluate: Cli, words: list[str], problem: str) -> None:
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (["--student"], "model 'tiny' carries no student"),
         (["--plot", "plot.bmp"], "plot.bmp: plots are written as .png, .svg, .pdf"),
         (["--csv", "no/such/rows.csv"], "no such directory"),
         (["-m", "no-such-model"], "no model 'no-such-model'"),
@@ -155,6 +154,24 @@ def test_what_cannot_be_done(evaluate: Cli, words: list[str], problem: str) -> N
     ran = evaluate(*words)
     assert ran.code == 1
     assert problem in ran.line
+
+
+def test_the_student_beside_the_tree(evaluate: Cli) -> None:
+    ran = evaluate("--student", "--float", "-r", "4", "-q", "50", "--json")
+    assert ran.code == 0
+    rows = ran.json[0]["rows"]
+    assert [(row["float"], row["student"]) for row in rows] == [
+        (False, False),
+        (True, False),
+        (False, True),
+        (True, True),
+    ]
+    assert rows[2]["label"] == "imfn 4:1 student"
+    assert rows[2]["options"] == "-m tiny -r 4 --student -q 50"
+    tree, student = (np.array(row["psnr_per_frame"]) for row in (rows[1], rows[3]))
+    # The same but for the tail, whose frames a finer node of the tree holds.
+    whole = len(tree) // 4 * 4
+    assert tree[:whole] == pytest.approx(student[:whole], abs=0.05)
 
 
 def test_without_the_extra(evaluate: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -308,8 +309,11 @@ def test_settings_are_checked_before_the_work(
 ) -> None:
     with pytest.raises(RatioError, match="16"):
         check_settings([Setting(IMFN, 16, 50)], tiny_model)
-    with pytest.raises(ModelError, match="'tiny' carries no student"):
-        check_settings([], tiny_model, student=True)
+    check_settings([Setting(IMFN, 4, 50, student=True)], tiny_model)
+    no_student = ModelError("model 'tiny' carries no student")
+    monkeypatch.setattr(imfn.Model, "student", Mock(side_effect=no_student))
+    with pytest.raises(ModelError, match="carries no student"):
+        check_settings([Setting(IMFN, 4, 50, student=True)], tiny_model)
     monkeypatch.setattr("imfn_cli.evaluation.extra.find_spec", lambda name: None)
     with pytest.raises(ImfnError, match=r"pip install 'imfn\[eval\]'"):
         check_settings([], None)

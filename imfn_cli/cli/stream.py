@@ -1,0 +1,242 @@
+"""`imfn stream`: frames as they come, into a latent that grows."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import defaults
+from ..errors import OutputError
+from ..files import check_output
+from . import options
+from .output import Output
+
+if TYPE_CHECKING:
+    from ..reports import MemoryReport, StreamReport
+    from ..streaming import Live
+
+
+def stream(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="A file, - for standard input, a camera (/dev/video0), a network address."
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="Latent to write.",
+            show_default="NAME.safetensors here",
+        ),
+    ] = None,
+    ratio: Annotated[
+        int, typer.Option("--ratio", "-r", metavar="R", help="Frames per memory: a power of two, 1 to 64.")
+    ] = defaults.RATIO,
+    quality: Annotated[
+        int, typer.Option("--quality", "-q", metavar="Q", min=0, max=100, help="Higher is better and larger.")
+    ] = defaults.QUALITY,
+    tree: Annotated[
+        bool, typer.Option("--tree", help="The exact tree, online, instead of the student: log2(R) memories.")
+    ] = False,
+    forget: Annotated[
+        bool,
+        typer.Option(
+            "--forget", help="One memory of all that was, finer for the recent past, fixed in size."
+        ),
+    ] = False,
+    half_life: Annotated[
+        float | None,
+        typer.Option(
+            "--half-life",
+            metavar="N",
+            help="With --forget: frames after which an error counts half.",
+            show_default="32",
+        ),
+    ] = None,
+    raw: Annotated[
+        str | None,
+        typer.Option("--raw", metavar="WxH", help="SOURCE is frames of this size without a container."),
+    ] = None,
+    pix_fmt: Annotated[
+        str,
+        typer.Option("--pix-fmt", metavar="NAME", help="Pixel format of raw frames: rgb24, gray, yuv420p…"),
+    ] = "rgb24",
+    fps: Annotated[
+        str | None,
+        typer.Option("--fps", metavar="RATE", help="Frames a second of raw frames.", show_default="25"),
+    ] = None,
+    input_format: Annotated[
+        str | None,
+        typer.Option(
+            "--input-format", metavar="NAME", help="FFmpeg's name of the source's format: v4l2, mpegts…"
+        ),
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option("--frames", min=1, metavar="N", help="End after N frames.")
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option("--duration", metavar="S", help="End after S seconds of video.")
+    ] = None,
+    sync: Annotated[
+        float, typer.Option(min=0, metavar="S", help="Seconds that a power cut may cost at most.")
+    ] = 1.0,
+    model: options.Model = None,
+    device: options.Device = options.DeviceName.auto,
+    force: options.Force = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Compress frames as they come, in constant memory, into a latent that is readable at any moment.
+
+    Ends with the source, or on Ctrl-C, with all frames in the file. Killed, all finished nodes are there.
+    With --forget the file is one memory of the whole past, rewritten every --sync seconds, never larger.
+    """
+    out = Output(json, quiet)
+    if duration is not None and duration <= 0:
+        raise typer.BadParameter(f"{duration} seconds; name a number above 0", param_hint="--duration")
+    if raw is None and (fps is not None or pix_fmt != "rgb24"):
+        raise typer.BadParameter(
+            "--pix-fmt and --fps are for raw frames; say --raw WxH", param_hint="imfn stream"
+        )
+    if forget and tree:
+        raise typer.BadParameter("--forget and --tree exclude each other", param_hint="imfn stream")
+    if half_life is not None and not (forget and 1 <= half_life <= 1e6):
+        raise typer.BadParameter(
+            "needs --forget and a number of frames from 1 to 1,000,000", param_hint="--half-life"
+        )
+    place = _place(source, output)
+    check_output(place, force=force)
+    if Path(source).exists() and place.exists() and place.samefile(source):
+        raise OutputError(f"{place}: is the input itself; choose another output with -o")
+    from ..frames import RawVideo, open_live
+
+    raw_video = None if raw is None else RawVideo.parse(raw, pix_fmt, fps)
+    from ..model import load
+    from ..network import level_of_ratio
+    from ..parallel import interruptible
+    from ..streaming import stream_sequence
+
+    loaded = load(model, device=device)
+    level_of_ratio(ratio, loaded.network.config.levels)
+    if not tree and not forget:
+        loaded.student(ratio)
+    opening = partial(open_live, source, raw=raw_video, input_format=input_format)
+    report: StreamReport | MemoryReport
+    with interruptible(opening) as sequence, _ending_on_signals() as asked, out.live() as line:
+        ends: dict[str, Any] = {"frames": frames, "duration": duration, "stopping": lambda: bool(asked)}
+        if forget:
+            from ..forgetting import HALF_LIFE, remember_sequence
+
+            report = remember_sequence(
+                sequence,
+                place,
+                loaded,
+                half_life=half_life or HALF_LIFE,
+                force=force,
+                every=sync,
+                progress=_progress(line),
+                **ends,
+            )
+        else:
+            report = stream_sequence(
+                sequence,
+                place,
+                loaded,
+                ratio=ratio,
+                quality=quality,
+                student=not tree,
+                force=force,
+                sync=sync,
+                progress=_progress(line),
+                **ends,
+            )
+    for note in report.notes:
+        out.note(f"{report.source}: {note}")
+    out.result(report.to_dict(), *human(report))
+    return 0
+
+
+def human(report: "StreamReport | MemoryReport") -> list[str]:
+    """The report in three lines."""
+    from ..reports import StreamReport
+
+    memory = "" if report.memory_mb is None else f", {report.memory_mb:.0f} MB of memory"
+    if isinstance(report, StreamReport):
+        where = f"{report.nodes:,} nodes"
+        size = f"{report.bytes:,} bytes ({report.bits_per_pixel:.4f} bits per pixel)"
+        how = f"{report.method}, ratio {report.ratio}, quality {report.quality}"
+    else:
+        where, size = "one memory", f"{report.bytes:,} bytes"
+        how = f"half-life {report.half_life:g} frames"
+    return [
+        f"{report.source} → {report.output}",
+        f"  {report.frames:,} frames of {report.width}×{report.height} in {where}, {size}",
+        f"  {report.frames_per_second:.0f} frames/s{memory} (model {report.model}, {how})",
+    ]
+
+
+def _place(source: str, output: str | None) -> Path:
+    """Where the latent goes: as named, else NAME.safetensors in this directory."""
+    if output is not None:
+        return Path(output)
+    name = "stdin" if source == "-" else Path(source.split("://")[-1].split("?")[0].rstrip("/")).stem
+    return Path(f"{name or 'stream'}.safetensors")
+
+
+def _progress(line: Any) -> Any:
+    import time
+
+    # The rate of the last seconds, not of all since the beginning.
+    marks = [(time.monotonic(), 0)]
+
+    def show(live: "Live") -> None:
+        def text() -> str:
+            now = time.monotonic()
+            while len(marks) > 1 and now - marks[0][0] > 5:
+                marks.pop(0)
+            seconds = now - marks[0][0]
+            rate = (live.frames - marks[0][1]) / seconds if seconds > 0 else 0.0
+            marks.append((now, live.frames))
+            memory = "" if live.memory_mb is None else f", {live.memory_mb:.0f} MB of memory"
+            return (
+                f"{live.frames:,} frames, {rate:.1f} frames/s, {live.nodes:,} nodes, "
+                f"{live.bytes:,} bytes{memory}"
+            )
+
+        line(text)
+
+    return show
+
+
+@contextmanager
+def _ending_on_signals() -> Iterator[list[int]]:
+    """Yield a list that a first SIGINT, SIGTERM or SIGHUP is put in; a second one does what it did before."""
+    asked: list[int] = []
+    before: dict[int, Any] = {}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        signal.signal(number, before[number])
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # What is ignored (nohup, a shell's background job) stays ignored.
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            try:
+                before[number] = signal.signal(number, note)
+            except ValueError:  # not in the main thread: nobody can interrupt us either
+                break
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,296 @@
+"""`imfn stream`: as frames come, ended and killed in all ways."""
+
+import contextlib
+import io
+import json
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import imfn_cli as imfn
+from imfn_cli.latent.container import LatentReader
+
+from .conftest import Ran, environment
+
+Cli = Callable[..., Ran]
+
+
+@pytest.fixture
+def model(tiny_model_dir: Path) -> tuple[str, str, str, str]:
+    return "-m", str(tiny_model_dir), "-r", "4"
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "live.safetensors"
+
+
+Words = tuple[str, ...]
+
+
+class Feed:
+    """The command with frames of 64×48 rgb24 on its standard input, one by one."""
+
+    def __init__(self, words: list[str], frames: np.ndarray) -> None:
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+        )
+        self._frames = frames
+        self.sent = 0
+
+    def send(self, count: int) -> None:
+        """Frames, repeating from the first."""
+        assert self.process.stdin is not None
+        for _ in range(count):
+            self.process.stdin.write(self._frames[self.sent % len(self._frames)].tobytes())
+            self.sent += 1
+        self.process.stdin.flush()
+
+    def wait_for(self, path: Path, frames: int) -> None:
+        """Until the latent at `path` holds so many frames."""
+        until = time.monotonic() + 50
+        while not (path.exists() and LatentReader(path).header.frames >= frames):
+            assert time.monotonic() < until, "the frames did not come"
+            assert self.process.poll() is None, self.process.stderr.read()  # type: ignore[union-attr]
+            time.sleep(0.02)
+
+    def end(self, number: int) -> Ran:
+        """Send a signal, and wait; standard input stays open until then."""
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=20)
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        return Ran(code, self.process.stdout.read().decode(), self.process.stderr.read().decode())
+
+
+@pytest.fixture
+def feed(
+    command: list[str], model: Words, output: Path, clip_frames: np.ndarray
+) -> Iterator[Callable[..., Feed]]:
+    feeds: list[Feed] = []
+
+    def start(*words: str) -> Feed:
+        fixed = ["stream", "-", "--raw", "64x48", "-o", str(output), *model, "--json"]
+        feeds.append(Feed([*command, *fixed, *words], clip_frames))
+        return feeds[-1]
+
+    yield start
+    for one in feeds:
+        one.process.kill()
+        one.process.wait()
+        for pipe in (one.process.stdin, one.process.stdout, one.process.stderr):
+            assert pipe is not None
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+
+
+# -- sources ---------------------------------------------------------------------------------------------
+
+
+def test_a_file_gives_what_compress_student_gives(
+    cli: Cli, clip_path: Path, output: Path, model: Words
+) -> None:
+    ran = cli("stream", clip_path, "-o", output, *model, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    (report,) = ran.json
+    assert report["frames"] == 40
+    assert (report["method"], report["ended"], report["finished"]) == ("student", "source", True)
+    assert report["bytes"] == output.stat().st_size
+    assert report["nodes"] == 10
+    other = output.with_name("compressed.safetensors")
+    assert cli("compress", clip_path, "-o", other, *model, "--student").code == 0
+    assert output.read_bytes() == other.read_bytes()
+    assert LatentReader(output).header.tool.endswith("(student)")
+
+
+def test_the_tree_online_is_the_tree(cli: Cli, clip_path: Path, output: Path, model: Words) -> None:
+    assert cli("stream", clip_path, "-o", output, *model, "--tree", "--frames", "13").code == 0
+    other = output.with_name("compressed.safetensors")
+    assert cli("compress", clip_path, "-o", other, *model, "--frames", ":13").code == 0
+    header = LatentReader(output).header
+    assert header == LatentReader(other).header
+    tree, compressed = (
+        np.stack(list(imfn.read_frames(path, model=model[1]))).astype(int) for path in (output, other)
+    )
+    assert np.abs(tree - compressed).max() <= 12  # symbols on the edge of a step may fall either way
+    assert np.abs(tree - compressed).mean() < 0.05
+
+
+def test_times_are_kept(cli: Cli, clip_path: Path, output: Path, model: Words) -> None:
+    assert cli("stream", clip_path, "-o", output, *model).code == 0
+    assert list(LatentReader(output).times()) == [40 * index for index in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("limit", "frames"), [(("--frames", "10"), 10), (("--duration", "0.5"), 13), (("--frames", "99"), 40)]
+)
+def test_limits(cli: Cli, clip_path: Path, output: Path, model: Words, limit: Words, frames: int) -> None:
+    (report,) = cli("stream", clip_path, "-o", output, *model, *limit, "--json").json
+    assert report["frames"] == frames
+    assert report["ended"] == ("limit" if frames < 40 else "source")
+    assert LatentReader(output).header.frames == frames
+
+
+@pytest.mark.parametrize("pixel_format", ["rgb24", "gray", "yuv420p"])
+def test_raw_frames_on_stdin(
+    process: Callable[..., Ran],
+    clip_frames: np.ndarray,
+    output: Path,
+    model: Words,
+    tmp_path: Path,
+    pixel_format: str,
+) -> None:
+    import av
+
+    raw = io.BytesIO()
+    for pixels in clip_frames[:6]:
+        picture = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pixel_format)
+        raw.write(np.ascontiguousarray(picture.to_ndarray()).tobytes())
+    (tmp_path / "raw").write_bytes(raw.getvalue())
+    with (tmp_path / "raw").open("rb") as file:
+        ran = process(
+            *("stream", "-", "--raw", "64x48", "--pix-fmt", pixel_format, "--fps", "30000/1001"),
+            *("-o", output, *model, "-q", "90", "--json"),
+            stdin=file,
+        )
+    assert ran.code == 0, ran.err
+    header = LatentReader(output).header
+    assert header.frames == 6
+    assert float(header.frame_rate or 0) == pytest.approx(30000 / 1001)
+    assert header.channels == (1 if pixel_format == "gray" else 3)
+    restored = np.stack(list(imfn.read_frames(output, model=model[1]))).astype(float)
+    wanted = clip_frames[:6].astype(float)
+    if pixel_format == "gray":
+        wanted = (wanted @ [0.299, 0.587, 0.114])[..., None]
+    assert np.square(restored[:4] - wanted[:4]).mean() < 150
+
+
+def test_a_container_on_stdin(
+    process: Callable[..., Ran], clip_path: Path, output: Path, model: Words
+) -> None:
+    with clip_path.open("rb") as file:
+        ran = process("stream", "-", "-o", output, *model, "--json", stdin=file)
+    assert ran.code == 0, ran.err
+    assert ran.json[0]["frames"] == 40
+    assert list(LatentReader(output).times()) == [40 * index for index in range(40)]
+
+
+# -- ends ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_the_tail(feed: Callable[..., Feed], output: Path, number: int) -> None:
+    running = feed()
+    running.send(11)
+    running.wait_for(output, 8)
+    time.sleep(0.3)  # three more frames are on their way; the source gives no other
+    ran = running.end(number)
+    assert ran.code == 0, ran.err
+    report = json.loads(ran.out)
+    assert report["ended"] == "signal"
+    reader = LatentReader(output)
+    assert not reader.growing
+    assert reader.header.frames == report["frames"]
+    assert report["frames"] > 8
+
+
+def test_killed_at_random_moments_all_finished_nodes_are_there(
+    feed: Callable[..., Feed], output: Path, cli: Cli, model: Words
+) -> None:
+    moments = random.Random(7)
+    for attempt in range(3):
+        running = feed("--force", *(["--tree"] if attempt == 2 else []))
+        output.unlink(missing_ok=True)
+        running.send(8)
+        running.wait_for(output, 4)
+        for _ in range(moments.randint(0, 30)):
+            running.send(moments.randint(1, 4))
+            time.sleep(moments.random() * 0.01)
+        before = LatentReader(output).header.frames
+        ran = running.end(signal.SIGKILL)
+        assert ran.code == -signal.SIGKILL
+        reader = LatentReader(output)
+        assert reader.growing
+        assert before <= reader.header.frames <= running.sent
+        # Frames sent and not there are those of unfinished nodes, and of pipe and queues.
+        assert [node.level for node in reader.nodes] == [2] * len(reader.nodes)
+        assert cli("verify", output, *model[:2]).code == 0
+        assert "still grows" in cli("info", output).out
+        restored = cli("decompress", output, *model[:2], "-o", output.with_suffix(".npy"), "--force")
+        assert restored.code == 0, restored.err
+        assert len(np.load(output.with_suffix(".npy"))) == reader.header.frames
+
+
+def test_a_source_that_breaks_keeps_what_came_before(
+    cli: Cli, clip_path: Path, output: Path, model: Words, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from imfn_cli.frames import video
+
+    original = video.Picture.converter
+
+    def breaking(self: video.Picture) -> Callable[..., np.ndarray]:
+        convert, count = original(self), iter(range(100))
+
+        def one(frame: object) -> np.ndarray:
+            if next(count) == 9:
+                raise ValueError("broken")
+            return convert(frame)  # type: ignore[arg-type]
+
+        return one
+
+    monkeypatch.setattr(video.Picture, "converter", breaking)
+    ran = cli("stream", clip_path, "-o", output, *model)
+    assert ran.code == 1
+    assert ran.line.endswith(f"; the 9 frames before are in {output}")
+    assert LatentReader(output).header.frames == 9
+
+
+# -- failures --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("nothing.mp4", "-r", "4"), 1, "nothing.mp4: "),
+        (("-", "--raw", "64", "-r", "4"), 1, "raw video of size '64'; write WIDTHxHEIGHT"),
+        (("-", "--raw", "64x48", "--pix-fmt", "nope"), 1, "pixel format 'nope' is not known"),
+        (("-", "--raw", "64x48", "--fps", "0"), 1, "'0' frames per second"),
+        (("-", "--fps", "25"), 2, "are for raw frames; say --raw"),
+        (("x.mp4", "--duration", "0"), 2, "0.0 seconds"),
+        (("x.mp4", "-r", "3"), 2, "nearest: 2 or 4"),
+    ],
+)
+def test_bad_input_is_one_line(
+    cli: Cli, output: Path, tiny_model_dir: Path, words: Words, code: int, message: str
+) -> None:
+    ran = cli("stream", *words, "-o", output, "-m", tiny_model_dir)
+    assert ran.code == code
+    assert message in ran.line
+    assert not output.exists()
+
+
+def test_existing_outputs_stay(cli: Cli, clip_path: Path, output: Path, model: Words) -> None:
+    output.write_text("precious")
+    ran = cli("stream", clip_path, "-o", output, *model)
+    assert ran.code == 1
+    assert "exists already" in ran.line
+    assert output.read_text() == "precious"
+    assert cli("stream", clip_path, "-o", output, *model, "--force", "--quiet") == Ran(0, "", "")
+    assert LatentReader(output).header.frames == 40
+
+
+def test_without_a_video_on_stdin(
+    process: Callable[..., Ran], output: Path, model: Words, tmp_path: Path
+) -> None:
+    (tmp_path / "text").write_text("no video at all")
+    with (tmp_path / "text").open("rb") as file:
+        ran = process("stream", "-", "-o", output, *model, stdin=file)
+    assert ran.code == 1
+    assert "stdin: is not a video that can be read; for raw frames say --raw WIDTHxHEIGHT" in ran.line
+    assert not output.exists()
