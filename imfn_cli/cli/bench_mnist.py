@@ -1,4 +1,4 @@
-"""`imfn bench mnist`: eight numbers an image, against Transformer and Mamba."""
+"""`imfn bench mnist`: eight numbers an image, against Transformer, Mamba and MLP."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,34 +51,43 @@ def mnist(
             show_default="as long as our model was trained",
         ),
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Baselines, with commas.", show_default="transformer,mamba,mlp"),
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A first look in three minutes: short training, fewer sequences.")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """MNIST digits from one memory of many, against PCA, Transformer and Mamba; probes; long sequences."""
+    """MNIST digits from one memory of many, against PCA, Transformer, Mamba, MLP; probes; long sequences."""
     out = Output(json)
     from ..model import load, model_folders
 
     if not model and _SHIPPED not in model_folders():
         raise ModelError(
             f"no model {_SHIPPED!r} ships with this installation; name one with -m, made by "
-            "'imfn train --gray --patch 28 --channels 512 mnist/train-images-idx3-ubyte.gz -o DIR'"
+            "'imfn train RECIPE.toml -o DIR'"
         )
     from ..evaluation.extra import require
     from ..evaluation.memory import reuse_freed_memory
-    from ..evaluation.mnist.baselines import require_mamba
+    from ..evaluation.mnist.baselines import KINDS, require_mamba
 
+    asked = KINDS if against is None else tuple(name.strip().lower() for name in against.split(","))
+    kinds = tuple(kind for kind in KINDS if kind in asked)
+    if set(asked) - set(kinds):
+        raise typer.BadParameter(f"{against!r}; choose among {', '.join(KINDS)}", param_hint="--against")
     # Before the long work, not after it.
     require("matplotlib")
-    require_mamba()
+    if "mamba" in kinds:
+        require_mamba()
     # Training takes and frees the same large arrays in every step.
     reuse_freed_memory()
     from dataclasses import replace
 
     from ..evaluation.mnist.study import Settings, run_study
 
-    settings = Settings(seeds=seeds)
+    settings = Settings(seeds=seeds, kinds=kinds)
     if quick:
         settings = settings.quick()
     if minutes is not None:

@@ -122,12 +122,15 @@ def _train(
     import torch
 
     from .. import __version__, model
+    from ..evaluation.memory import reuse_freed_memory
     from ..files import replacing, writing
     from ..training.card import trained_card
     from ..training.places import short_names, sources_of
     from ..training.processes import joined
     from ..training.run import device_of, train_model
 
+    # Training takes and frees the same large arrays in every step.
+    reuse_freed_memory()
     local = int(os.environ.get("LOCAL_RANK", "0"))
     place = device_of(device.value, local)
     with writing(output):

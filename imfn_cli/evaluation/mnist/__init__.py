@@ -1,4 +1,4 @@
-"""MNIST: one memory for up to 64 images, against Transformer and Mamba autoencoders of the same memory.
+"""MNIST: one memory for up to 64 images, against Transformer, Mamba and MLP autoencoders of the same memory.
 
 Images are rows of 784 floats in [0, 1]; sequences are (B, N, 784), memories (B, M), both float32. What turns
 one into the other is a `Compressor`: our model, its linear part, PCA, or a baseline. Models learn from the

@@ -1,13 +1,14 @@
-"""The networks to beat: Transformer and Mamba autoencoders of image sequences with one memory in between.
+"""The networks to beat: Transformer, Mamba and MLP autoencoders of image sequences, one memory in between.
 
     images (B, N, 784) ─embed─▶ (B, N, width) ─x + body(x)─▶ write ─▶ memory (B, M)
     images (B, N, 784) ◀─show── (B, N, width) ◀─x + body(x)─ read ◀── memory (B, M)
 
-Both share embedding, memory and restoration; only the body differs. The memory is written by one matrix per
-position, memory = Σ_t W_t y_t, and read by one matrix per position; an image of a shorter sequence has
-several positions. They get the start that ours has, in closed form: with the bodies silent, every image of N
-is restored from its first M / N principal components. From random weights they were still at the mean image
-after 150 to 250 steps (learning rates 5e-4 and 1e-3).
+All share embedding, memory and restoration; only the body differs. That of the MLP never looks from one image
+to another: of independent digits it is the plain autoencoder that a sequence model has to beat. The memory
+is written by one matrix per position, memory = Σ_t W_t y_t, and read by one matrix per position; an image of
+a shorter sequence has several positions. They get the start that ours has, in closed form: with the bodies
+silent, every image of N is restored from its first M / N principal components. From random weights they were
+still at the mean image after 150 to 250 steps (learning rates 5e-4 and 1e-3).
 """
 
 from dataclasses import dataclass
@@ -22,9 +23,9 @@ from torch.nn import functional
 from ...errors import ImfnError
 from .sequences import PIXELS
 
-Kind = Literal["transformer", "mamba"]
-KINDS: tuple[Kind, ...] = ("transformer", "mamba")
-NAMES: dict[Kind, str] = {"transformer": "Transformer", "mamba": "Mamba"}
+Kind = Literal["transformer", "mamba", "mlp"]
+KINDS: tuple[Kind, ...] = ("transformer", "mamba", "mlp")
+NAMES: dict[Kind, str] = {"transformer": "Transformer", "mamba": "Mamba", "mlp": "MLP"}
 _HEAD = 64
 # What starts as good as silent: bodies, and the parts of the memory that are another position's.
 _LITTLE = 0.02
@@ -131,7 +132,29 @@ class SequenceAutoencoder(nn.Module):
 
 def body(shape: Shape) -> nn.Module:
     """Tokens (B, N, width) → tokens (B, N, width)."""
+    if shape.kind == "mlp":
+        return _mlp(shape)
     return _transformer(shape) if shape.kind == "transformer" else MambaBody(shape)
+
+
+class _Residual(nn.Module):
+    """x + down(GELU(up(norm(x)))): a Transformer layer without its attention."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        added: Tensor = self.inner(tokens)
+        return tokens + added
+
+
+def _mlp(shape: Shape) -> nn.Module:
+    norm = nn.LayerNorm(shape.width)
+    nn.init.constant_(norm.weight, _LITTLE)
+    return nn.Sequential(*(_Residual(shape.width) for _ in range(shape.layers)), norm)
 
 
 def _transformer(shape: Shape) -> nn.Module:

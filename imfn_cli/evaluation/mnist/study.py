@@ -12,7 +12,7 @@ from ...files import writing
 from ...model import Model
 from ...training.places import data_folders
 from ..tables import write_csv
-from .baselines import KINDS, SequenceAutoencoder, Shape
+from .baselines import KINDS, Kind, SequenceAutoencoder, Shape
 from .classifier import train_classifier
 from .compressors import Compressor, PCACompressor, TreeCompressor, linear_part
 from .figures import draw_grid, draw_growth
@@ -37,12 +37,13 @@ _MINUTES = 30.0
 class Settings:
     """What is measured, and how long baselines train.
 
-    minutes: for each baseline; None: as long as our model was trained, by its card.   test_images: how many
-    are used, the first.   seeds: of baselines, test sequences and probes.   width, layers: of the baselines;
-    more layers where they would be too small.   epochs: of the classifier.   qualities: of files.
-    lengths: images of the long sequences.
+    kinds: the baselines.   minutes: for each baseline; None: as long as our model was trained, by its card.
+    test_images: how many are used, the first.   seeds: of baselines, test sequences and probes.
+    width, layers: of the baselines; more layers where they would be too small.   epochs: of the classifier.
+    qualities: of files.   lengths: images of the long sequences.
     """
 
+    kinds: tuple[Kind, ...] = KINDS
     minutes: float | None = None
     test_images: int = 10_000
     seeds: int = 1
@@ -57,7 +58,7 @@ class Settings:
         """A first look within three minutes on two cores: everything shorter, nothing left out."""
         return replace(
             self,
-            minutes=0.5,
+            minutes=0.3,
             test_images=2048,
             epochs=1,
             probes=ProbePlan(train=512, epochs=10, test_clips=128),
@@ -165,7 +166,7 @@ def _baselines(
     progress: Progress,
 ) -> list[Compressor]:
     trained = []
-    for kind in KINDS:
+    for kind in settings.kinds:
         shape = Shape(kind, ours.memory_size, ours.longest, settings.width, settings.layers)
         shape = shape_for(shape, PARAMETERS_FACTOR * ours.parameters_count)
         run = train_baseline(shape, plan, train, cache=cache, progress=progress)

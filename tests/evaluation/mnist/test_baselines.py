@@ -18,14 +18,14 @@ from imfn_cli.evaluation.mnist.train_baseline import Plan, shape_for
 needs_mamba = pytest.mark.skipif(
     find_spec("transformers") is None, reason="no package transformers (extra 'baselines')"
 )
-both = pytest.mark.parametrize("kind", ["transformer", pytest.param("mamba", marks=needs_mamba)])
+each_kind = pytest.mark.parametrize("kind", ["transformer", "mlp", pytest.param("mamba", marks=needs_mamba)])
 
 
 def small(kind: Kind) -> Shape:
     return Shape(kind, memory=16, positions=8, width=32, layers=1)
 
 
-@both
+@each_kind
 def test_one_memory_whatever_the_length(kind: Kind) -> None:
     torch.manual_seed(0)
     network = SequenceAutoencoder(small(kind))
@@ -35,7 +35,7 @@ def test_one_memory_whatever_the_length(kind: Kind) -> None:
         assert network.restore(memories, length).shape == (3, length, 784)
 
 
-@both
+@each_kind
 def test_only_the_memory_goes_through(kind: Kind) -> None:
     """Every image's gradient reaches the memory, and the restored images depend on the memory alone."""
     torch.manual_seed(0)
@@ -48,7 +48,7 @@ def test_only_the_memory_goes_through(kind: Kind) -> None:
     assert network.restore(memories, 8).equal(network.restore(memories.detach().clone(), 8))
 
 
-@both
+@each_kind
 def test_starts_at_the_principal_components(kind: Kind, train: Digits) -> None:
     torch.manual_seed(0)
     network = SequenceAutoencoder(small(kind))
@@ -77,6 +77,16 @@ def test_scan_is_that_of_the_package() -> None:
     )
 
 
+def test_the_mlp_never_looks_at_another_image() -> None:
+    torch.manual_seed(0)
+    network = SequenceAutoencoder(small("mlp"))
+    tokens = torch.randn(1, 8, 32)
+    other = tokens.clone()
+    other[0, 3] += 1
+    changed = (network.encoder(tokens) != network.encoder(other)).any(dim=-1)[0]
+    assert changed.tolist() == [index == 3 for index in range(8)]
+
+
 @needs_mamba
 def test_mamba_uses_the_quick_scan(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
@@ -97,7 +107,7 @@ def test_mamba_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPat
         SequenceAutoencoder(small("mamba"))
 
 
-@both
+@each_kind
 def test_has_as_many_parameters_as_asked_for(kind: Kind) -> None:
     shape = shape_for(small(kind), 200_000)
     assert SequenceAutoencoder(shape).parameters_count >= 200_000
@@ -112,7 +122,7 @@ def in_steps(monkeypatch: pytest.MonkeyPatch, seconds: float = 0.125) -> None:
     monkeypatch.setattr(train_baseline.time, "perf_counter", lambda: next(ticks) * seconds)
 
 
-@both
+@each_kind
 def test_learns_and_repeats(kind: Kind, train: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
     in_steps(monkeypatch)
     plan = Plan(minutes=0.4, batch=4, learning_rate=3e-3)

@@ -65,10 +65,10 @@ def test_everything_is_measured_and_kept(
     tables = {name: read(results / f"mnist{name}.csv") for name in TABLES}
     rows = tables[""]
     # A linear model is its own linear part.
-    assert {row["model"] for row in rows} == {"IMFN", "Transformer", "Mamba", "PCA"}
+    assert {row["model"] for row in rows} == {"IMFN", "Transformer", "Mamba", "MLP", "PCA"}
     assert {row["length"] for row in rows} == {"2", "4", "8"}
     sizes = {row["model"]: int(row["parameters"]) for row in tables["-models"]}
-    for name in ("Transformer", "Mamba"):
+    for name in ("Transformer", "Mamba", "MLP"):
         assert sizes[name] >= PARAMETERS_FACTOR * sizes["IMFN"]
         curve = [row for row in tables["-curves"] if row["model"] == name]
         assert len(curve) > 1
@@ -84,7 +84,7 @@ def test_everything_is_measured_and_kept(
     before = (results / "mnist.csv").read_bytes(), (results / "mnist-probes.csv").read_bytes()
     assert bench(*words, "--json") == 0
     document = json.loads(capfd.readouterr().out)
-    assert {row["model"] for row in document["restorations"]} == {"IMFN", "Transformer", "Mamba", "PCA"}
+    assert {row["model"] for row in document["restorations"]} == {"IMFN", "Transformer", "Mamba", "MLP", "PCA"}
     assert before == ((results / "mnist.csv").read_bytes(), (results / "mnist-probes.csv").read_bytes())
 
 
@@ -99,11 +99,12 @@ def test_seeds_have_a_spread_and_the_linear_part_a_row(
     # Files need weights that the folder holds; branches are made up here.
     monkeypatch.setattr("imfn_cli.model.load", lambda name, device: branched_model)
     monkeypatch.setattr("imfn_cli.evaluation.mnist.study.file_rows", lambda *_: [])
-    assert bench("-m", "any", "--quick", "--seeds", 2, "--results", tmp_path) == 0, capfd.readouterr().err
+    words = ("-m", "any", "--quick", "--seeds", 2, "--against", "mamba,MLP", "--results", tmp_path)
+    assert bench(*words) == 0, capfd.readouterr().err
     assert "±" in capfd.readouterr().out
     rows = read(tmp_path / "mnist.csv")
     assert {(row["model"], row["seed"]) for row in rows} == {
-        (model, seed) for model in ("IMFN", "KLT tree", "Transformer", "Mamba", "PCA") for seed in "01"
+        (model, seed) for model in ("IMFN", "KLT tree", "Mamba", "MLP", "PCA") for seed in "01"
     }
 
 
@@ -112,7 +113,9 @@ def test_what_is_missing_is_told_in_one_line(
 ) -> None:
     monkeypatch.setattr("imfn_cli.model.model_folders", dict)
     assert bench("--results", tmp_path) == 1
-    assert "imfn train --gray --patch 28" in one_line(capfd)
+    assert "imfn train RECIPE.toml" in one_line(capfd)
+    assert bench("-m", "x", "--against", "mamba,lstm", "--results", tmp_path) == 2
+    assert "choose among transformer, mamba, mlp" in one_line(capfd)
     monkeypatch.setattr(baselines, "find_spec", lambda name: None)
     assert bench("-m", "x", "--results", tmp_path) == 1
     assert "imfn[" in one_line(capfd)
