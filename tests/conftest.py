@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 
 # Before numpy is loaded: several BLAS threads on small matrices fight each other on a busy machine.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -17,6 +18,10 @@ import pytest
 from imfn_cli.frames import SequenceInfo, Source, expand_inputs, open_writer
 from imfn_cli.model import Model, load, save
 from imfn_cli.network import IMFNConfig
+
+# A shell's background job ignores Ctrl-C, and so would every process that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SHARED = Path(__file__).parents[2] / "shared" / "data"
 

@@ -138,11 +138,14 @@ def _learned(
     memory: float,
     seed: int,
 ) -> "tuple[Update, dict[str, Any]]":
-    from ..frames import expand_inputs
+    from ..evaluation.memory import reuse_freed_memory
     from ..training.distill import Distiller
+    from ..training.places import sources_of
     from ..training.pool import read_pool
 
-    sources = expand_inputs(data)
+    # Training takes and frees the same large arrays in every step.
+    reuse_freed_memory()
+    sources = sources_of(data)
     if not sources:
         raise InputError("no sequence found; name files or directories to distil on")
     config = model.network.config

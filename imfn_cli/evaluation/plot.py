@@ -65,7 +65,9 @@ def _rate(axes: Any, means: Sequence[dict[str, Any]]) -> None:
         ours = codec == IMFN
         colour = _shade(ratios.index(mean["ratio"]), len(ratios)) if ours else _PEERS.get(codec, "#444444")
         style = (
-            {"marker": "o", "linewidth": 2, **(_STUDENT if mean["student"] else {})} if ours else {"marker": _MARKS.get(codec, "x"), "linestyle": "--"}
+            {"marker": "o", "linewidth": 2, **(_STUDENT if mean["student"] else {})}
+            if ours
+            else {"marker": _MARKS.get(codec, "x"), "linestyle": "--"}
         )
         axes.plot(*zip(*points, strict=True), color=colour, label=label, markersize=5, **style)
     axes.set_xscale("log")

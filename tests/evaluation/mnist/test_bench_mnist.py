@@ -65,7 +65,8 @@ def test_everything_is_measured_and_kept(
     tables = {name: read(results / f"mnist{name}.csv") for name in TABLES}
     rows = tables[""]
     # A linear model is its own linear part.
-    assert {row["model"] for row in rows} == {"IMFN", "Transformer", "Mamba", "MLP", "PCA"}
+    names = {"IMFN", "Transformer", "Mamba", "MLP", "PCA"}
+    assert {row["model"] for row in rows} == names
     assert {row["length"] for row in rows} == {"2", "4", "8"}
     sizes = {row["model"]: int(row["parameters"]) for row in tables["-models"]}
     for name in ("Transformer", "Mamba", "MLP"):
@@ -84,7 +85,7 @@ def test_everything_is_measured_and_kept(
     before = (results / "mnist.csv").read_bytes(), (results / "mnist-probes.csv").read_bytes()
     assert bench(*words, "--json") == 0
     document = json.loads(capfd.readouterr().out)
-    assert {row["model"] for row in document["restorations"]} == {"IMFN", "Transformer", "Mamba", "MLP", "PCA"}
+    assert {row["model"] for row in document["restorations"]} == names
     assert before == ((results / "mnist.csv").read_bytes(), (results / "mnist-probes.csv").read_bytes())
 
 
