@@ -14,8 +14,8 @@ from ..errors import InputError
 class Recipe:
     """How a model is trained with gradients; every field is a key of `recipe.toml`.
 
-    train, test: sequences or folders of them, as paths or under the data folder ($IMFN_DATA). Without `test`
-        a tenth of the training data is held out.
+    train, test: sequences or folders of them, as paths or under the data folder ($IMFN_DATA). A tenth of
+        the training data is held out to choose the best weights by; `test` measures the finished model.
     start: model to start from, by name or path; a linear one gets new branches, a trained one is continued.
         Empty: linear maps fitted to the training data in closed form, of `patch` × `patch` pixels (`gray` or
         RGB), `channels` numbers (0: all that a patch has) and `levels` levels.

@@ -26,7 +26,7 @@ from .recipe import Recipe
 from .start import starting_network
 from .trainer import Evaluation, Trainer
 
-# One in so many runs of frames is held out where the recipe names no test data.
+# One in so many runs of frames is held out, to choose the best weights by.
 _HELD_OUT = 10
 # Frames that the scales of new branches are taken from, in windows of the highest level.
 _CALIBRATION_WINDOWS = 4
@@ -69,8 +69,7 @@ def train_model(
     `InputError` for data that cannot be read, `ModelError` for a start that does not fit.
     """
     sources = sources_of(recipe.train)
-    held_sources = sources_of(recipe.test)
-    disjoint(sources, held_sources)
+    disjoint(sources, sources_of(recipe.test))
     if recipe.start:
         start = load(recipe.start, device="cpu").network
     else:
@@ -78,12 +77,16 @@ def train_model(
     config = start.config
     # Each process reads its own share of the clips, where there are enough for all.
     own = sources[processes.rank :: processes.size] if len(sources) >= 4 * processes.size else sources
-    options: dict[str, Any] = {"shuffled": recipe.shuffled, "memory": recipe.memory_gb, "progress": progress}
-    pool, frames = read_pool(own, config, seed=recipe.seed + processes.rank, **options)
-    if held_sources:
-        held, _ = read_pool(held_sources, config, **{**options, "memory": recipe.memory_gb / 4})
-    else:
-        pool, held = pool.split(_HELD_OUT)
+    pool, frames = read_pool(
+        own,
+        config,
+        shuffled=recipe.shuffled,
+        memory=recipe.memory_gb,
+        seed=recipe.seed + processes.rank,
+        progress=progress,
+    )
+    # Never the test data: what is chosen by it is not measured by it.
+    pool, held = pool.split(_HELD_OUT)
     network = starting_network(start, recipe, _calibration_frames(pool, recipe))
     trainer = Trainer(network, recipe, pool.to(device), held, folder, device, processes, limit)
     if resume:
