@@ -16,6 +16,7 @@ from .bench_student import student
 from .output import Output
 
 if TYPE_CHECKING:
+    from ..evaluation.engine import Evaluation
     from ..frames import Source
 
 bench = typer.Typer(help="Reproduce the README's tables, as CSV files in a folder.", no_args_is_help=True)
@@ -67,16 +68,16 @@ def ucf101(
     with out.stages("clips") as progress:
         floats = float_rows(loaded, sources, progress=progress)
     with out.progress("PSNR and size of files", "rows") as rows_done:
-        found = evaluate(
-            clips_of(sources),
-            settings_of(_RATIOS, _QUALITIES),
-            model=model,
-            jobs=jobs,
-            cache=cache,
-            progress=rows_done,
+        found = _whole(
+            evaluate(
+                clips_of(sources),
+                settings_of(_RATIOS, _QUALITIES),
+                model=model,
+                jobs=jobs,
+                cache=cache,
+                progress=rows_done,
+            )
         )
-    if found.failures:
-        raise InputError(f"{found.failures[0].clip}: {found.failures[0].error}")
     rows = [row.to_dict() for row in found.rows]
     write_csv(results / f"ucf101-float-{loaded.name}.csv", _FLOAT_COLUMNS, [vars(row) for row in floats])
     write_csv(results / f"ucf101-files-{loaded.name}.csv", _FILE_COLUMNS, rows)
@@ -119,11 +120,8 @@ def codecs(
     against = [setting for codec in peers.PEERS for setting in peers.sweep(codec)]
     settings = settings_of(_RATIOS, _QUALITIES, against=against)
     with out.progress("codecs", "rows") as progress:
-        found = evaluate(
-            clips_of(_sources(clips, quick)), settings, model=model, jobs=jobs, cache=cache, progress=progress
-        )
-    if found.failures:
-        raise InputError(f"{found.failures[0].clip}: {found.failures[0].error}")
+        sources = clips_of(_sources(clips, quick))
+        found = _whole(evaluate(sources, settings, model=model, jobs=jobs, cache=cache, progress=progress))
     result = document(found, jobs=jobs)
     steady = [name for name in COLUMNS if name not in _UNSTEADY]
     write_csv(results / "codecs.csv", steady, result["rows"])
@@ -188,14 +186,21 @@ def memory(
     out.result({"rows": [asdict(row) for row in rows]}, table)
 
 
+def _whole(found: "Evaluation") -> "Evaluation":
+    """A table with holes is none: raise what failed first."""
+    if found.failures:
+        raise InputError(f"{found.failures[0].clip}: {found.failures[0].error}")
+    return found
+
+
 def _sources(clips: Sequence[str] | None, quick: bool) -> "list[Source]":
     from ..frames import expand_inputs
 
     if not clips:
-        places = [Path(os.environ[name]) for name in ("IMFN_DATA",) if name in os.environ] + [
-            Path("../shared/data")
-        ]
-        found = next((place / "ucf101/test" for place in places if (place / "ucf101/test").is_dir()), None)
+        from ..training.places import data_folders
+
+        places = [place / "ucf101/test" for place in data_folders()]
+        found = next((place for place in places if place.is_dir()), None)
         if found is None:
             raise InputError(
                 "no UCF-101 test clips here; name clips, or set IMFN_DATA to a folder with ucf101/test"

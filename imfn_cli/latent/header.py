@@ -67,25 +67,15 @@ class Header:
 
     def to_json(self, **checksums: int) -> str:
         """The header as sorted JSON with its own CRC-32; `checksums` are those of the tensors beside it."""
-        values: dict[str, Any] = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-        values |= {"format": FORMAT_VERSION, "checksums": checksums}
-        values["crc32"] = zlib.crc32(_dump(values).encode())
-        return _dump(values)
+        return _sealed({**self._values(), "format": FORMAT_VERSION, "checksums": checksums})
+
+    def _values(self) -> dict[str, Any]:
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_json(cls, text: str) -> tuple["Header", dict[str, int]]:
         """The header and the tensors' checksums that `to_json` wrote. Raises `HeaderError`."""
-        try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise HeaderError("its header is not JSON") from error
-        if not isinstance(values, dict) or type(values.get("format")) is not int:
-            raise HeaderError("its header names no format version")
-        if values["format"] > FORMAT_VERSION:
-            raise FutureVersionError(
-                f"its format version is {values['format']}; this imfn reads 1 to {FORMAT_VERSION}"
-            )
-        _check_crc32(values)
+        values = _opened(text, FORMAT_VERSION, f"1 to {FORMAT_VERSION}")
         version, checksums = values.pop("format"), values.pop("checksums", None)
         if version < 1 or not isinstance(checksums, dict):
             raise HeaderError("its header is malformed")
@@ -96,28 +86,13 @@ class Header:
 
         frame_ticks stays, as the nominal duration of a single frame.
         """
-        values: dict[str, Any] = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-        for name in _TOLD_BY_RECORDS:
-            del values[name]
-        values["format"] = GROWING_VERSION
-        values["crc32"] = zlib.crc32(_dump(values).encode())
-        return _dump(values)
+        values = {name: value for name, value in self._values().items() if name not in _TOLD_BY_RECORDS}
+        return _sealed({**values, "format": GROWING_VERSION})
 
     @classmethod
     def from_growing_json(cls, text: str) -> "Header":
         """What `to_growing_json` wrote, as of one frame at time 0. Raises `HeaderError`."""
-        try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise HeaderError("its header is not JSON") from error
-        if not isinstance(values, dict) or type(values.get("format")) is not int:
-            raise HeaderError("its header names no format version")
-        if values["format"] > GROWING_VERSION:
-            raise FutureVersionError(
-                f"its format version is {values['format']}; this imfn reads growing latents of "
-                f"{GROWING_VERSION}"
-            )
-        _check_crc32(values)
+        values = _opened(text, GROWING_VERSION, f"growing latents of {GROWING_VERSION}")
         del values["format"]
         return cls._checked({**values, "frames": 1, "start_time": 0})
 
@@ -181,10 +156,25 @@ class Header:
         return cls(**values)
 
 
-def _check_crc32(values: dict[str, Any]) -> None:
+def _sealed(values: dict[str, Any]) -> str:
+    """Sorted JSON with its own CRC-32."""
+    return _dump({**values, "crc32": zlib.crc32(_dump(values).encode())})
+
+
+def _opened(text: str, newest: int, known: str) -> dict[str, Any]:
+    """What `_sealed` wrote, checksum taken off. newest: format version; known: what this reader reads."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise HeaderError("its header is not JSON") from error
+    if not isinstance(values, dict) or type(values.get("format")) is not int:
+        raise HeaderError("its header names no format version")
+    if values["format"] > newest:
+        raise FutureVersionError(f"its format version is {values['format']}; this imfn reads {known}")
     crc32 = values.pop("crc32", None)
     if crc32 != zlib.crc32(_dump(values).encode()):
         raise HeaderError("its header is damaged (checksum differs)")
+    return values
 
 
 def _range(value: Any) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..frames import Source, batched, open_sequence
-from ..network import IMFNConfig
+from ..network import IMFNConfig, frames_from_pixels, pixels_from_frames
 from ..parallel import prefetch
 
 #: Called while clips are read: (what is done, clips done, clips in all).
@@ -154,7 +154,5 @@ def _runs(source: Source, config: IMFNConfig) -> Iterator[np.ndarray]:
 def _channels(pixels: np.ndarray, wanted: int) -> np.ndarray:
     if pixels.shape[3] == wanted:
         return pixels
-    if wanted == 3:
-        return np.repeat(pixels, 3, axis=3)
-    luma = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    return np.round(luma).astype(np.uint8)[..., None]
+    frames = frames_from_pixels(torch.from_numpy(pixels), wanted)
+    return pixels_from_frames(frames, wanted).contiguous().numpy()
