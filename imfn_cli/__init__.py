@@ -4,16 +4,24 @@
 
     imfn.compress("clip.mp4", ratio=16)           # writes clip.safetensors
     imfn.decompress("clip.safetensors")           # writes clip.restored.mp4
+    imfn.stream("camera:0", "live.safetensors")   # or frames of your own, as they come
     for pixels in imfn.read_frames("clip.safetensors", 100, 110): ...
     model = imfn.load()                           # merge, split, compress, restore tensors
 
 Importing this imports neither torch nor numpy; the first call does.
 """
 
-from .api import compress, decompress, read_frames, verify
+from .api import compress, decompress, read_frames, stream, verify
 from .errors import ImfnError, InputError, LatentError, ModelError, OutputError, RatioError
 from .model import Model, load
-from .reports import CompressReport, DamagedNode, DecompressReport, VerifyReport
+from .reports import (
+    CompressReport,
+    DamagedNode,
+    DecompressReport,
+    MemoryReport,
+    StreamReport,
+    VerifyReport,
+)
 from .version import __version__
 
 __all__ = [
@@ -23,15 +31,18 @@ __all__ = [
     "ImfnError",
     "InputError",
     "LatentError",
+    "MemoryReport",
     "Model",
     "ModelError",
     "OutputError",
     "RatioError",
+    "StreamReport",
     "VerifyReport",
     "__version__",
     "compress",
     "decompress",
     "load",
     "read_frames",
+    "stream",
     "verify",
 ]

@@ -4,21 +4,29 @@ Everything heavy (torch, PyAV, numpy) is imported by the first call, not with th
 """
 
 import operator
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from . import defaults
 from .errors import InputError, ModelError, OutputError
 from .files import check_output
 from .model import Model, load
-from .reports import CompressReport, DecompressReport, VerifyReport
+from .reports import CompressReport, DecompressReport, MemoryReport, StreamReport, VerifyReport
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     import numpy as np
 
+    from .forgetting import Memory
     from .frames import Sequence, Source
+    from .latent.header import Header
+    from .streaming import Live
 
 #: Called as work goes on: (done so far, in all or None where that is not known).
 Progress = Callable[[int, int | None], None]
@@ -90,6 +98,137 @@ def compress(
         )
     # The bytes of a part of the source are not known.
     return report if (start, stop) == (0, None) else replace(report, ratio_of_bytes=None)
+
+
+def stream(
+    source: "str | Path | Sequence | Iterable[np.ndarray]",
+    output: str | Path | None = None,
+    *,
+    model: str | Path | Model | None = None,
+    ratio: int = defaults.RATIO,
+    quality: int = defaults.QUALITY,
+    tree: bool = False,
+    forget: bool = False,
+    half_life: float | None = None,
+    rate: "float | str | Fraction | None" = None,
+    size: str | None = None,
+    raw: str | None = None,
+    pixel_format: str = "rgb24",
+    input_format: str | None = None,
+    timeout: float | None = None,
+    frames: int | None = None,
+    duration: float | None = None,
+    sync: float = 1.0,
+    stopping: Callable[[], bool] | None = None,
+    device: str = "auto",
+    force: bool = False,
+    progress: "Callable[[Live], None] | None" = None,
+) -> StreamReport | MemoryReport:
+    """Compress frames as they come, in constant memory, into a latent that is readable at any moment.
+
+    source: a file, '-' for standard input, a camera ('camera:0', '/dev/video0') or an address (http://,
+        tcp://, udp://, rtsp://); or any iterable of frames, uint8 (H, W, 3) RGB or (H, W), (H, W, 1) gray,
+        all of one size H, W ≥ 1. Frames are copied as they are taken, by another thread and up to five
+        ahead; an iterable that waits for each frame (a camera of your own) is fine. Or an open
+        `imfn_cli.frames.Sequence`, which has been told already what rate to timeout say.
+    output: the latent to write; unless given, NAME.safetensors in the current directory. An iterable needs
+        one.
+    model, ratio, quality, device, force: as in `compress`.
+    tree: the exact tree, online, instead of the student; log2(ratio) memories instead of one.
+    forget: keep one memory of all that was, finer for the recent past, fixed in size and rewritten every
+        `sync` seconds; ratio, quality and tree do not count then. half_life: frames after which an error
+        counts half, 1 to 1,000,000, 32 unless given.
+    rate: frames per second: of an iterable or of raw frames (25 unless given), or asked of a camera.
+    size: 'WIDTHxHEIGHT' that is asked of a camera.
+    raw, pixel_format: 'WIDTHxHEIGHT' and FFmpeg's pixel format of a source without a container.
+    input_format: FFmpeg's name of the source's format, where it cannot be told.
+    timeout: seconds without a frame after which a source counts as lost, 0 for never; unless given, 10 for
+        addresses and cameras, never for others.
+    frames, duration: end after so many frames, or seconds of presentation time.
+    sync: seconds, at most, of finished nodes that a power cut may cost.
+    stopping: asked all the time; once it says True the stream ends well, its tail included; frames read ahead
+        are left out.
+    progress: called after each frame with where the stream is: its frames, nodes, bytes and memory_mb.
+
+    Raises what `compress` raises, before the first frame or after it. A source that breaks off (`InputError`,
+    or what the iterable raised) or an interruption leaves what was finished in the file, readable. ValueError
+    for wrong values.
+
+    >>> import numpy as np, imfn_cli as imfn
+    >>> def wheel():
+    ...     for t in range(20):
+    ...         yield np.roll(np.arange(64 * 48 * 3, dtype=np.uint8).reshape(48, 64, 3), t, axis=1)
+    >>> report = imfn.stream(wheel(), "wheel.safetensors", ratio=8, rate=25)
+    >>> report.frames, report.nodes, report.ended  # two full trees of 8, one of 4
+    (20, 3, 'source')
+    >>> len(list(imfn.read_frames("wheel.safetensors", 5, 12)))
+    7
+    """
+    ratio, quality = operator.index(ratio), operator.index(quality)
+    _check_stream(frames, duration, half_life, forget, sync)
+    from .frames import Sequence
+
+    place = stream_place(source, output, force=force)
+    loaded = stream_model(model, ratio, quality, tree=tree, forget=forget, device=device)
+    ends: dict[str, Any] = {
+        "frames": frames,
+        "duration": duration,
+        "stopping": stopping or (lambda: False),
+        "force": force,
+        "progress": progress or (lambda _: None),
+    }
+    opened = (
+        nullcontext(source)
+        if isinstance(source, Sequence)
+        else _open_stream(source, rate, size, raw, pixel_format, input_format, timeout)
+    )
+    with opened as sequence:
+        if forget:
+            from .forgetting import HALF_LIFE, remember_sequence
+
+            return remember_sequence(
+                sequence, place, loaded, half_life=half_life or HALF_LIFE, every=sync, **ends
+            )
+        from .streaming import stream_sequence
+
+        return stream_sequence(
+            sequence, place, loaded, ratio=ratio, quality=quality, student=not tree, sync=sync, **ends
+        )
+
+
+def _check_stream(
+    frames: int | None, duration: float | None, half_life: float | None, forget: bool, sync: float
+) -> None:
+    if frames is not None and frames < 1:
+        raise ValueError(f"{frames} frames; name a number from 1")
+    if duration is not None and not duration > 0:
+        raise ValueError(f"{duration} seconds; name a number above 0")
+    if half_life is not None and not (forget and 1 <= half_life <= 1e6):
+        raise ValueError("half_life needs forget=True and a number of frames from 1 to 1,000,000")
+    if not sync >= 0:
+        raise ValueError(f"sync every {sync} seconds; name a number from 0")
+
+
+def _open_stream(
+    source: "str | Path | Iterable[np.ndarray]",
+    rate: "float | str | Fraction | None",
+    size: str | None,
+    raw: str | None,
+    pixel_format: str,
+    input_format: str | None,
+    timeout: float | None,
+) -> "Sequence":
+    from .frames import GivenFrames, RawVideo, open_live, parse_rate
+
+    if isinstance(source, str | Path):
+        video = None if raw is None else RawVideo.parse(raw, pixel_format, rate)
+        asked = None if raw is not None else rate
+        return open_live(
+            str(source), raw=video, input_format=input_format, size=size, rate=asked, timeout=timeout
+        )
+    if size is not None or raw is not None or input_format is not None or timeout is not None:
+        raise ValueError("size, raw, input_format and timeout are of sources with a name, not of an iterable")
+    return GivenFrames(source) if rate is None else GivenFrames(source, parse_rate(rate))
 
 
 def decompress(
@@ -192,24 +331,39 @@ def verify(
 ) -> VerifyReport:
     """Check the checksum of every node of a latent, and that it decodes.
 
-    Without the model that wrote it (None where it does not ship) only checksums are checked: `decoded` is
-    False then. Raises `LatentError` where nothing can be read at all, and `ModelError` for a `model` that
-    did not write it. Damaged nodes do not raise: the report names them.
+    Of a memory that `imfn stream --forget` wrote: its checksums, and that its newest frame comes back; it
+    counts as one node. Without the model that wrote it (None where it does not ship) only checksums are
+    checked: `decoded` is False then. Raises `LatentError` where nothing can be read at all, and `ModelError`
+    for a `model` that did not write it. Damaged nodes do not raise: the report names them.
     """
-    from .codec import model_of, verify_latent
+    from .codec import verify_latent
+    from .forgetting import is_memory, stored_memory, verify_memory
     from .latent.container import LatentReader
 
-    reader = LatentReader(Path(latent))
-    notes: tuple[str, ...] = ()
-    loaded = None
+    path = Path(latent)
+    if is_memory(path):
+        memory, whole = stored_memory(path)
+        loaded, notes = _writer_if_there(path, memory, model)
+        report = verify_memory(path, memory, whole, loaded)
+    else:
+        reader = LatentReader(path)
+        loaded, notes = _writer_if_there(path, reader.header, model)
+        report = verify_latent(reader, loaded, progress=_counting(progress, len(reader.nodes)))
+    return replace(report, notes=notes)
+
+
+def _writer_if_there(
+    path: Path, written: "Header | Memory", model: str | Path | Model | None
+) -> tuple[Model | None, tuple[str, ...]]:
+    """The model that wrote a file, and notes; none where it does not ship and none is given."""
+    from .codec import writer_of
+
     try:
-        loaded = model_of(reader, model, "cpu")
+        return writer_of(path, written.model, written.model_sha256, model, "cpu"), ()
     except ModelError as error:
         if model is not None:
             raise
-        notes = (f"{error}; only checksums were verified",)
-    report = verify_latent(reader, loaded, progress=_counting(progress, len(reader.nodes)))
-    return replace(report, notes=notes)
+        return None, (f"{error}; only checksums were verified",)
 
 
 def latent_place(source: "Source", output: str | Path | None = None, *, force: bool = False) -> Path:
@@ -221,6 +375,54 @@ def latent_place(source: "Source", output: str | Path | None = None, *, force: b
         raise OutputError(f"{place}: is the input itself; choose another output with -o")
     check_output(place, force=force)
     return place
+
+
+def stream_place(source: object, output: str | Path | None = None, *, force: bool = False) -> Path:
+    """Where the latent of a stream goes: `output`, or NAME.safetensors in the current directory.
+
+    Raises `OutputError` if it cannot, or is the source itself.
+    """
+    if output is not None:
+        place = Path(output)
+    elif isinstance(source, str | Path):
+        place = Path(f"{_stream_name(str(source))}{LATENT_ENDING}")
+    else:
+        raise OutputError("frames: have no name to go by; say where to write with output=")
+    check_output(place, force=force)
+    if isinstance(source, str | Path) and _same_file(place, Path(source)):
+        raise OutputError(f"{place}: is the input itself; choose another output with -o")
+    return place
+
+
+def stream_model(
+    model: str | Path | Model | None, ratio: int, quality: int, *, tree: bool, forget: bool, device: str
+) -> Model:
+    """The model that a stream goes through; what it cannot do is raised here, before a camera is opened."""
+    from .latent.quantiser import step_of_quality
+    from .network import level_of_ratio
+
+    loaded = model if isinstance(model, Model) else load(model, device=device)
+    if not forget:
+        level_of_ratio(ratio, loaded.network.config.levels)
+        step_of_quality(quality)  # refuses others
+        if not tree:
+            loaded.student(ratio)
+    return loaded
+
+
+def _stream_name(source: str) -> str:
+    """What a source is called: the last part of its path, or its host; never a password."""
+    if source == "-":
+        return "stdin"
+    if "://" in source:
+        try:
+            address = urlsplit(source)
+            source = Path(address.path).stem or address.hostname or ""
+        except ValueError:
+            source = ""
+    elif not source.startswith("camera:"):
+        return Path(source).stem or "stream"
+    return re.sub(r"[^\w.-]+", "-", source).strip("-.") or "stream"
 
 
 def _one_source(name: str | Path) -> "Source":

@@ -1,8 +1,8 @@
 """One memory of a fixed size for an endless sequence, as a file, and the way back to frames.
 
 The file is a safetensors file with one tensor, `memory` F32 (C, h, w), and one metadata key, sorted JSON:
-which model made it, of how many frames, of which size and times, and the tensor's CRC-32. It is replaced as a
-whole, in one rename, so that there is a good one at any moment.
+which model made it, of how many frames, of which size and times, the tensor's CRC-32, and its own (from
+version 2 on). It is replaced as a whole, in one rename, so that there is a good one at any moment.
 """
 
 import json
@@ -28,12 +28,13 @@ from .latent.header import MAX_PIXELS, MAX_SIDE
 from .model import Model
 from .network import frames_from_pixels, pixels_from_frames
 from .network.forget import HALF_LIFE, ForgettingMemory
-from .reports import DecompressReport, MemoryReport
+from .reports import DamagedNode, DecompressReport, MemoryReport, VerifyReport
 from .streaming import Intake, Live, Resident
 from .version import __version__
 
 _KEY = "imfn_memory"
-_VERSION = 1
+#: The version that this code writes. It reads every version from 1 to this one.
+MEMORY_VERSION = 2
 # Without a selection so many half-lives are restored: what is older is the average and nothing else.
 _RECALLED = 10
 # Frames that are restored at once.
@@ -62,11 +63,11 @@ class Memory:
         about: dict[str, Any] = {
             name: value for name, value in vars(self).items() if name not in ("values", "time_base")
         }
-        about |= {"format": _VERSION, "tool": f"imfn {__version__}"}
+        about |= {"format": MEMORY_VERSION, "tool": f"imfn {__version__}"}
         about["time_base"] = f"{self.time_base.numerator}/{self.time_base.denominator}"
         about["crc32"] = zlib.crc32(values.numpy().tobytes())
-        text = json.dumps(about, sort_keys=True, separators=(",", ":"))
-        content = save({"memory": values}, {_KEY: text})
+        about["crc32_of_header"] = zlib.crc32(_dump(about))
+        content = save({"memory": values}, {_KEY: _dump(about).decode()})
         with replacing(path, force=force) as temporary, writing(path):
             temporary.write_bytes(content)
         return len(content)
@@ -74,25 +75,41 @@ class Memory:
     @classmethod
     def read(cls, path: Path) -> "Memory":
         """The memory in a file. Raises `LatentError` where it is damaged or of a future version."""
-        try:
-            with safe_open(path, framework="pt") as file:
-                about = json.loads((file.metadata() or {})[_KEY])
-                values = file.get_tensor("memory")
-            if about.pop("format") > _VERSION:
-                raise LatentError(f"{path}: a memory of a later version; upgrade imfn to read it")
-            del about["tool"]
-            if zlib.crc32(values.numpy().tobytes()) != about.pop("crc32"):
-                raise LatentError(
-                    f"{path}: its memory is damaged (checksum differs); stream the source again"
-                )
-            about["time_base"] = Fraction(about["time_base"])
-            memory = cls(values[None], **about)
-            sides = memory.height, memory.width
-            if not (min(sides) > 0 and max(sides) <= MAX_SIDE and sides[0] * sides[1] <= MAX_PIXELS):
-                raise ValueError("size of frames")
-            return memory
-        except (SafetensorError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-            raise LatentError(f"{path}: its header is damaged ({error}); stream the source again") from error
+        memory, whole = stored_memory(path)
+        if not whole:
+            raise LatentError(f"{path}: its memory is damaged (checksum differs); stream the source again")
+        return memory
+
+
+def stored_memory(path: Path) -> tuple[Memory, bool]:
+    """What a file of `Memory.write` holds, and whether the memory's checksum is right.
+
+    Raises `LatentError` where the rest is damaged, or of a future version.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})[_KEY])
+            values = file.get_tensor("memory")
+        if about["format"] > MEMORY_VERSION:
+            raise LatentError(f"{path}: a memory of a later version; upgrade imfn to read it")
+        if about["format"] > 1 and about.pop("crc32_of_header") != zlib.crc32(_dump(about)):
+            raise ValueError("checksum differs")
+        whole = about.pop("crc32") == zlib.crc32(values.numpy().tobytes())
+        del about["format"], about["tool"]
+        about["time_base"] = Fraction(about["time_base"])
+        memory = Memory(values[None], **about)
+        sides = memory.height, memory.width
+        if not (min(sides) > 0 and max(sides) <= MAX_SIDE and sides[0] * sides[1] <= MAX_PIXELS):
+            raise ValueError("size of frames")
+        if memory.frames < 1 or not 1 <= memory.half_life <= 1e6 or memory.time_base <= 0:
+            raise ValueError("number or times of frames")
+        return memory, whole
+    except (SafetensorError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+        raise LatentError(f"{path}: its header is damaged ({error}); stream the source again") from error
+
+
+def _dump(about: dict[str, Any]) -> bytes:
+    return json.dumps(about, sort_keys=True, separators=(",", ":")).encode()
 
 
 def is_memory(path: Path) -> bool:
@@ -162,7 +179,7 @@ def remember_sequence(
         raise intake.problem or InputError(f"{sequence.name}: no frame came")
     size = write()
     if intake.problem is not None:
-        raise InputError(f"{intake.problem}; the {done:,} frames before are in {output}")
+        raise intake.told(output, done)
     seconds = time.perf_counter() - began
     return MemoryReport(
         source=sequence.name,
@@ -179,6 +196,38 @@ def remember_sequence(
         memory_mb=resident.largest,
         ended=intake.ended,
         notes=(*info.notes, *sequence.warnings),
+    )
+
+
+def _fits(memory: Memory, model: Model) -> bool:
+    config = model.network.config
+    return memory.values.shape == (1, config.channels, *config.grid(memory.height, memory.width))
+
+
+@torch.inference_mode()
+def verify_memory(path: Path, memory: Memory, whole: bool, model: Model | None) -> VerifyReport:
+    """What `stored_memory` read from `path`: are its checksums right, and does its newest frame come back?
+
+    It counts as one node of all its frames. Without a model only the checksum is looked at.
+    """
+    problem = "" if whole else "checksum differs"
+    if not problem and model is not None:
+        if not _fits(memory, model):
+            problem = "wrong shape"
+        elif not bool(torch.isfinite(memory.values).all()):
+            problem = "not of finite numbers"
+        else:
+            list(recalled_frames(memory, model, memory.frames - 1, memory.frames))
+    last = memory.frames - 1
+    said = f"{path}: its memory (frames 0 to {last}) is damaged ({problem}); stream the source again"
+    return VerifyReport(
+        source=str(path),
+        ok=not problem,
+        nodes=1,
+        frames=memory.frames,
+        decoded=model is not None,
+        damaged=(DamagedNode(0, 0, last, said),) if problem else (),
+        notes=(),
     )
 
 
@@ -216,9 +265,7 @@ def recall_memory(
     began = time.perf_counter()
     memory = Memory.read(path)
     loaded = writer_of(path, memory.model, memory.model_sha256, model, device)
-    config = loaded.network.config
-    wanted_shape = (1, config.channels, *config.grid(memory.height, memory.width))
-    if tuple(memory.values.shape) != wanted_shape:
+    if not _fits(memory, loaded):
         raise LatentError(f"{path}: its memory has a wrong shape; stream the source again")
     if (start, stop) == (0, None):
         start = max(0, memory.frames - round(_RECALLED * memory.half_life))

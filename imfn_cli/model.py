@@ -75,12 +75,14 @@ class Model:
 
     def compress_pixels(self, pixels: "torch.Tensor", ratio: int) -> "torch.Tensor":
         """Pixels (T, H, W, 1 or 3) uint8 → memories (T/ratio, C, h, w), the quickest way."""
-        from .network import frames_from_pixels
+        from .network import frames_from_pixels, level_of_ratio
 
         config = self.network.config
-        if config.is_linear and pixels.shape[3] == config.in_channels:
-            return self._fold(ratio).compress(pixels)
-        return self.compress(frames_from_pixels(pixels, config.in_channels), ratio)
+        if pixels.shape[3] != config.in_channels:
+            return self.compress(frames_from_pixels(pixels, config.in_channels), ratio)
+        level = level_of_ratio(ratio, config.levels)
+        below = min(level, self._folded_level)
+        return self.network.climb_from(self._fold(below).compress(pixels), below, level)[-1]
 
     def restore_pixels(
         self,
@@ -92,14 +94,18 @@ class Model:
         stored: "Stored | None" = None,
     ) -> "torch.Tensor":
         """Memories (N, C, h, w) of one ratio → pixels (stop − start, *size) uint8; size is (H, W, 1 or 3)."""
-        from .network import pixels_from_frames
+        from .network import level_of_ratio, pixels_from_frames
 
         height, width, channels = size
         config = self.network.config
-        if config.is_linear and channels == config.in_channels:
-            return self._fold(ratio).restore(memories, height, width, start, stop)
-        frames = self.network.restore(memories, ratio, height, width, start, stop, stored)
-        return pixels_from_frames(frames, channels)
+        if channels != config.in_channels:
+            frames = self.network.restore(memories, ratio, height, width, start, stop, stored)
+            return pixels_from_frames(frames, channels)
+        level = level_of_ratio(ratio, config.levels)
+        below = min(level, self._folded_level)
+        memories, first = self.network.walk(memories, level, below, start, stop, stored)
+        first <<= below
+        return self._fold(below).restore(memories, height, width, start - first, stop - first)
 
     def student(self, ratio: int) -> "Student":
         """The student of one ratio: derived from the weights where that is exact, else read from its file.
@@ -111,34 +117,37 @@ class Model:
 
         level = level_of_ratio(ratio, self.network.config.levels)
         if level not in self._students:
-            student = Student(self.network, level, self._update)
+            exact = Student.is_exact(self.network.config, level)
+            student = Student(self.network, level, None if exact else self._update)
             self._students[level] = student.requires_grad_(False).eval()
         return self._students[level]
 
     @cached_property
-    def _update(self) -> "Update | None":
-        from .network import Student
+    def _update(self) -> "Update":
         from .students import read_update
 
-        if Student.is_exact(self.network.config):
-            return None
         update = read_update(self.path / STUDENT_FILE, self.name, self.sha256, self.network.config)
         return update.requires_grad_(False).eval().to(self.device)
 
     @property
     def batch_level(self) -> int:
         """The highest level that `compress_pixels` and `restore_pixels` should be asked for at once."""
+        config = self.network.config
+        return self._folded_level if config.is_linear else config.levels
+
+    @property
+    def _folded_level(self) -> int:
+        """The highest level that is one matrix product from the pixels."""
         from .network import foldable_level
 
-        config = self.network.config
-        return foldable_level(config) if config.is_linear else config.levels
+        return min(self.network.config.linear_levels, foldable_level(self.network.config))
 
-    def _fold(self, ratio: int) -> "FoldedTree":
-        from .network import FoldedTree, level_of_ratio
+    def _fold(self, level: int) -> "FoldedTree":
+        from .network import FoldedTree
 
-        if ratio not in self._folded:
-            self._folded[ratio] = FoldedTree(self.network, level_of_ratio(ratio, self.network.config.levels))
-        return self._folded[ratio]
+        if level not in self._folded:
+            self._folded[level] = FoldedTree(self.network, level)
+        return self._folded[level]
 
     def restore(
         self, memories: "torch.Tensor", ratio: int, height: int, width: int, step: float = 0.0

@@ -1,7 +1,9 @@
 """Overlapping the stages of a pipeline: decoding, network and coding each keep a core busy."""
 
+import math
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -63,8 +65,11 @@ def _next(ready: "queue.Queue[object]", stopping: Callable[[], bool] | None) -> 
             continue
 
 
-def interruptible(function: Callable[[], T]) -> T:
-    """function(), in another thread, so that a signal is heard while it waits deep in a library."""
+def interruptible(function: Callable[[], T], seconds: float | None = None) -> T:
+    """function(), in another thread, so that a signal is heard while it waits deep in a library.
+
+    Raises `TimeoutError` where it takes longer than so many seconds; the thread is left to itself then.
+    """
     done: list[T] = []
     failed: list[BaseException] = []
 
@@ -76,7 +81,10 @@ def interruptible(function: Callable[[], T]) -> T:
 
     thread = threading.Thread(target=work, name="imfn-waiting", daemon=True)
     thread.start()
+    until = math.inf if seconds is None else time.monotonic() + seconds
     while thread.is_alive():
+        if time.monotonic() > until:
+            raise TimeoutError
         thread.join(timeout=0.1)
     if failed:
         raise failed[0]

@@ -16,7 +16,7 @@ from . import defaults
 from .codec import check_size, constant_ticks, encode_node, header_of
 from .errors import ImfnError, InputError, OutputError
 from .files import check_output
-from .frames import Frame, Sequence
+from .frames import Frame, Sequence, stalled
 from .growers import grower_of
 from .latent.container import compact
 from .latent.growing import GrowingWriter
@@ -66,8 +66,9 @@ def stream_sequence(
     sync: seconds, at most, of finished nodes that a power cut may cost; a kill costs none.
     stopping: asked all the time; once it says True the stream ends, its tail included.
 
-    However it ends, what was finished stays: when the source fails half-way, the file is finished before
-    `InputError` is raised. Raises `RatioError`, `ModelError` (no student), `OutputError` besides.
+    However it ends, what was finished stays: when the source fails half-way, or gives no frame for its
+    `timeout`, the file is finished before `InputError` is raised (or what else the source raised). Raises
+    `RatioError`, `ModelError` (no student), `OutputError` besides.
     """
     level = level_of_ratio(ratio, model.network.config.levels)
     step_of_quality(quality)  # refuses others
@@ -111,7 +112,7 @@ def stream_sequence(
         finished = False
         notes.append(f"left as it grew, readable all the same ({error})")
     if intake.problem is not None:
-        raise InputError(f"{intake.problem}; the {state.done:,} frames before are in {output}")
+        raise intake.told(output, state.done)
     size = output.stat().st_size
     return StreamReport(
         source=sequence.name,
@@ -139,8 +140,8 @@ def stream_sequence(
 class Intake:
     """The frames of a sequence, read ahead, until it ends or breaks, a limit is reached or somebody stops it.
 
-    ended: "source", "limit" or "signal", once it has.   problem: what broke the source; it ends the frames
-    and is for the caller to raise, after what came before is safe.
+    ended: "source", "limit" or "signal", once it has.   problem: what broke the source, silence longer than
+    its timeout too; it ends the frames and is for the caller to raise, after what came before is safe.
     """
 
     def __init__(
@@ -154,23 +155,43 @@ class Intake:
         self._frames = frames
         self._ticks = None if duration is None else duration / float(sequence.info.time_base)
         self._stopping = stopping
+        self._asked = 0.0
         self.ended = "source"
-        self.problem: InputError | None = None
+        self.problem: Exception | None = None
 
     def __iter__(self) -> Iterator[Frame]:
         first: int | None = None
+        self._asked = time.monotonic()
         try:
-            for count, frame in enumerate(prefetch(self._sequence, _AHEAD, stopping=self._stopping)):
+            for count, frame in enumerate(prefetch(self._sequence, _AHEAD, stopping=self._over)):
                 first = frame.time if first is None else first
                 if count == self._frames or (self._ticks is not None and frame.time - first >= self._ticks):
                     self.ended = "limit"
                     return
                 yield frame
-        except InputError as error:
+                self._asked = time.monotonic()
+        except Exception as error:
             self.problem = error
             return
         if self._stopping():
             self.ended = "signal"
+
+    def _over(self) -> bool:
+        """Whether to wait no longer; asked while there is no frame."""
+        timeout = self._sequence.timeout
+        if timeout is not None and time.monotonic() - self._asked > timeout:
+            raise stalled(self._sequence.name, timeout)
+        return self._stopping()
+
+    def told(self, output: Path, frames: int) -> Exception:
+        """`problem`, with what came of the frames before it."""
+        assert self.problem is not None
+        kept = f"the {frames:,} frames before are in {output}"
+        if isinstance(self.problem, InputError):
+            return InputError(f"{self.problem}; {kept}")
+        # Not ours: what a program's own frames raised goes back to it as it is.
+        self.problem.add_note(f"imfn: {kept}")
+        return self.problem
 
 
 class _Stream:

@@ -1,9 +1,13 @@
 """`import imfn_cli as imfn`: light to import, and the same rules as the command line."""
 
+import doctest
+import itertools
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,8 @@ import torch
 
 import imfn_cli as imfn
 from imfn_cli import defaults
+from imfn_cli.api import stream_place
+from imfn_cli.latent.container import LatentReader
 from imfn_cli.model import model_folders
 
 
@@ -139,6 +145,169 @@ class TestCompress:
         imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=1, force=True)
 
 
+class TestStream:
+    def test_frames_of_a_program(
+        self, tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray
+    ) -> None:
+        """The same nodes as those of the whole array at once, and the rate that was said."""
+        path, whole = tmp_path / "live.safetensors", tmp_path / "whole"
+        seen: list[int] = []
+        report = imfn.stream(
+            iter(clip_frames[:13]),
+            path,
+            model=tiny_model,
+            ratio=4,
+            rate="30000/1001",
+            progress=lambda live: seen.append(live.frames),
+        )
+        assert isinstance(report, imfn.StreamReport)
+        assert (report.source, report.output, report.frames, report.nodes) == ("frames", str(path), 13, 4)
+        assert (report.method, report.ended, report.finished) == ("student", "source", True)
+        assert seen == list(range(1, 14))
+        imfn.compress(clip_frames[:13], whole, model=tiny_model, ratio=4, student=True)
+        ours, theirs = LatentReader(path), LatentReader(whole)
+        assert [ours.read(node) for node in ours.nodes] == [theirs.read(node) for node in theirs.nodes]
+        assert ours.header.frame_rate == Fraction(30000, 1001)
+        assert list(ours.times()) == list(range(13))
+        assert ours.header.time_base == Fraction(1001, 30000)
+
+    def test_a_path(self, tmp_path: Path, tiny_model: imfn.Model, clip_path: Path) -> None:
+        report = imfn.stream(
+            clip_path, tmp_path / "x", model=tiny_model, ratio=4, quality=80, tree=True, frames=10
+        )
+        assert isinstance(report, imfn.StreamReport)
+        assert (report.frames, report.method, report.quality, report.ended) == (10, "tree", 80, "limit")
+
+    def test_raw_frames(self, tmp_path: Path, tiny_model: imfn.Model) -> None:
+        (tmp_path / "raw").write_bytes(bytes(8 * 6 * 5))
+        layout = {"raw": "8x6", "pixel_format": "gray", "rate": 5}
+        report = imfn.stream(tmp_path / "raw", tmp_path / "x", model=tiny_model, ratio=1, **layout)
+        assert (report.frames, report.height, report.width, report.channels) == (5, 6, 8, 1)
+        assert LatentReader(tmp_path / "x").header.frame_rate == 5
+
+    def test_an_array_is_its_frames(self, tmp_path: Path, tiny_model: imfn.Model) -> None:
+        report = imfn.stream(np.zeros((5, 9, 11), np.uint8), tmp_path / "x", model=tiny_model, ratio=2)
+        assert (report.frames, report.height, report.width, report.channels) == (5, 9, 11, 1)
+
+    def test_the_default_output(
+        self, tmp_path: Path, tiny_model: imfn.Model, clip_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        report = imfn.stream(clip_path, model=tiny_model, ratio=4, frames=4)
+        assert report.output == "clip.safetensors"
+        assert (tmp_path / "clip.safetensors").is_file()
+
+    @pytest.mark.parametrize(
+        ("source", "name"),
+        [
+            ("-", "stdin"),
+            ("camera:0", "camera-0"),
+            ("/dev/video2", "video2"),
+            ("rtsp://user:secret@host:554/live/main.sdp?x=1", "main"),
+            ("rtsp://user:secret@host:554", "host"),
+            ("udp://@239.0.0.1:1234", "239.0.0.1"),
+            ("tcp://[::1]:99", "1"),
+            ("http://[broken", "stream"),
+            ("http://host/a b%20c", "a-b-20c"),
+        ],
+    )
+    def test_names_of_sources(self, source: str, name: str) -> None:
+        assert str(stream_place(source)) == f"{name}.safetensors"
+
+    def test_one_memory_of_all(self, tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray) -> None:
+        path = tmp_path / "past.safetensors"
+        report = imfn.stream(iter(clip_frames), path, model=tiny_model, forget=True, half_life=4)
+        assert isinstance(report, imfn.MemoryReport)
+        assert (report.frames, report.half_life) == (40, 4)
+        restored = imfn.decompress(path, tmp_path / "x.npy", model=tiny_model, frames=(36, 40))
+        error = np.square(np.load(restored.output).astype(float) - clip_frames[36:]).mean()
+        assert error < clip_frames.var() / 4
+
+    def test_somebody_stops_it(self, tmp_path: Path, tiny_model: imfn.Model) -> None:
+        """An endless source, and another that gives nothing more."""
+        for path, endless in ((tmp_path / "a", True), (tmp_path / "b", False)):
+            waiting, seen = threading.Event(), []
+
+            def frames(endless: bool = endless, waiting: threading.Event = waiting) -> Iterator[np.ndarray]:
+                for _ in itertools.count() if endless else range(9):
+                    yield np.zeros((8, 8), np.uint8)
+                waiting.wait(60)
+
+            report = imfn.stream(
+                frames(),
+                path,
+                model=tiny_model,
+                ratio=4,
+                stopping=lambda seen=seen: len(seen) >= 9,
+                progress=seen.append,
+            )
+            waiting.set()
+            assert (report.ended, report.frames) == ("signal", 9)
+            assert LatentReader(path).header.frames == 9
+
+    def test_what_a_source_raises_comes_after_what_it_gave(
+        self, tmp_path: Path, tiny_model: imfn.Model
+    ) -> None:
+        def breaking() -> Iterator[np.ndarray]:
+            for _ in range(6):
+                yield np.zeros((8, 8, 3), np.uint8)
+            raise ConnectionError("unplugged")
+
+        with pytest.raises(ConnectionError, match="unplugged") as caught:
+            imfn.stream(breaking(), tmp_path / "x", model=tiny_model, ratio=4)
+        assert caught.value.__notes__ == [f"imfn: the 6 frames before are in {tmp_path / 'x'}"]
+        reader = LatentReader(tmp_path / "x")
+        assert (reader.header.frames, reader.growing) == (6, False)
+        mixed = [np.zeros((8, 8), np.uint8)] * 5 + [np.zeros((8, 9), np.uint8)]
+        with pytest.raises(imfn.InputError, match=r"frame 5 is of shape \(8, 9\).*the 5 frames before"):
+            imfn.stream(mixed, tmp_path / "y", model=tiny_model, ratio=4)
+        assert LatentReader(tmp_path / "y").header.frames == 5
+
+    def test_wrong_values(self, tmp_path: Path, tiny_model: imfn.Model) -> None:
+        taken: list[int] = []
+
+        def frames() -> Iterator[np.ndarray]:
+            taken.append(1)
+            yield np.zeros((8, 8), np.uint8)
+
+        place = tmp_path / "x"
+        for options in (
+            {"frames": 0},
+            {"duration": 0.0},
+            {"half_life": 8},
+            {"forget": True, "half_life": 0.5},
+            {"quality": 101},
+            {"sync": -1},
+            {"timeout": 3},
+            {"size": "8x8"},
+        ):
+            with pytest.raises(ValueError):  # noqa: PT011 - each says what is wrong
+                imfn.stream(frames(), place, model=tiny_model, **{"ratio": 4, **options})
+        with pytest.raises(imfn.RatioError, match="nearest: 2 or 4"):
+            imfn.stream(frames(), place, model=tiny_model, ratio=3)
+        with pytest.raises(imfn.OutputError, match="output="):
+            imfn.stream(frames(), model=tiny_model, ratio=4)
+        with pytest.raises(imfn.InputError, match="frames per second"):
+            imfn.stream(frames(), place, model=tiny_model, ratio=4, rate=0)
+        with pytest.raises(imfn.InputError, match="there are none"):
+            imfn.stream([], place, model=tiny_model, ratio=4)
+        assert not place.exists()
+        assert not taken
+        imfn.stream(frames(), place, model=tiny_model, ratio=4)
+        with pytest.raises(imfn.OutputError, match="exists already"):
+            imfn.stream(frames(), place, model=tiny_model, ratio=4)
+        assert imfn.stream(frames(), place, model=tiny_model, ratio=4, force=True).frames == 1
+
+    def test_the_documented_example(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        if not model_folders():
+            pytest.skip("no model ships with this installation")
+        monkeypatch.chdir(tmp_path)
+        assert imfn.stream.__doc__ is not None
+        (example,) = doctest.DocTestFinder().find(imfn.stream, "stream", globs={})
+        result = doctest.DocTestRunner().run(example)
+        assert (result.failed, result.attempted) == (0, 5)
+
+
 @pytest.fixture
 def latent(tmp_path: Path, clip_frames: np.ndarray, tiny_model: imfn.Model) -> Path:
     """13 frames at 4:1."""
@@ -233,6 +402,7 @@ EXAMPLES = Path(imfn.__file__).parents[1] / "examples"
         ("compress_and_restore", "PSNR"),
         ("memories", "16:1  PSNR"),
         ("random_access", "frame 39 of 40: (48, 64, 3)"),
+        ("stream", "the last 3 again, (48, 64, 3) each"),
     ],
 )
 def test_examples_run(name: str, expected: str, clip_path: Path) -> None:

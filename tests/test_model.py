@@ -3,6 +3,7 @@ import json
 import shutil
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,29 @@ def test_pixels_take_the_same_way(
     frames = pixels_from_frames(tiny_model.restore(memories, ratio, 45, 50), channels)[3:13]
     assert found.shape == frames.shape == (10, 45, 50, channels)
     assert (found.int() - frames.int()).abs().max() <= 1
+
+
+@pytest.mark.parametrize("widths", [(0, 6, 6), (0, 0, 6), (6, 0, 6)])
+def test_levels_without_branches_are_folded(
+    tiny_model: Model, clip_frames: np.ndarray, widths: tuple[int, ...]
+) -> None:
+    from imfn_cli.network import IMFN, Stored, frames_from_pixels, pixels_from_frames
+
+    torch.manual_seed(0)
+    network = IMFN(replace(tiny_model.network.config, widths=widths, kernel=3))
+    network.load_state_dict(tiny_model.network.state_dict(), strict=False)
+    for branch in network.branches(3):
+        torch.nn.init.normal_(branch.leave.weight, std=0.02)
+    model = replace(tiny_model, network=network.requires_grad_(False).eval(), _folded={})
+    pixels = torch.from_numpy(clip_frames[:16])
+    for ratio in (1, 2, 4, 8):
+        memories = model.compress_pixels(pixels, ratio)
+        wanted = network.compress(frames_from_pixels(pixels, 3), ratio)
+        torch.testing.assert_close(memories, wanted, atol=1e-4, rtol=0)
+        stored = Stored(ratio.bit_length() - 1, 0.1)
+        found = model.restore_pixels(memories, ratio, (48, 64, 3), 3, 13, stored)
+        frames = pixels_from_frames(network.restore(memories, ratio, 48, 64, 3, 13, stored), 3)
+        assert (found.int() - frames.int()).abs().max() <= 1
 
 
 def test_the_name_is_the_folders_where_none_is_said(folder: Path) -> None:

@@ -11,6 +11,8 @@ import typer
 from ..errors import InputError
 from ..files import writing
 from . import options
+from .bench_camera import camera
+from .bench_factorisation import factorisation
 from .bench_mnist import mnist
 from .bench_student import student
 from .output import Output
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from ..frames import Source
 
 bench = typer.Typer(help="Reproduce the README's tables, as CSV files in a folder.", no_args_is_help=True)
+bench.command()(factorisation)
 bench.command()(mnist)
+bench.command()(camera)
 bench.command()(student)
 
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder for the CSV files.")]

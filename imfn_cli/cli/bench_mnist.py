@@ -1,5 +1,6 @@
 """`imfn bench mnist`: eight numbers an image, against Transformer, Mamba and MLP."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -51,6 +52,15 @@ def mnist(
             show_default="as long as our model was trained",
         ),
     ] = None,
+    learning_rates: Annotated[
+        str,
+        typer.Option(
+            "--learning-rates",
+            metavar="RATES",
+            help="Of baselines, with commas. For the first seed each kind is trained at each, --minutes "
+            "long, and the one of least training error is taken. With --quick only the first.",
+        ),
+    ] = "1e-3",
     against: Annotated[
         str | None,
         typer.Option(metavar="NAMES", help="Baselines, with commas.", show_default="transformer,mamba,mlp"),
@@ -77,6 +87,7 @@ def mnist(
     kinds = tuple(kind for kind in KINDS if kind in asked)
     if set(asked) - set(kinds):
         raise typer.BadParameter(f"{against!r}; choose among {', '.join(KINDS)}", param_hint="--against")
+    rates = _rates(learning_rates)
     # Before the long work, not after it.
     require("matplotlib")
     if "mamba" in kinds:
@@ -87,7 +98,7 @@ def mnist(
 
     from ..evaluation.mnist.study import Settings, run_study
 
-    settings = Settings(seeds=seeds, kinds=kinds)
+    settings = Settings(seeds=seeds, kinds=kinds, learning_rates=rates)
     if quick:
         settings = settings.quick()
     if minutes is not None:
@@ -96,7 +107,23 @@ def mnist(
     loaded = [load(name, device="cpu") for name in model or [_SHIPPED]]
     with out.stages("") as progress:
         study = run_study(loaded, settings, results, cache=cache, progress=progress)
+    for row in study.times:
+        if row["outcome"] == "diverged":
+            out.note(f"{row['model']} diverged at learning rate {row['learning_rate']:g}; another was chosen")
     out.result({"model": loaded[0].name, **study.to_dict()}, *_tables(study))
+
+
+def _rates(text: str) -> tuple[float, ...]:
+    """'3e-4,1e-3' → (0.0003, 0.001), each once. Raises a usage error."""
+    try:
+        rates = tuple(dict.fromkeys(float(part) for part in text.split(",")))
+    except ValueError:
+        rates = ()
+    if not rates or not all(0 < rate < math.inf for rate in rates):
+        raise typer.BadParameter(
+            f"{text!r}; write numbers above 0 with commas, such as 3e-4,1e-3", param_hint="--learning-rates"
+        )
+    return rates
 
 
 def _tables(study: "Study") -> "list[Table | str]":
@@ -106,7 +133,8 @@ def _tables(study: "Study") -> "list[Table | str]":
     lengths = sorted({row.length for row in study.restorations})
     longest = lengths[-1]
     main = Table(
-        *("model", "parameters", "trained (min)", "MSE", "PSNR (dB)", "digits recognised", "on originals"),
+        *("model", "parameters", "trained (min)", "learning rate"),
+        *("MSE", "PSNR (dB)", "digits recognised", "on originals"),
         title=f"{longest} test images in one memory, float",
     )
     by_length = Table(
@@ -115,12 +143,14 @@ def _tables(study: "Study") -> "list[Table | str]":
     for name in names:
         rows = [row for row in study.restorations if row.model == name]
         top = [row for row in rows if row.length == longest]
-        parameters = next(row["parameters"] for row in study.models if row["model"] == name)
-        seconds = [row["seconds"] for row in study.times if row["model"] == name]
+        described = next(row for row in study.models if row["model"] == name)
+        rate = described["learning_rate"]
+        seconds = [row["seconds"] for row in study.times if row["model"] == name and row["outcome"] == "used"]
         main.add_row(
             name,
-            f"{parameters:,}",
-            f"{sum(seconds) / len(seconds) / 60:.1f}" if seconds else "closed form",
+            f"{described['parameters']:,}",
+            f"{_mean(seconds) / 60:.1f}" if seconds else "closed form",
+            "–" if rate is None else f"{rate:g}",
             _spread([row.mse for row in top], 5),
             _spread([row.psnr for row in top], 2),
             _spread([100 * row.accuracy for row in top], 2, " %"),
@@ -140,7 +170,21 @@ def _tables(study: "Study") -> "list[Table | str]":
         files.add_row(
             str(row.quality), f"{row.bytes_per_image:.2f}", f"{row.mse:.5f}", f"{row.psnr:.2f}", recognised
         )
-    return [main, by_length, files, _probe_table(study, names), _long_table(study)]
+    sweep = [_sweep_table(study)] if any(row["outcome"] != "used" for row in study.times) else []
+    return [main, by_length, *sweep, files, _probe_table(study, names), _long_table(study)]
+
+
+def _sweep_table(study: "Study") -> "Table":
+    from rich.table import Table
+
+    table = Table(
+        "model", "learning rate", "training MSE", "", title="learning rates of baselines, first seed"
+    )
+    for row in study.times:
+        if row["learning_rate"] is not None and row["seed"] == 0:
+            error = "–" if row["training_mse"] is None else f"{row['training_mse']:.5f}"
+            table.add_row(row["model"], f"{row['learning_rate']:g}", error, row["outcome"])
+    return table
 
 
 def _probe_table(study: "Study", names: Sequence[str]) -> "Table":
@@ -163,14 +207,15 @@ def _long_table(study: "Study") -> "Table":
     from rich.table import Table
 
     table = Table(
-        *("", "images", "memories", "waiting", "MSE", "merge (s)", "split (s)", "peak memory (MB)"),
+        *("", "images", "memories", "waiting", "MSE", "of mean image", "merge (s)"),
+        *("split (s)", "peak memory (MB)"),
         title="long sequences",
     )
     for row in study.long:
         peak = "–" if row.peak_memory_mb is None else f"{row.peak_memory_mb:.1f}"
         counts = f"{row.images:,}", f"{row.memories:,}", str(row.waiting)
         times = f"{row.merge_seconds:.2f}", f"{row.split_seconds:.2f}"
-        table.add_row(row.kind, *counts, f"{row.mse:.4f}", *times, peak)
+        table.add_row(row.kind, *counts, f"{row.mse:.4f}", f"{row.mean_image_mse:.4f}", *times, peak)
     return table
 
 

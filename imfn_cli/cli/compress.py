@@ -24,12 +24,8 @@ def compress(
             "or a directory of those.",
         ),
     ],
-    ratio: Annotated[
-        int, typer.Option("--ratio", "-r", metavar="R", help="Frames per memory: a power of two, 1 to 64.")
-    ] = defaults.RATIO,
-    quality: Annotated[
-        int, typer.Option("--quality", "-q", metavar="Q", min=0, max=100, help="Higher is better and larger.")
-    ] = defaults.QUALITY,
+    ratio: options.Ratio = defaults.RATIO,
+    quality: options.Quality = defaults.QUALITY,
     output: Annotated[
         str | None,
         typer.Option(

@@ -29,6 +29,12 @@ _WRITER = typer.Option(
     help="Model that wrote the latent: a name, a folder, or hf://org/name.",
     show_default="the one that the latent names",
 )
+Ratio = Annotated[
+    int, typer.Option("--ratio", "-r", metavar="R", help="Frames per memory: a power of two, 1 to 64.")
+]
+Quality = Annotated[
+    int, typer.Option("--quality", "-q", metavar="Q", min=0, max=100, help="Higher is better and larger.")
+]
 Model = Annotated[str | None, _MODEL]
 ModelOfLatent = Annotated[str | None, _WRITER]
 Frames = Annotated[

@@ -3,16 +3,12 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import defaults
-from ..errors import OutputError
-from ..files import check_output
+from .. import api, defaults
 from . import options
 from .output import Output
 
@@ -25,7 +21,9 @@ def stream(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="A file, - for standard input, a camera (/dev/video0), a network address."
+            metavar="SOURCE",
+            help="A file, - for standard input, a camera (camera:0, /dev/video0), "
+            "an address (http://, tcp://, udp://, rtsp://).",
         ),
     ],
     output: Annotated[
@@ -38,12 +36,8 @@ def stream(
             show_default="NAME.safetensors here",
         ),
     ] = None,
-    ratio: Annotated[
-        int, typer.Option("--ratio", "-r", metavar="R", help="Frames per memory: a power of two, 1 to 64.")
-    ] = defaults.RATIO,
-    quality: Annotated[
-        int, typer.Option("--quality", "-q", metavar="Q", min=0, max=100, help="Higher is better and larger.")
-    ] = defaults.QUALITY,
+    ratio: options.Ratio = defaults.RATIO,
+    quality: options.Quality = defaults.QUALITY,
     tree: Annotated[
         bool, typer.Option("--tree", help="The exact tree, online, instead of the student: log2(R) memories.")
     ] = False,
@@ -72,12 +66,27 @@ def stream(
     ] = "rgb24",
     fps: Annotated[
         str | None,
-        typer.Option("--fps", metavar="RATE", help="Frames a second of raw frames.", show_default="25"),
+        typer.Option(
+            "--fps", metavar="RATE", help="Frames a second: of raw frames (25), or asked of a camera."
+        ),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option("--size", metavar="WxH", help="Size of picture that is asked of a camera.")
     ] = None,
     input_format: Annotated[
         str | None,
         typer.Option(
             "--input-format", metavar="NAME", help="FFmpeg's name of the source's format: v4l2, mpegts…"
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout",
+            min=0,
+            metavar="S",
+            help="Seconds without a frame after which the source counts as lost; 0: never.",
+            show_default="10 for addresses and cameras",
         ),
     ] = None,
     frames: Annotated[
@@ -98,67 +107,60 @@ def stream(
     """Compress frames as they come, in constant memory, into a latent that is readable at any moment.
 
     Ends with the source, or on Ctrl-C, with all frames in the file. Killed, all finished nodes are there.
+    A source that breaks off or falls silent: all frames before are there, exit code 1.
     With --forget the file is one memory of the whole past, rewritten every --sync seconds, never larger.
     """
     out = Output(json, quiet)
     if duration is not None and duration <= 0:
         raise typer.BadParameter(f"{duration} seconds; name a number above 0", param_hint="--duration")
-    if raw is None and (fps is not None or pix_fmt != "rgb24"):
-        raise typer.BadParameter(
-            "--pix-fmt and --fps are for raw frames; say --raw WxH", param_hint="imfn stream"
-        )
+    if raw is None and pix_fmt != "rgb24":
+        raise typer.BadParameter("is for raw frames; say --raw WxH", param_hint="--pix-fmt")
     if forget and tree:
         raise typer.BadParameter("--forget and --tree exclude each other", param_hint="imfn stream")
     if half_life is not None and not (forget and 1 <= half_life <= 1e6):
         raise typer.BadParameter(
             "needs --forget and a number of frames from 1 to 1,000,000", param_hint="--half-life"
         )
-    place = _place(source, output)
-    check_output(place, force=force)
-    if Path(source).exists() and place.exists() and place.samefile(source):
-        raise OutputError(f"{place}: is the input itself; choose another output with -o")
-    from ..frames import RawVideo, open_live
+    place = api.stream_place(source, output, force=force)
+    from ..frames import RawVideo, is_device, open_live
 
+    if size is not None and (raw is not None or not is_device(source, input_format)):
+        raise typer.BadParameter("is asked of a camera; leave it out", param_hint="--size")
+    if fps is not None and raw is None and not is_device(source, input_format):
+        raise typer.BadParameter(
+            "is for cameras, and for raw frames; say --raw WxH, or leave it out", param_hint="--fps"
+        )
     raw_video = None if raw is None else RawVideo.parse(raw, pix_fmt, fps)
-    from ..model import load
-    from ..network import level_of_ratio
-    from ..parallel import interruptible
-    from ..streaming import stream_sequence
-
-    loaded = load(model, device=device)
-    level_of_ratio(ratio, loaded.network.config.levels)
-    if not tree and not forget:
-        loaded.student(ratio)
-    opening = partial(open_live, source, raw=raw_video, input_format=input_format)
-    report: StreamReport | MemoryReport
-    with interruptible(opening) as sequence, _ending_on_signals() as asked, out.live() as line:
-        ends: dict[str, Any] = {"frames": frames, "duration": duration, "stopping": lambda: bool(asked)}
-        if forget:
-            from ..forgetting import HALF_LIFE, remember_sequence
-
-            report = remember_sequence(
-                sequence,
-                place,
-                loaded,
-                half_life=half_life or HALF_LIFE,
-                force=force,
-                every=sync,
-                progress=_progress(line),
-                **ends,
-            )
-        else:
-            report = stream_sequence(
-                sequence,
-                place,
-                loaded,
-                ratio=ratio,
-                quality=quality,
-                student=not tree,
-                force=force,
-                sync=sync,
-                progress=_progress(line),
-                **ends,
-            )
+    loaded = api.stream_model(model, ratio, quality, tree=tree, forget=forget, device=device)
+    # Until the first frame is here a signal ends the command; from then on it ends the stream.
+    with (
+        open_live(
+            source,
+            raw=raw_video,
+            input_format=input_format,
+            size=size,
+            rate=None if raw_video else fps,
+            timeout=timeout,
+        ) as sequence,
+        _ending_on_signals() as asked,
+        out.live() as line,
+    ):
+        report = api.stream(
+            sequence,
+            place,
+            model=loaded,
+            ratio=ratio,
+            quality=quality,
+            tree=tree,
+            forget=forget,
+            half_life=half_life,
+            frames=frames,
+            duration=duration,
+            sync=sync,
+            stopping=lambda: bool(asked),
+            force=force,
+            progress=_progress(line),
+        )
     for note in report.notes:
         out.note(f"{report.source}: {note}")
     out.result(report.to_dict(), *human(report))
@@ -182,14 +184,6 @@ def human(report: "StreamReport | MemoryReport") -> list[str]:
         f"  {report.frames:,} frames of {report.width}×{report.height} in {where}, {size}",
         f"  {report.frames_per_second:.0f} frames/s{memory} (model {report.model}, {how})",
     ]
-
-
-def _place(source: str, output: str | None) -> Path:
-    """Where the latent goes: as named, else NAME.safetensors in this directory."""
-    if output is not None:
-        return Path(output)
-    name = "stdin" if source == "-" else Path(source.split("://")[-1].split("?")[0].rstrip("/")).stem
-    return Path(f"{name or 'stream'}.safetensors")
 
 
 def _progress(line: Any) -> Any:

@@ -11,7 +11,8 @@ from .output import Output, say
 
 def verify(
     latents: Annotated[
-        list[str], typer.Argument(metavar="LATENT", help="A file that 'imfn compress' wrote.")
+        list[str],
+        typer.Argument(metavar="LATENT", help="A file that 'imfn compress' or 'imfn stream' wrote."),
     ],
     model: options.ModelOfLatent = None,
     json: options.Json = False,
@@ -32,11 +33,10 @@ def verify(
             out.note(note)
         for node in report.damaged:
             say(node.problem)
-        state = f"{len(report.damaged)} of {report.nodes} nodes damaged" if report.damaged else "whole"
+        nodes = "1 node" if report.nodes == 1 else f"{report.nodes} nodes"
+        state = f"{len(report.damaged)} of {nodes} damaged" if report.damaged else "whole"
         how = "checksums and decoding" if report.decoded else "checksums only"
-        out.result(
-            report.to_dict(), f"{latent}: {state} ({report.nodes} nodes, {report.frames} frames, {how})"
-        )
+        out.result(report.to_dict(), f"{latent}: {state} ({nodes}, {report.frames} frames, {how})")
         return 0 if report.ok else 1
 
     return out.each(latents, one)

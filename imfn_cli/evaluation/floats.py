@@ -2,29 +2,47 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
 from ..frames import Source
-from ..model import Model
+from ..network import MemoryNetwork
 from ..training.data import batches
 
 Progress = Callable[[str, int, int], None]
 
 
+class Measured(Protocol):
+    """What is measured: a `Model`, or another network with as much of one."""
+
+    @property
+    def network(self) -> MemoryNetwork: ...
+
+    @property
+    def ratios(self) -> tuple[int, ...]: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+
 @dataclass(frozen=True)
 class FloatRow:
-    """One clip at one ratio: mean over its frames of the PSNR in dB, before rounding to 8 bits."""
+    """One clip at one ratio, before rounding to 8 bits: means over its frames.
+
+    psnr: in dB.   mse: mean squared error in squared 8-bit levels.
+    """
 
     clip: str
     ratio: int
     frames: int
     psnr: float
+    mse: float
 
 
 @torch.inference_mode()
 def float_rows(
-    model: Model, sources: Sequence[Source], *, progress: Progress = lambda *_: None
+    model: Measured, sources: Sequence[Source], *, progress: Progress = lambda *_: None
 ) -> list[FloatRow]:
     """PSNR of every clip at every ratio of the model, over the frames that fill whole trees of that ratio.
 
@@ -38,11 +56,8 @@ def float_rows(
         errors: dict[int, list[torch.Tensor]] = {ratio: [] for ratio in model.ratios}
         for frames in batches(source, network.config, multiple=model.ratios[-1]):
             frames = frames.to(model.device)
-            memories: torch.Tensor = network.leaf(frames)
-            for level, ratio in enumerate(model.ratios):
-                if level:
-                    pairs = len(memories) // 2
-                    memories = network.merge(memories[0 : 2 * pairs : 2], memories[1 : 2 * pairs : 2], level)
+            climbed = network.climb(frames, network.config.levels)
+            for ratio, memories in zip(model.ratios, climbed, strict=True):
                 if not len(memories):
                     break
                 restored = network.restore(memories, ratio, *frames.shape[2:]).clamp_(0, 1)
@@ -51,9 +66,8 @@ def float_rows(
         for ratio, found in errors.items():
             if found:
                 mse = torch.cat(found).double()
-                rows.append(
-                    FloatRow(source.paths[0].name, ratio, len(mse), float((-10 * mse.log10()).mean()))
-                )
+                psnr = float((-10 * mse.log10()).mean())
+                rows.append(FloatRow(source.paths[0].name, ratio, len(mse), psnr, 255**2 * float(mse.mean())))
     return rows
 
 

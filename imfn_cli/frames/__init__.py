@@ -4,7 +4,7 @@ from .arrays import LoadedArray
 from .batches import batched
 from .frame_writer import FrameWriter
 from .inputs import Source, expand_inputs
-from .live import STDIN, LiveVideo, RawVideo, open_live
+from .live import STDIN, GivenFrames, RawVideo, is_device, open_live, parse_rate, stalled
 from .reader import open_sequence
 from .selection import selected
 from .sequence import ColourDescription, Frame, Sequence, SequenceInfo
@@ -16,7 +16,7 @@ __all__ = [
     "ColourDescription",
     "Frame",
     "FrameWriter",
-    "LiveVideo",
+    "GivenFrames",
     "LoadedArray",
     "RawVideo",
     "Sequence",
@@ -24,8 +24,11 @@ __all__ = [
     "Source",
     "batched",
     "expand_inputs",
+    "is_device",
     "open_live",
     "open_sequence",
     "open_writer",
+    "parse_rate",
     "selected",
+    "stalled",
 ]

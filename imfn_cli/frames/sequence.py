@@ -83,6 +83,9 @@ class Sequence(ABC):
     `InputError` when the source is damaged, or when the selection turns out to hold no frame.
     """
 
+    timeout: float | None = None
+    """Seconds without a frame after which the source counts as lost; None: it may take any time."""
+
     def __init__(self, name: str, info: SequenceInfo) -> None:
         self.name = name
         """How to name the source to the user."""

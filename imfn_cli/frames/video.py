@@ -151,6 +151,8 @@ class Damage:
     """Frames of another size than the first one."""
 
     cut: str = ""
+    broke: av.error.FFmpegError | None = None
+    """What ended the reading before the end."""
 
     def lines(self) -> list[str]:
         lines = []
@@ -182,6 +184,7 @@ def decode(container: InputContainer, stream: VideoStream, name: str, damage: Da
             packet = next(demuxed, None)
         except av.error.FFmpegError as error:
             damage.cut = f"the file is damaged after packet {packets} ({reason(error)})"
+            damage.broke = error
             packet = None
         # The demuxer closes with an empty packet by itself, unless it failed.
         at_end = packet is None or packet.size == 0

@@ -40,6 +40,8 @@ class NodeEntry:
     size: int
     crc32: int
     first_frame: int
+    lost: bool = False
+    """Where it lies in the file is not known: the head of its record is damaged."""
 
     @property
     def frames(self) -> range:
@@ -133,7 +135,9 @@ class LatentReader:
             self.header, self._nodes_at = journal.header, 0
             self.ticks: NDArray[np.integer] | None = journal.ticks
             self.nodes = tuple(
-                NodeEntry(index, record.level, record.offset, record.size, record.crc32, first_frame)
+                NodeEntry(
+                    index, record.level, record.offset, record.size, record.crc32, first_frame, record.lost
+                )
                 for index, (record, first_frame) in enumerate(journal.nodes())
             )
             return
@@ -188,7 +192,9 @@ class LatentReader:
             raise HeaderError(f"its presentation times have shape {self.ticks.shape}")
 
     def read(self, node: NodeEntry) -> bytes:
-        """The bytes of one node. Raises `LatentError` if their checksum differs."""
+        """The bytes of one node. Raises `LatentError` if their checksum differs, or if it is lost."""
+        if node.lost:
+            raise LatentError(f"{self.path}: {describe(node)} is damaged (the head of its record)")
         # Not through safetensors: it maps the file, and every page read would count as this process's memory.
         # A handle for each read, so that threads need not share one.
         try:

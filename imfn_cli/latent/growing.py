@@ -50,6 +50,8 @@ HEAD_SIZE = _HEAD.size + _CRC.size
 #: The one metadata key of every latent.
 METADATA_KEY = "imfn"
 _MAX_HEADER = 1 << 20
+# Bytes that are looked through at once for a head.
+_BLOCK = 1 << 20
 
 
 class Record(NamedTuple):
@@ -60,6 +62,8 @@ class Record(NamedTuple):
     size: int
     crc32: int
     times: range | NDArray[np.int64]
+    lost: bool = False
+    """Its head or its times are damaged: level and times are what the records around it tell."""
 
 
 class GrowingWriter:
@@ -193,10 +197,12 @@ def read_journal(path: Path) -> Journal | None:
                 return None
             text, start = found
             header = Header.from_growing_json(text)
-            records = list(_records(file, start))
-            if records and not _whole(file, records[-1]):
+            pieces = list(_pieces(file, start))
+            if pieces and not (isinstance(pieces[-1], Record) and _whole(file, pieces[-1])):
                 # A power cut may leave a record's length but not its bytes.
-                records.pop()
+                pieces.pop()
+                while pieces and isinstance(pieces[-1], _Gap):
+                    pieces.pop()
     except FutureVersionError as error:
         raise LatentError(f"{path}: {error}; upgrade imfn to read it") from error
     except HeaderError as error:
@@ -204,9 +210,9 @@ def read_journal(path: Path) -> Journal | None:
     except OSError:
         # Whoever opens it next says why.
         return None
-    if not records:
+    if not pieces:
         raise LatentError(f"{path}: a stream's latent without a finished node; compress the source again")
-    return _summed(header, records)
+    return _summed(header, list(_without_gaps(pieces, header)))
 
 
 def _growing_header(file: BinaryIO) -> tuple[str, int] | None:
@@ -224,31 +230,193 @@ def _growing_header(file: BinaryIO) -> tuple[str, int] | None:
         return None
 
 
-def _records(file: BinaryIO, start: int) -> Iterator[Record]:
-    """The complete records from `start` on; the first that is not complete ends them."""
+class _Gap(NamedTuple):
+    """Bytes of the journal that hold nodes but no head that can be read, between two records or before any.
+
+    alone: they are one record, or what is left of its head still says so.   level: what that head says.
+    certain: the head is whole and only the times are damaged.
+    """
+
+    size: int
+    alone: bool
+    level: int
+    certain: bool
+
+
+class _Head(NamedTuple):
+    magic: bytes
+    level: int
+    size: int
+    crc32: int
+    first: int
+    tick: int
+    crc_of_times: int
+
+    @property
+    def bytes_of_times(self) -> int:
+        return 0 if self.tick else 8 << self.level
+
+
+def _pieces(file: BinaryIO, start: int) -> Iterator[Record | _Gap]:
+    """The complete records from `start` on, and the gaps between them; what is not complete ends them."""
     end = file.seek(0, os.SEEK_END)
     at = start
     while at + HEAD_SIZE <= end:
+        head = _head_at(file, at)
+        if head is None:
+            following = _next_head(file, at + 1)
+            if following is None:
+                return
+            yield _gap(file, at, following)
+            at = following
+            continue
+        shown = file.read(head.bytes_of_times)
+        offset = at + HEAD_SIZE + head.bytes_of_times
+        if offset + head.size > end:
+            return
+        if zlib.crc32(shown) == head.crc_of_times:
+            count = 1 << head.level
+            times = (
+                range(head.first, head.first + count * head.tick, head.tick)
+                if head.tick
+                else np.frombuffer(shown, "<i8")
+            )
+            yield Record(head.level, offset, head.size, head.crc32, times)
+        else:
+            yield _Gap(offset + head.size - at, True, head.level, True)
+        at = offset + head.size
+
+
+def _parsed(content: bytes) -> _Head:
+    return _Head(*_HEAD.unpack(content[: _HEAD.size]))
+
+
+def _head_at(file: BinaryIO, at: int) -> _Head | None:
+    """The head at a place in the file, where one is; the file is left behind it."""
+    file.seek(at)
+    content = file.read(HEAD_SIZE)
+    if len(content) < HEAD_SIZE or _CRC.unpack(content[_HEAD.size :])[0] != zlib.crc32(content[: _HEAD.size]):
+        return None
+    head = _parsed(content)
+    # A tick below 0 or a node of 4 GB was never written, whatever its checksum says.
+    usual = head.magic == _MAGIC and head.level <= 20 and head.tick >= 0 and head.size < 1 << 32
+    return head if usual else None
+
+
+def _next_head(file: BinaryIO, start: int) -> int | None:
+    """Where the next head from `start` on begins."""
+    at = start
+    while True:
         file.seek(at)
-        head = file.read(HEAD_SIZE)
-        if len(head) < HEAD_SIZE or _CRC.unpack(head[_HEAD.size :])[0] != zlib.crc32(head[: _HEAD.size]):
-            return
-        magic, level, size, crc32, first, tick, crc_of_times = _HEAD.unpack(head[: _HEAD.size])
-        if magic != _MAGIC or level > 20:
-            return
-        count = 1 << level
-        shown = b"" if tick else file.read(8 * count)
-        offset = at + HEAD_SIZE + (0 if tick else 8 * count)
-        if zlib.crc32(shown) != crc_of_times or offset + size > end or size >= 1 << 32:
-            return
-        times = range(first, first + count * tick, tick) if tick else np.frombuffer(shown, "<i8")
-        yield Record(level, offset, size, crc32, times)
-        at = offset + size
+        block = file.read(_BLOCK)
+        found = block.find(_MAGIC)
+        while found >= 0:
+            if _head_at(file, at + found) is not None:
+                return at + found
+            found = block.find(_MAGIC, found + 1)
+        if len(block) < _BLOCK:
+            return None
+        # The magic may lie across the end of the block.
+        at += _BLOCK - len(_MAGIC) + 1
+
+
+def _gap(file: BinaryIO, start: int, end: int) -> _Gap:
+    """The gap from `start` to `end`: is it one record? Its size or its data's checksum may be there still."""
+    file.seek(start)
+    content = file.read(min(end - start, _BLOCK))
+    if len(content) < HEAD_SIZE:
+        return _Gap(end - start, False, 0, False)
+    head = _parsed(content)
+    data = end - start - HEAD_SIZE
+    alone = head.level <= 20 and head.size == data - head.bytes_of_times
+    alone = alone or (len(content) == end - start and zlib.crc32(content[HEAD_SIZE:]) == head.crc32)
+    return _Gap(end - start, alone, head.level, False)
 
 
 def _whole(file: BinaryIO, record: Record) -> bool:
     file.seek(record.offset)
     return zlib.crc32(file.read(record.size)) == record.crc32
+
+
+def _without_gaps(pieces: list[Record | _Gap], header: Header) -> Iterator[Record]:
+    """The records, and lost ones for each run of gaps, so that every frame keeps its number and its time."""
+    whole = header.ratio.bit_length() - 1
+    records = [piece for piece in pieces if isinstance(piece, Record)]
+    typical = sum(_stored(record) for record in records) / len(records)
+    before: Record | None = None
+    gaps: list[_Gap] = []
+    for piece in pieces:
+        if isinstance(piece, _Gap):
+            gaps.append(piece)
+            continue
+        if gaps:
+            nominal = header.frame_ticks or 1
+            missing = _frames_between(before, piece, nominal)
+            levels = _lost_levels(gaps, before, piece, whole, typical, missing)
+            yield from _lost(levels, before, piece, nominal)
+        yield piece
+        before, gaps = piece, []
+
+
+def _stored(record: Record) -> int:
+    """Bytes of a record in the journal, its head included."""
+    times = 0 if isinstance(record.times, range) else record.times.nbytes
+    return HEAD_SIZE + times + record.size
+
+
+def _lost_levels(
+    gaps: list[_Gap], before: Record | None, after: Record, whole: int, typical: float, missing: int | None
+) -> list[int]:
+    """The levels of the nodes between two records, `before` None at the beginning.
+
+    whole: that of a full tree.   typical: bytes of a record.   missing: frames, None where not known. What
+    tells, the surest first: whole heads, of which only the times are damaged; what is left of the one head;
+    the frames that are missing; the bytes.
+    """
+    if all(gap.certain for gap in gaps):
+        return [gap.level for gap in gaps]
+    # Full trees first; in the tail every node is smaller than the one before it.
+    largest = whole if before is None or before.level >= whole else max(0, before.level - 1)
+    smallest = whole if after.level >= whole else after.level + 1
+    if len(gaps) == 1 and gaps[0].alone:
+        if missing is None:
+            return [max(smallest, min(gaps[0].level, largest))]
+        if missing.bit_count() == 1 and missing <= 1 << largest:
+            return [missing.bit_length() - 1]
+        return [largest] if missing else []
+    size = sum(gap.size for gap in gaps)
+    if missing is not None:
+        levels = [largest] * (missing >> largest)
+        levels += [level for level in reversed(range(largest)) if missing >> level & 1]
+        if len(levels) * HEAD_SIZE <= size:
+            return levels
+    return [largest] * min(max(1, round(size / typical)), size // HEAD_SIZE)
+
+
+def _frames_between(before: Record | None, after: Record, nominal: int) -> int | None:
+    """How many frames are missing between two records of evenly spaced ones; None where that is not known."""
+    if before is None or not isinstance(before.times, range) or not isinstance(after.times, range):
+        return None
+    # Single frames have no step of their own.
+    steps = {one.times.step for one in (before, after) if isinstance(one.times, range) and one.level}
+    if len(steps) > 1:
+        return None
+    count, rest = divmod(after.times[0] - before.times[-1], steps.pop() if steps else nominal)
+    return count - 1 if rest == 0 and count > 0 else None
+
+
+def _lost(levels: list[int], before: Record | None, after: Record, tick: int) -> Iterator[Record]:
+    """Lost records of these levels, their frames' times spread evenly between the records around them."""
+    frames = sum(1 << level for level in levels)
+    end = int(after.times[0])
+    if isinstance(after.times, range) and after.level:
+        tick = after.times.step
+    start = end - (frames + 1) * tick if before is None else int(before.times[-1])
+    shown = [start + (end - start) * number // (frames + 1) for number in range(1, frames + 1)]
+    first = 0
+    for level in levels:
+        yield Record(level, 0, 0, 0, np.array(shown[first : first + (1 << level)], np.int64), lost=True)
+        first += 1 << level
 
 
 def _summed(header: Header, records: list[Record]) -> Journal:

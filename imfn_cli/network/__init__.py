@@ -4,9 +4,10 @@ Tensors only: no files, no media, no command line. Frames are `(T, in_channels, 
 memories are `(N, C, h, w)` floats in the same unit.
 """
 
+from .base import MemoryNetwork
 from .branch import Branch
 from .config import IMFNConfig
-from .folded import FoldedTree, fold, foldable_level
+from .folded import FoldedTree, fold, fold_leaves, foldable_level
 from .klt import SecondMoments
 from .leaf import LeafTransform
 from .pixels import frames_from_pixels, pixels_from_frames
@@ -22,6 +23,7 @@ __all__ = [
     "FoldedTree",
     "IMFNConfig",
     "LeafTransform",
+    "MemoryNetwork",
     "SecondMoments",
     "Stored",
     "Student",
@@ -29,6 +31,7 @@ __all__ = [
     "Sweeper",
     "Update",
     "fold",
+    "fold_leaves",
     "foldable_level",
     "forest_levels",
     "frames_from_pixels",

@@ -16,7 +16,8 @@ class IMFNConfig:
     in_channels: 3 (RGB) or 1 (gray).
     channels: C, numbers per grid position in every memory, at every level.
     levels: merges that the model has been fitted for; its largest ratio is 2**levels.
-    widths: hidden channels of the learned residual branches, one number a level; empty for a linear model.
+    widths: hidden channels of the learned residual branches, one number a level, 0 where a level has none;
+        empty for a linear model.
     merge_blocks, split_blocks: blocks in the branch of each merge and of each split.
     kernel: grid positions on a side that a block looks at, odd; 1 on a 1×1 grid.
     independent: frames are independent pictures; each keeps channels of its own, and the branches are shared
@@ -36,11 +37,11 @@ class IMFNConfig:
 
     def __post_init__(self) -> None:
         numbers = [
-            (name, value) for name, value in vars(self).items() if name not in ("widths", "independent")
+            (name, value, 1) for name, value in vars(self).items() if name not in ("widths", "independent")
         ]
-        for name, value in [*numbers, *(("widths", width) for width in self.widths)]:
-            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1 << 16:
-                raise ModelError(f"config: {name} is {value!r}; it must be a whole number from 1")
+        for name, value, least in [*numbers, *(("widths", width, 0) for width in self.widths)]:
+            if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 1 << 16:
+                raise ModelError(f"config: {name} is {value!r}; it must be a whole number from {least}")
         if self.in_channels not in (1, 3):
             raise ModelError(f"config: in_channels is {self.in_channels}; it must be 1 (gray) or 3 (RGB)")
         if self.channels > self.patch_size:
@@ -53,6 +54,8 @@ class IMFNConfig:
             raise ModelError(
                 f"config: widths has {len(self.widths)} numbers; one for each of {self.levels} levels"
             )
+        if self.widths and not any(self.widths):
+            raise ModelError("config: widths are all 0; leave them out for a linear model")
         if max(self.merge_blocks, self.split_blocks) > 64:
             raise ModelError("config: at most 64 blocks in a branch")
         if not isinstance(self.independent, bool):
@@ -69,6 +72,11 @@ class IMFNConfig:
     def is_linear(self) -> bool:
         """Whether leaf and sweepers are linear maps alone."""
         return not self.widths
+
+    @property
+    def linear_levels(self) -> int:
+        """Levels above the leaf before the first that has branches: all of a linear model's."""
+        return next((below for below, width in enumerate(self.widths) if width), self.levels)
 
     @property
     def patch_size(self) -> int:

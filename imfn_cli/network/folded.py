@@ -32,18 +32,34 @@ class Folded(NamedTuple):
 
 def fold(network: IMFN, level: int) -> Folded:
     """Multiply the linear maps of leaf transform and sweepers 1 … `level` out, without learned branches."""
-    # On the CPU: not every device (MPS) has float64.
     with torch.no_grad():
-        merge = network.leaf.map.weight.cpu().double()[None]  # (frames of a subtree, C, patch_size)
-        split = merge.mT
-        mean = network.leaf.map.mean.cpu().double()[None]
-        for above in range(1, level + 1):
-            weight = network.sweeper(above).map.weight.cpu().double()  # (C, 2C)
-            centre = network.sweeper(above).map.mean.cpu().double()
-            halves = weight.chunk(2, dim=1)
-            mean = torch.cat([mean + split @ half for half in centre.chunk(2)])
-            merge = torch.cat([half @ merge for half in halves])
-            split = torch.cat([split @ half.mT for half in halves])
+        leaf = network.leaf.map
+        return _fold(network, level, leaf.weight.cpu().double(), leaf.mean.cpu().double())
+
+
+def fold_leaves(network: IMFN, level: int) -> Folded:
+    """The same without the leaf transform: root = Σ_t P_t (z_t − mean_t) over r leaves z_t, C numbers each.
+
+    merge (r, C, C), split (r, C, C) and mean (r, C); the P_t side by side, (C, r · C), have orthonormal rows.
+    """
+    channels = network.config.channels
+    with torch.no_grad():
+        return _fold(network, level, torch.eye(channels).double(), torch.zeros(channels).double())
+
+
+def _fold(network: IMFN, level: int, leaf: Tensor, centre_of_leaf: Tensor) -> Folded:
+    """Sweepers 1 … `level` after the map x ↦ leaf @ (x − centre), (C, k) and (k,)."""
+    # On the CPU: not every device (MPS) has float64.
+    merge = leaf[None]  # (frames of a subtree, C, k)
+    split = merge.mT
+    mean = centre_of_leaf[None]
+    for above in range(1, level + 1):
+        weight = network.sweeper(above).map.weight.cpu().double()  # (C, 2C)
+        centre = network.sweeper(above).map.mean.cpu().double()
+        halves = weight.chunk(2, dim=1)
+        mean = torch.cat([mean + split @ half for half in centre.chunk(2)])
+        merge = torch.cat([half @ merge for half in halves])
+        split = torch.cat([split @ half.mT for half in halves])
     return Folded(merge, split, mean)
 
 

@@ -144,9 +144,10 @@ class Student(nn.Module):
         return after
 
     @staticmethod
-    def is_exact(config: IMFNConfig) -> bool:
-        """Whether a model's student follows from its weights, with nothing to learn."""
-        return config.is_linear or config.independent
+    def is_exact(config: IMFNConfig, level: int | None = None) -> bool:
+        """Whether the student follows from the weights, nothing to learn; of one level or of all."""
+        top = config.levels if level is None else level
+        return top <= config.linear_levels or config.independent
 
     def compress(self, frames: Tensor) -> Tensor:
         """Frames (r, in_channels, H, W) of one window → its memory (1, C, h, w); fewer give a prefix's."""

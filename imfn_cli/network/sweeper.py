@@ -32,8 +32,9 @@ class Sweeper(nn.Module):
         self.split_branch: Branch | None = None
         if config.independent:
             self.interleave()
-        if not config.is_linear:
-            width, kernel = config.widths[level - 1], config.kernel
+        width = 0 if config.is_linear else config.widths[level - 1]
+        if width:
+            kernel = config.kernel
             c //= self.apart
             self.merge_branch = Branch(2 * c, c, width, config.merge_blocks, kernel=kernel)
             self.split_branch = Branch(

@@ -1,11 +1,14 @@
 """The tree: leaves merged level by level into one memory, and walked down again (paper, section 3)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import RatioError
+from .base import MemoryNetwork
+from .branch import Branch
 from .config import IMFNConfig
 from .leaf import LeafTransform
 from .stored import Stored
@@ -35,7 +38,7 @@ def forest_levels(frame_count: int, level: int) -> list[int]:
     return [level] * (frame_count >> level) + [bit for bit in reversed(range(level)) if rest >> bit & 1]
 
 
-class IMFN(nn.Module):
+class IMFN(MemoryNetwork):
     """Leaf transform and one sweeper per level.
 
     frames (T, in_channels, H, W) ─leaf─▶ (T, C, h, w) ─merge 1─▶ (T/2, C, h, w) ─▶ … ─▶ (T/r, C, h, w)
@@ -53,6 +56,20 @@ class IMFN(nn.Module):
         assert isinstance(module, Sweeper)
         return module
 
+    def branches(self, level: int) -> Iterator[Branch]:
+        """The branches of sweepers 1 … `level`, merge before split, lowest first; none of a linear tree."""
+        for above in range(1, level + 1):
+            sweeper = self.sweeper(above)
+            for branch in (sweeper.merge_branch, sweeper.split_branch):
+                if branch is not None:
+                    yield branch
+
+    def linear_part(self) -> "IMFN":
+        """A linear tree of the same maps: what this one was before its branches were trained."""
+        linear = IMFN(replace(self.config, widths=()))
+        linear.load_state_dict(self.state_dict(), strict=False)
+        return linear.requires_grad_(False).eval().to(self.leaf.map.weight.device)
+
     def merge(self, left: Tensor, right: Tensor, level: int) -> Tensor:
         """left, right of level − 1, (N, C, h, w) → their memory of `level`, (N, C, h, w)."""
         return self.sweeper(level).merge(left, right)
@@ -67,11 +84,19 @@ class IMFN(nn.Module):
         stored = Stored(level) if stored is None else stored
         return self.sweeper(level).split(memory, stored.condition(self.config.levels).to(memory))
 
+    def climb(self, frames: Tensor, level: int) -> list[Tensor]:
+        """Frames (T, in_channels, H, W) in [0, 1] → memories of level 0, 1, … `level`, (N, C, h, w) each.
+
+        Of level l there are N = T // 2**l: the frames that do not fill a whole tree are left out there.
+        """
+        return self.climb_from(self.leaf(frames), 0, level)
+
     def compress(self, frames: Tensor, ratio: int) -> Tensor:
         """Frames (T, in_channels, H, W) in [0, 1], T a multiple of `ratio` → memories (T/ratio, C, h, w)."""
         level = level_of_ratio(ratio, self.config.levels)
         if frames.shape[0] % ratio:
             raise ValueError(f"{frames.shape[0]} frames are no multiple of the ratio {ratio}")
+        # Not `climb`: nothing below the roots is kept.
         memories: Tensor = self.leaf(frames)
         for above in range(1, level + 1):
             memories = self.merge(memories[0::2], memories[1::2], above)
@@ -93,19 +118,50 @@ class IMFN(nn.Module):
         `split`. Returns (stop − start, in_channels, height, width).
         """
         level = level_of_ratio(ratio, self.config.levels)
-        stored = Stored(level) if stored is None else stored
         stop = memories.shape[0] * ratio if stop is None else stop
-        if not 0 <= start < stop <= memories.shape[0] * ratio:
-            raise ValueError(f"frames {start}:{stop} of {memories.shape[0] * ratio}")
+        leaves, _ = self.walk(memories, level, 0, start, stop, stored)
+        return self.leaf.inverse(leaves, height, width)
+
+    def walk(
+        self,
+        memories: Tensor,
+        level: int,
+        below: int,
+        start: int,
+        stop: int,
+        stored: Stored | None = None,
+    ) -> tuple[Tensor, int]:
+        """Memories (N, C, h, w) of `level` → those of level `below` that hold frames start … stop − 1.
+
+        Returns them, and the index of the first among all N · 2**(level − below). Only splits on the way to
+        wanted frames are made. Raises ValueError for frames that there are not.
+        """
+        if not 0 <= start < stop <= memories.shape[0] << level:
+            raise ValueError(f"frames {start}:{stop} of {memories.shape[0] << level}")
+        stored = Stored(level) if stored is None else stored
         first = 0  # index, at the current level, of the first memory held
         while True:
             wanted = slice((start >> level) - first, ((stop - 1) >> level) + 1 - first)
             memories, first = memories[wanted], start >> level
-            if level == 0:
-                return self.leaf.inverse(memories, height, width)
+            if level == below:
+                return memories, first
             left, right = self.split(memories, level, stored)
             memories, first = torch.stack((left, right), dim=1).flatten(0, 1), 2 * first
             level -= 1
+
+    def climb_from(self, memories: Tensor, below: int, level: int) -> list[Tensor]:
+        """Memories (N, C, h, w) of level `below` → those of `below`, … `level`, as in `climb`."""
+        made = [memories]
+        for above in range(below + 1, level + 1):
+            even = len(memories) // 2 * 2
+            left, right = memories[0:even:2], memories[1:even:2]
+            memories = self.merge(left, right, above) if even else memories[:0]
+            made.append(memories)
+        return made
+
+    def descend_to(self, below: int, memories: Tensor, level: int, stored: Stored | None = None) -> Tensor:
+        """Memories (N, C, h, w) of `level` → all of level `below` under them, in time order."""
+        return self.walk(memories, level, below, 0, len(memories) << level, stored)[0]
 
     def descend(
         self, memories: Tensor, ratio: int, start: int, stop: int, batch: int, stored: Stored | None = None

@@ -59,7 +59,7 @@ def trained_card(name: str, config: IMFNConfig, description: Mapping[str, Any]) 
     data = description["data"]
     numbers = "RGB" if config.in_channels == 3 else "gray"
     patch = f"{config.patch_height}×{config.patch_width}"
-    widths = ", ".join(str(width) for width in config.widths)
+    widths = ", ".join(str(width) if width else "none" for width in config.widths)
     effort = f"{description['seconds'] / 60:.0f} minutes, {description['steps']:,} steps"
     apart = ""
     if config.independent:

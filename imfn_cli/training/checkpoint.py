@@ -22,6 +22,16 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
         torch.save(state, path)
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a run under this model folder was interrupted, or ended, and can be gone on with."""
+    return (folder / FOLDER / _NAME).is_file()
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Forget the run under a model folder, except for its log."""
+    (folder / FOLDER / _NAME).unlink(missing_ok=True)
+
+
 def load_checkpoint(folder: Path) -> dict[str, Any]:
     """The state last saved under a model folder, on the CPU. Raises `InputError` where there is none."""
     path = folder / FOLDER / _NAME

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from ..network import IMFN, Student, Update, frames_from_pixels
-from .objective import climb
 from .pool import Pool
 
 #: Called after every step with (stage, steps done, steps in all).
@@ -79,7 +78,8 @@ class Distiller:
         network, device = self.network, self.network.leaf.map.weight.device
         network.requires_grad_(False).eval()
         update = Update(network.config, self.width, self.blocks).to(device)
-        levels = range(1, network.config.levels + 1)
+        # Up to there the linear student is exact.
+        levels = range(network.config.linear_levels + 1, network.config.levels + 1)
         self.students = {level: Student(network, level, update).to(device) for level in levels}
         random = np.random.default_rng(self.seed)
         gaps = self._calibrate(update, random)
@@ -96,7 +96,7 @@ class Distiller:
                 warm = min(1.0, (step + 1) / 20)
                 group["lr"] = _LEARNING_RATE * warm * (0.5 + 0.5 * math.cos(math.pi * part))
             # Every ratio as often; the work of a step is about the same.
-            level = 1 + step % len(levels)
+            level = levels[step % len(levels)]
             loss = self._loss(level, gaps[level], random)
             optimiser.zero_grad()
             loss.backward()
@@ -146,7 +146,7 @@ class Distiller:
         student = self.students[level]
         frames = self._windows(self.pool, level, random, flips=True)
         with torch.no_grad():
-            root = climb(self.network, frames, level)[-1]
+            root = self.network.climb(frames, level)[-1]
         prefix = int(random.integers(1, student.ratio))
         # One walk serves both: the prefix is on the way.
         by_time = frames.unflatten(0, (-1, student.ratio)).transpose(0, 1)
@@ -181,7 +181,7 @@ class Distiller:
         memories, leaves, wanted = [], [], []
         for level, student in self.students.items():
             frames = self._windows(self.pool, level, random, flips=True)
-            root = climb(self.network, frames, level)[-1]
+            root = self.network.climb(frames, level)[-1]
             memory = self._walk(student, frames, student.ratio)
             missing = root - memory
             gaps[level] = max(float(missing.square().mean()), _NO_GAP * float(root.square().mean()) + 1e-12)
@@ -201,7 +201,7 @@ class Distiller:
         for level, student in self.students.items():
             random = np.random.default_rng(_HELD_SEED)
             frames = self._windows(self.held, level, random, flips=False)
-            root = climb(self.network, frames, level)[-1]
+            root = self.network.climb(frames, level)[-1]
             spread = root.transpose(0, 1).flatten(1).std(dim=1).square().mean().sqrt()
             learned = self._walk(student, frames, student.ratio)
             plain = self._walk(Student(self.network, level), frames, student.ratio)

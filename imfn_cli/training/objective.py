@@ -7,23 +7,14 @@ import torch
 from torch import Tensor
 
 from ..latent.quantiser import step_of_quality
-from ..network import IMFN, Stored
+from ..network import IMFN, MemoryNetwork, Stored
 from .rate import RateModel, rounded
+from .target import FrameTarget, Target, tree_targets
 
 # Squared error that a bit is worth, in squared steps: a uniform quantiser's slope at high rates, ln 2 / 6.
 TRADE = 0.1155
 # Added to errors under a logarithm: far below what 8 bits can show.
 _FLOOR = 1e-9
-
-
-def climb(network: IMFN, frames: Tensor, level: int) -> list[Tensor]:
-    """Frames (T, in_channels, H, W), T a multiple of 2**level → memories of level 0, 1, … `level`."""
-    memories: Tensor = network.leaf(frames)
-    made = [memories]
-    for above in range(1, level + 1):
-        memories = network.merge(memories[0::2], memories[1::2], above)
-        made.append(memories)
-    return made
 
 
 def local_loss(network: IMFN, frames: Tensor, level: int) -> Tensor:
@@ -32,7 +23,7 @@ def local_loss(network: IMFN, frames: Tensor, level: int) -> Tensor:
     Only that sweeper gets gradients: what lies below is taken as it is.
     """
     with torch.no_grad():
-        below = climb(network, frames, level - 1)[-1]
+        below = network.climb(frames, level - 1)[-1]
     left, right = below[0::2], below[1::2]
     restored = network.split(network.merge(left, right, level), level)
     error = sum(
@@ -43,57 +34,70 @@ def local_loss(network: IMFN, frames: Tensor, level: int) -> Tensor:
 
 
 def restoration(
-    network: IMFN, rate: RateModel, memories: Tensor, frames: Tensor, level: int, quality: int | None
+    rate: RateModel, memories: Tensor, target: Target, level: int, quality: int | None
 ) -> tuple[Tensor, Tensor]:
     """Mean squared error per pixel value of restored frames, and bits per pixel value, both scalars.
 
-    memories (N, C, h, w) of `level` against the frames (N · 2**level, in_channels, H, W) that they hold.
-    quality: memories are rounded to its step and their bits counted; None keeps them in floats, at no bits.
+    memories (N, C, h, w) of `level`; target: of the N · 2**level frames that they hold. quality: memories are
+    rounded to its step and their bits counted; None keeps them in floats, at no bits.
     """
-    height, width = frames.shape[2:]
-    bits = torch.zeros((), device=frames.device)
+    bits = torch.zeros((), device=memories.device)
     step = 0.0
     if quality is not None:
         step = step_of_quality(quality)
         symbols = memories / step
-        bits = rate(symbols, level) / frames.numel()
+        bits = rate(symbols, level) / target.values
         memories = rounded(symbols) * step
-    restored = network.restore(memories, 1 << level, height, width, stored=Stored(level, step))
-    return (restored - frames).square().mean(), bits
+    return target.error(memories, level, Stored(level, step)) / target.values, bits
+
+
+def memories_and_targets(
+    network: MemoryNetwork, frames: Tensor, level: int
+) -> tuple[list[Tensor], list[Target]]:
+    """Memories of level 0 … `level` of frames (T, in_channels, H, W), and what restorations are measured by.
+
+    The targets are those of the levels up to which nothing is learned, and count for all levels above too.
+    """
+    if not isinstance(network, IMFN):
+        return network.climb(frames, level), [FrameTarget(network, frames)]
+    targets = tree_targets(network, frames)[: level + 1]
+    below = [target.memories for target in targets]
+    return [*below[:-1], *network.climb_from(below[-1], len(below) - 1, level)], list(targets)
 
 
 def joint_loss(
-    network: IMFN,
+    network: MemoryNetwork,
     rate: RateModel,
     frames: Tensor,
     random: np.random.Generator,
     *,
+    level: int,
     decode: float,
     float_share: float,
     qualities: tuple[int, int],
     weights: Sequence[float],
 ) -> Tensor:
-    """Weighted mean over the levels of log(distortion + λ · bits), from end to end.
+    """Weighted mean over the levels 1 … `level` of log(distortion + λ · bits), from end to end.
 
-    frames (T, in_channels, H, W), T a multiple of the largest ratio, climb the tree once; each level restores
+    frames (T, in_channels, H, W), T a multiple of 2**level, climb once; each level restores
     about `decode` · T of them from a random part of its memories, at a random quality or in floats. The
     logarithm makes a decibel count alike at every ratio and quality; λ is the slope of the quantiser.
     """
-    levels = network.config.levels
-    memories = climb(network, frames, levels)
+    memories, targets = memories_and_targets(network, frames, level)
     total = torch.zeros((), device=frames.device)
-    for level in range(1, levels + 1):
+    # Where nothing is learned there is nothing to train.
+    for above in range(len(targets), level + 1):
         # A weight is the share of steps that a level takes part in: what counts little shall cost little.
-        if random.random() >= weights[level - 1] / max(weights):
+        if random.random() >= weights[above - 1] / max(weights[:level]):
             continue
-        nodes = len(memories[level])
-        count = max(1, min(nodes, round(decode * len(frames)) >> level))
+        nodes = len(memories[above])
+        count = max(1, min(nodes, round(decode * len(frames)) >> above))
         chosen = torch.from_numpy(np.sort(random.permutation(nodes)[:count])).to(frames.device)
         quality = (
             None if random.random() < float_share else int(random.integers(qualities[0], qualities[1] + 1))
         )
-        target = frames.reshape(nodes, 1 << level, *frames.shape[1:])[chosen].flatten(0, 1)
-        distortion, bits = restoration(network, rate, memories[level][chosen], target, level, quality)
+        target = targets[-1].chosen(above, chosen)
+        distortion, bits = restoration(rate, memories[above][chosen], target, above, quality)
         slope = 0.0 if quality is None else TRADE * step_of_quality(quality) ** 2
         total = total + torch.log(distortion + slope * bits + _FLOOR)
     return total * (max(weights) / sum(weights))

@@ -9,6 +9,9 @@ from typing import Any
 
 from ..errors import InputError
 
+#: What a model's folder keeps it as.
+RECIPE_FILE = "recipe.toml"
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -24,13 +27,16 @@ class Recipe:
     shuffled: frames are independent images, drawn in random order, not neighbours in time.
     steps: optimiser steps in all.   local_share: part of them spent level by level, before end to end.
     trees: trees of the highest level in a batch.   crop: side of the square that is cut out, in pixels.
+    mixed: each step draws one level by `level_weights` and fills the batch with trees of that level, as many
+        frames in all: of more places, where `trees` are few.
     decode: part of the batch's frames that each level restores in a step.
     flips: mirror half of the crops left to right, and half of them in time.
     learning_rate: peak, after `warmup` steps; falls to zero along a cosine.   clip: largest gradient norm.
     average: decay of the running average of the weights, which is what is evaluated and kept.
     float_share: part of the restorations that see memories in floats; the others are quantised with a step
         drawn from `qualities` (lowest, highest).
-    level_weights: weight of each level, lowest first: the share of steps that restore from it; empty for all.
+    level_weights: weight of each level, lowest first: the share of steps that restore from it, 0 for never;
+        empty for all.
     memory_gb: decoded frames that are kept in memory; of more data a random part is used.
     evaluate: steps between two evaluations.   seed: of everything random.
     """
@@ -51,6 +57,7 @@ class Recipe:
     local_share: float = 0.2
     trees: int = 2
     crop: int = 96
+    mixed: bool = False
     decode: float = 0.5
     flips: bool = True
     learning_rate: float = 1e-3
@@ -81,7 +88,8 @@ class Recipe:
             "average": not 0 <= self.average < 1,
             "float_share": not 0 <= self.float_share <= 1,
             "qualities": len(self.qualities) != 2 or not 0 <= self.qualities[0] <= self.qualities[1] <= 100,
-            "level_weights": any(weight < 0 for weight in self.level_weights),
+            "level_weights": any(weight < 0 for weight in self.level_weights)
+            or (bool(self.level_weights) and not any(self.level_weights)),
             "memory_gb": self.memory_gb <= 0,
             "evaluate": self.evaluate < 1,
         }

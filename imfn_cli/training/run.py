@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..frames import Source
 from ..latent.entropy import EntropyModel
-from ..model import load, pick_device
+from ..model import find_model, load, pick_device
 from ..network import IMFN, IMFNConfig, frames_from_pixels
 from .checkpoint import load_checkpoint
 from .entropy import fit_entropy
 from .linear import Progress, fit_maps
-from .objective import climb
 from .places import sources_of
 from .pool import Pool, read_pool
 from .processes import Processes
-from .recipe import Recipe
+from .recipe import RECIPE_FILE, Recipe, read_recipe
 from .start import starting_network
 from .trainer import Evaluation, Trainer
 
@@ -32,6 +31,18 @@ _HELD_OUT = 10
 _CALIBRATION_WINDOWS = 4
 # Grid positions of every level that the entropy model is fitted to, and the most on one side of a memory.
 _SAMPLE_POSITIONS, _SAMPLE_SIDE, _MOST_SAMPLES = 24_000, 40, 400
+# What a trained model goes on with: the shape of batches and the weights of losses.
+_KEPT = (
+    *("shuffled", "trees", "crop", "mixed", "decode", "flips", "clip", "average"),
+    *("float_share", "qualities", "level_weights"),
+)
+# Peak learning rate there: what was learned shall not be lost.
+_GENTLE = 5e-4
+# For branches that a processor can train: small ones, on small crops of many places.
+_SMALL: dict[str, Any] = {
+    **{"merge_blocks": 1, "split_blocks": 2, "mixed": True, "crop": 64, "decode": 1.0},
+    **{"learning_rate": 3e-3, "average": 0.998},
+}
 
 
 @dataclass(frozen=True)
@@ -75,19 +86,8 @@ def train_model(
     else:
         start = fit_maps(sources, _shape(recipe), progress=progress)[0]
     config = start.config
-    # Each process reads its own share of the clips, where there are enough for all.
-    own = sources[processes.rank :: processes.size] if len(sources) >= 4 * processes.size else sources
-    pool, frames = read_pool(
-        own,
-        config,
-        shuffled=recipe.shuffled,
-        memory=recipe.memory_gb,
-        seed=recipe.seed + processes.rank,
-        progress=progress,
-    )
-    # Never the test data: what is chosen by it is not measured by it.
-    pool, held = pool.split(_HELD_OUT)
-    network = starting_network(start, recipe, _calibration_frames(pool, recipe))
+    pool, held, frames = pools_of(recipe, sources, config, processes, progress)
+    network = starting_network(start, recipe, calibration_frames(pool, recipe))
     trainer = Trainer(network, recipe, pool.to(device), held, folder, device, processes, limit)
     if resume:
         trainer.resume()
@@ -107,17 +107,59 @@ def train_model(
     )
 
 
+def pools_of(
+    recipe: Recipe,
+    sources: Sequence[Source],
+    config: IMFNConfig,
+    processes: Processes,
+    progress: Progress = lambda *_: None,
+) -> tuple[Pool, Pool, int]:
+    """What this process trains on, what the best weights are chosen by, and the frames seen in `sources`.
+
+    Raises `InputError` for data that cannot be read.
+    """
+    # Each process reads its own share of the clips, where there are enough for all.
+    own = sources[processes.rank :: processes.size] if len(sources) >= 4 * processes.size else sources
+    pool, frames = read_pool(
+        own,
+        config,
+        shuffled=recipe.shuffled,
+        memory=recipe.memory_gb,
+        seed=recipe.seed + processes.rank,
+        progress=progress,
+    )
+    # Never the test data: what is chosen by it is not measured by it.
+    return (*pool.split(_HELD_OUT), frames)
+
+
+def calibration_frames(pool: Pool, recipe: Recipe) -> torch.Tensor:
+    """Frames (T, in_channels, H, W), whole windows of the largest ratio, to scale new branches by."""
+    random = np.random.default_rng(recipe.seed)
+    length = 1 << pool.config.levels
+    pixels = pool.windows(_CALIBRATION_WINDOWS, length, 1 << 20, random, flips=False)
+    return frames_from_pixels(pixels, pool.config.in_channels)
+
+
 def recipe_for(sources: Sequence[str], start: str, **changes: Any) -> Recipe:
-    """The recipe for data of one's own: continue a trained model gently, or give a linear one branches."""
+    """The recipe for data of one's own: continue a trained model gently, or give a linear one branches.
+
+    A trained model goes on with batches and losses as the recipe in its folder has them.
+    """
     config = load(start, device="cpu").network.config
-    values: dict[str, Any] = {"train": tuple(sources), "start": start}
-    if config.is_linear:
-        whole_frame = config.patch_height * config.patch_width > 256
-        values["widths"] = (512,) * config.levels if whole_frame else (192,) * config.levels
-        values["kernel"] = 1 if whole_frame else 5
+    values: dict[str, Any] = {}
+    if not config.is_linear:
+        kept = find_model(start) / RECIPE_FILE
+        if kept.is_file():
+            known = read_recipe(kept)
+            values = {name: getattr(known, name) for name in _KEPT}
+        values |= {"local_share": 0.0, "learning_rate": _GENTLE, "steps": 5000}
+    elif config.patch_height * config.patch_width > 256:
+        values = {"widths": (512,) * config.levels, "kernel": 1}
     else:
-        values |= {"local_share": 0.0, "learning_rate": 3e-4, "steps": 5000}
-    return Recipe(**{**values, **changes})
+        # As in `video`: little is lost, and so to be learned, below eight frames.
+        bottom = 2 if config.levels > 3 else 0
+        values = {"widths": (0,) * bottom + (192,) * (config.levels - bottom), **_SMALL}
+    return Recipe(**{"train": tuple(sources), "start": start, **values, **changes})
 
 
 def disjoint(training: Sequence[Source], held_out: Sequence[Source]) -> None:
@@ -137,13 +179,6 @@ def _shape(recipe: Recipe) -> IMFNConfig:
     )
 
 
-def _calibration_frames(pool: Pool, recipe: Recipe) -> torch.Tensor:
-    random = np.random.default_rng(recipe.seed)
-    length = 1 << pool.config.levels
-    pixels = pool.windows(_CALIBRATION_WINDOWS, length, 1 << 20, random, flips=False)
-    return frames_from_pixels(pixels, pool.config.in_channels)
-
-
 @torch.inference_mode()
 def sample_windows(network: IMFN, pool: Pool, *, seed: int = 0) -> dict[int, list[NDArray[np.float32]]]:
     """Memories of every level from random windows of the pool, (C, h, w) each, to fit coding tables to."""
@@ -155,7 +190,7 @@ def sample_windows(network: IMFN, pool: Pool, *, seed: int = 0) -> dict[int, lis
     samples, wanted = 0, 1
     while samples < wanted:
         pixels = pool.windows(1, 1 << config.levels, side, random, flips=False)
-        memories = climb(network, frames_from_pixels(pixels.to(device), config.in_channels), config.levels)
+        memories = network.climb(frames_from_pixels(pixels.to(device), config.in_channels), config.levels)
         for level, found in enumerate(memories):
             # One of each window, so that every level sees every window.
             chosen = found[int(random.integers(len(found)))]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -15,9 +15,9 @@ from torch import Tensor
 
 from ..files import writing
 from ..latent.quantiser import step_of_quality
-from ..network import IMFN, frames_from_pixels
+from ..network import IMFN, Branch, MemoryNetwork, frames_from_pixels
 from .checkpoint import FOLDER, load_checkpoint, save_checkpoint
-from .objective import TRADE, climb, joint_loss, local_loss, restoration
+from .objective import TRADE, joint_loss, local_loss, memories_and_targets, restoration
 from .pool import Pool
 from .processes import Processes
 from .rate import RateModel
@@ -27,7 +27,8 @@ from .recipe import Recipe
 _CHECKPOINT_SECONDS = 120
 # Quality that the score counts beside floats, and windows of the highest level that it is taken on.
 _SCORED_QUALITY = 40
-_EVALUATION_TREES = 4
+_EVALUATION_TREES = 6
+_EVALUATION_SIDE = 128
 _EVALUATION_SEED = 12345
 
 
@@ -60,17 +61,19 @@ class Evaluation:
 
 #: Called after every step with (stage, steps done, steps in all).
 Progress = Callable[[str, int, int], None]
+_Network = TypeVar("_Network", bound=MemoryNetwork)
 
 
 @dataclass
-class Trainer:
+class Trainer(Generic[_Network]):
     """One training run: weights, their running average, optimiser, and where it stands.
 
     folder: of the model; the checkpoint and `log.csv` lie in its `training`.   limit: seconds after which
-    training ends, learning rate at zero by then; None for the recipe's steps alone.
+    training ends, learning rate at zero by then; None for the recipe's steps alone. Only a tree has levels
+    that can be trained one by one: of another network `ValueError` unless the recipe's `local_share` is 0.
     """
 
-    network: IMFN
+    network: _Network
     recipe: Recipe
     pool: Pool
     held: Pool
@@ -81,6 +84,8 @@ class Trainer:
 
     def __post_init__(self) -> None:
         config = self.network.config
+        if self.recipe.local_share and not isinstance(self.network, IMFN):
+            raise ValueError("only a tree is trained level by level; set local_share to 0")
         self.network.to(self.device)
         self.rate = RateModel(config.levels, config.channels).to(self.device)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
@@ -90,6 +95,7 @@ class Trainer:
         self.seconds = 0.0
         self.random = np.random.default_rng((self.recipe.seed, self.processes.rank))
         self.weights = self.recipe.level_weights or (1.0,) * config.levels
+        self._learned = [level for level, width in enumerate(config.widths, 1) if width]
         self._parameters = [
             p for p in (*self.network.parameters(), *self.rate.parameters()) if p.requires_grad
         ]
@@ -102,13 +108,9 @@ class Trainer:
         )
         self.processes.broadcast([*self.network.parameters(), *self.rate.parameters()])
         # Matrix products of the branches in bfloat16 where the hardware is made for it; the maps stay exact.
-        for level in range(1, config.levels + 1):
-            for branch in (
-                self.network.sweeper(level).merge_branch,
-                self.network.sweeper(level).split_branch,
-            ):
-                assert branch is not None
-                branch.low_precision = self.device.type == "cuda"
+        for module in self.network.modules():
+            if isinstance(module, Branch):
+                module.low_precision = self.device.type == "cuda"
 
     # -- where the run stands ------------------------------------------------------------------------------
 
@@ -122,7 +124,8 @@ class Trainer:
         done, share = self.progress_made(), self.recipe.local_share
         if done >= share:
             return "end to end", 0
-        level = 1 + min(int(done / share * self.network.config.levels), self.network.config.levels - 1)
+        levels = self._learned
+        level = levels[min(int(done / share * len(levels)), len(levels) - 1)]
         return f"level {level}", level
 
     def state(self) -> dict[str, Any]:
@@ -157,7 +160,7 @@ class Trainer:
 
     # -- the run -------------------------------------------------------------------------------------------
 
-    def run(self, progress: Progress, report: Callable[[Evaluation], None]) -> IMFN:
+    def run(self, progress: Progress, report: Callable[[Evaluation], None]) -> _Network:
         """Train to the end; returns the best averaged weights. Writes checkpoints and the log as it goes."""
         losses: list[Tensor] = []
         clock = saved = time.monotonic()
@@ -186,12 +189,17 @@ class Trainer:
         made, warm = self.progress_made(), min(1.0, (self.step + 1) / (recipe.warmup + 1))
         for group in self.optimiser.param_groups:
             group["lr"] = recipe.learning_rate * warm * (1 + math.cos(math.pi * made)) / 2
+        top = config.levels
+        if recipe.mixed:
+            weights = np.array([self.weights[learned - 1] for learned in self._learned])
+            top = level or int(self.random.choice(self._learned, p=weights / weights.sum()))
         pixels = self.pool.windows(
-            recipe.trees, 1 << config.levels, recipe.crop, self.random, flips=recipe.flips
+            recipe.trees << config.levels - top, 1 << top, recipe.crop, self.random, flips=recipe.flips
         )
         frames = frames_from_pixels(pixels.to(self.device), config.in_channels)
         self.optimiser.zero_grad(set_to_none=True)
         if level:
+            assert isinstance(self.network, IMFN)
             loss = local_loss(self.network, frames, level)
         else:
             loss = joint_loss(
@@ -199,6 +207,7 @@ class Trainer:
                 self.rate,
                 frames,
                 self.random,
+                level=top,
                 decode=recipe.decode,
                 float_share=recipe.float_share,
                 qualities=recipe.qualities,
@@ -226,12 +235,14 @@ class Trainer:
         score = 0.0
         errors: dict[tuple[int, int | None], list[tuple[float, float]]] = {}
         for _ in range(_EVALUATION_TREES):
-            pixels = self.held.windows(1, 1 << config.levels, self.recipe.crop, random, flips=False)
+            side = max(self.recipe.crop, _EVALUATION_SIDE)
+            pixels = self.held.windows(1, 1 << config.levels, side, random, flips=False)
             frames = frames_from_pixels(pixels.to(self.device), config.in_channels)
-            memories = climb(network, frames, config.levels)
-            for level in range(1, config.levels + 1):
+            memories, targets = memories_and_targets(network, frames, config.levels)
+            for level in (level for level, weight in enumerate(self.weights, 1) if weight):
+                target = targets[min(level, len(targets) - 1)]
                 for quality in (None, _SCORED_QUALITY):
-                    found = restoration(network, self.rate, memories[level], frames, level, quality)
+                    found = restoration(self.rate, memories[level], target, level, quality)
                     errors.setdefault((level, quality), []).append((float(found[0]), float(found[1])))
         slope = TRADE * step_of_quality(_SCORED_QUALITY) ** 2
         for (level, quality), pairs in errors.items():

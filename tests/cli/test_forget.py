@@ -65,6 +65,34 @@ def test_another_model_is_refused(cli: Cli, memory: Path) -> None:
     assert "was written by model 'tiny'" in ran.line
 
 
+def test_verify_finds_it_whole(cli: Cli, memory: Path, tiny_model_dir: Path) -> None:
+    ran = cli("verify", memory, "-m", tiny_model_dir)
+    assert ran == Ran(0, f"{memory}: whole (1 node, 40 frames, checksums and decoding)\n", "")
+    ran = cli("verify", memory)
+    assert (ran.code, ran.out) == (0, f"{memory}: whole (1 node, 40 frames, checksums only)\n")
+    assert "does not ship with imfn" in ran.line
+    ran = cli("verify", memory, "-m", "video-linear")
+    assert ran.code == 1
+    assert "was written by model 'tiny'" in ran.line
+
+
+def test_verify_notices_every_flipped_byte(cli: Cli, memory: Path, tiny_model_dir: Path) -> None:
+    good = memory.read_bytes()
+    start = good.index(b"{")
+    end = good.rindex(b"}") + 1
+    for place in (*range(0, end, 7), end + 100, len(good) - 1):
+        content = bytearray(good)
+        content[place] ^= 1 << place % 8
+        memory.write_bytes(content)
+        ran = cli("verify", memory, "-m", tiny_model_dir)
+        assert ran.code == 1, (place, bytes(good[place - 5 : place + 5]))
+        assert ran.line.startswith(f"{memory}: "), place
+        if place > end:
+            assert "its memory (frames 0 to 39) is damaged (checksum differs)" in ran.line
+            assert "1 of 1 node damaged" in ran.out
+    assert start == 8
+
+
 @pytest.mark.parametrize("where", [-5, 30])
 def test_damage_is_named(cli: Cli, memory: Path, tiny_model_dir: Path, where: int) -> None:
     content = bytearray(memory.read_bytes())

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 import imfn_cli as imfn
+from imfn_cli import streaming
 from imfn_cli.latent.container import LatentReader
+from imfn_cli.latent.growing import HEAD_SIZE
 
 from .conftest import Ran, environment
 
@@ -227,6 +229,38 @@ def test_killed_at_random_moments_all_finished_nodes_are_there(
         assert len(np.load(output.with_suffix(".npy"))) == reader.header.frames
 
 
+def test_a_damaged_head_costs_its_node_only(
+    cli: Cli, clip_path: Path, output: Path, model: Words, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a file that was left as it grew: verify names the node, all others are restored."""
+
+    def full(path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(streaming, "compact", full)
+    (report,) = cli("stream", clip_path, "-o", output, *model, "--json").json
+    assert report["finished"] is False
+    whole = list(imfn.read_frames(output, model=model[1]))
+    content = bytearray(output.read_bytes())
+    content[LatentReader(output).nodes[3].offset - HEAD_SIZE + 9] ^= 0x40
+    output.write_bytes(content)
+    ran = cli("verify", output, *model[:2])
+    assert ran.code == 1
+    assert ran.line == f"{output}: node 3 (frames 12 to 15) is damaged (the head of its record)"
+    assert "1 of 10 nodes damaged (10 nodes, 40 frames" in ran.out
+    restored = output.with_suffix(".npy")
+    ran = cli("decompress", output, *model[:2], "-o", restored)
+    assert ran.code == 1
+    assert "--skip-damaged restores the others" in ran.line
+    ran = cli("decompress", output, *model[:2], "-o", restored, "--skip-damaged")
+    assert "frames 12 to 15 are damaged" in ran.line
+    found = np.load(restored)
+    good = [*range(12), *range(16, 40)]
+    assert np.abs(found[good].astype(int) - np.stack(whole)[good]).max() <= 1
+    assert list(LatentReader(output).times()) == [40 * index for index in range(40)]
+    assert cli("info", output, "--nodes").code == 0
+
+
 def test_a_source_that_breaks_keeps_what_came_before(
     cli: Cli, clip_path: Path, output: Path, model: Words, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +285,33 @@ def test_a_source_that_breaks_keeps_what_came_before(
     assert LatentReader(output).header.frames == 9
 
 
+def test_a_pipe_that_falls_silent_is_waited_for_as_long_as_asked(
+    feed: Callable[..., Feed], output: Path
+) -> None:
+    running = feed("--timeout", "1")
+    running.send(9)
+    running.process.wait(timeout=50)
+    assert running.process.returncode == 1
+    assert running.process.stderr is not None
+    said = running.process.stderr.read().decode()
+    assert said.startswith("imfn: stdin: no frame came for 1 s; check that it still sends")
+    assert f"frames before are in {output}" in said
+    assert LatentReader(output).header.frames >= 8
+
+
+def test_a_device_is_asked_for_size_and_rate(cli: Cli, output: Path, model: Words) -> None:
+    """FFmpeg's own source of test pictures, a device like a camera to it, on machines without one."""
+    words = ("stream", "testsrc=size=64x48:rate=10", "--input-format", "lavfi", "--fps", "10")
+    ran = cli(*words, "-o", output, *model, "--frames", "6", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json[0]["ended"] == "limit"
+    header = LatentReader(output).header
+    assert (header.frames, header.height, header.width, header.frame_rate) == (6, 48, 64, 10)
+    ran = cli("stream", "camera:/dev/null", "-o", output.with_name("x.safetensors"), *model)
+    assert ran.code == 1
+    assert ran.line.startswith("camera:/dev/null: this device cannot be opened (")
+
+
 # -- failures --------------------------------------------------------------------------------------------
 
 
@@ -258,10 +319,14 @@ def test_a_source_that_breaks_keeps_what_came_before(
     ("words", "code", "message"),
     [
         (("nothing.mp4", "-r", "4"), 1, "nothing.mp4: "),
-        (("-", "--raw", "64", "-r", "4"), 1, "raw video of size '64'; write WIDTHxHEIGHT"),
+        (("-", "--raw", "64", "-r", "4"), 1, "size '64'; write WIDTHxHEIGHT"),
         (("-", "--raw", "64x48", "--pix-fmt", "nope"), 1, "pixel format 'nope' is not known"),
         (("-", "--raw", "64x48", "--fps", "0"), 1, "'0' frames per second"),
-        (("-", "--fps", "25"), 2, "are for raw frames; say --raw"),
+        (("-", "--fps", "25"), 2, "for raw frames; say --raw"),
+        (("-", "--pix-fmt", "gray"), 2, "is for raw frames; say --raw"),
+        (("-", "--size", "64x48"), 2, "is asked of a camera"),
+        (("-", "--timeout", "-1"), 2, "'--timeout'"),
+        (("-", "--input-format", "nope", "-r", "4"), 1, "no input format 'nope'"),
         (("x.mp4", "--duration", "0"), 2, "0.0 seconds"),
         (("x.mp4", "-r", "3"), 2, "nearest: 2 or 4"),
     ],

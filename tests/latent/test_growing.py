@@ -97,6 +97,112 @@ def test_a_damaged_node_is_named_and_the_others_are_read(path: Path) -> None:
     assert reader.read(reader.nodes[3]) == NODES[3]
 
 
+def heads(path: Path) -> list[int]:
+    """Where each record begins in an undamaged file."""
+    nodes = LatentReader(path).nodes
+    return [path.read_bytes().index(b"node"), *(node.offset + node.size for node in nodes[:-1])]
+
+
+def damaged(path: Path, *places: int) -> LatentReader:
+    """The file with the bytes at these places turned over."""
+    content = bytearray(path.read_bytes())
+    for place in places:
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+    return LatentReader(path)
+
+
+@pytest.mark.parametrize("times", [EVEN, UNEVEN])
+@pytest.mark.parametrize("node", [0, 1, 2])
+def test_any_damaged_byte_of_a_head_costs_its_node_only(path: Path, times: list[int], node: int) -> None:
+    """And every other node keeps its frames' numbers and times."""
+    grow(path, times).close()
+    whole, good = path.read_bytes(), LatentReader(path)
+    start = heads(path)[node]
+    for byte in range(growing.HEAD_SIZE + 8 * (times is UNEVEN and node == 1)):
+        path.write_bytes(whole)
+        reader = damaged(path, start + byte)
+        assert [one.frames for one in reader.nodes] == [one.frames for one in good.nodes], byte
+        assert [one.lost for one in reader.nodes] == [index == node for index in range(4)]
+        with pytest.raises(LatentError, match=rf"node {node} \(frames .* is damaged \(the head"):
+            reader.read(reader.nodes[node])
+        found = list(reader.times())
+        assert found == sorted(set(found))
+        for one in reader.nodes:
+            if not one.lost:
+                assert reader.read(one) == NODES[one.index]
+                frames = slice(one.frames[0], one.frames[-1] + 1)
+                assert found[frames] == times[frames]
+        if times is EVEN and node > 0:
+            assert found == times
+
+
+def test_a_lost_sector_costs_the_nodes_in_it(path: Path) -> None:
+    """Where frames are evenly spaced their number is known by the time that is missing."""
+    data = [bytes([number]) * (50 + 7 * number) for number in range(12)]
+    with GrowingWriter(path, HEADER) as writer:
+        for number, one in enumerate(data):
+            writer.add(2, one, list(range(160 * number, 160 * number + 160, 40)))
+    places = heads(path)
+    content = bytearray(path.read_bytes())
+    content[places[3] + 60 : places[7] + 9] = bytes(places[7] + 9 - places[3] - 60)
+    path.write_bytes(content)
+    reader = LatentReader(path)
+    assert len(reader.nodes) == 12
+    assert list(reader.times()) == list(range(0, 40 * 48, 40))
+    assert [node.index for node in reader.nodes if node.lost] == [4, 5, 6, 7]
+    kept = [node for node in reader.nodes if node.index not in (3, 4, 5, 6, 7)]
+    assert [reader.read(node) for node in kept] == [data[node.index] for node in kept]
+    with pytest.raises(LatentError, match=r"node 3 .*checksum differs"):
+        reader.read(reader.nodes[3])
+
+
+def test_lost_nodes_of_the_tail_have_their_own_levels(path: Path) -> None:
+    header = dataclasses.replace(HEADER, ratio=16)
+    levels = (4, 3, 2, 1, 0)
+    with GrowingWriter(path, header) as writer:
+        first = 0
+        for level in levels:
+            writer.add(level, b"x" * 30, list(range(40 * first, 40 * (first + (1 << level)), 40)))
+            first += 1 << level
+    whole, places = path.read_bytes(), heads(path)
+    for lost in ((1,), (2,), (3,), (0,), (1, 2), (2, 3), (1, 2, 3)):
+        path.write_bytes(whole)
+        reader = damaged(path, *(places[index] + 1 for index in lost))
+        assert tuple(node.level for node in reader.nodes) == levels, lost
+        assert tuple(node.index for node in reader.nodes if node.lost) == lost
+
+
+def test_bytes_that_do_not_belong_there_lose_no_frame(path: Path) -> None:
+    grow(path, EVEN).close()
+    place = heads(path)[2]
+    content = path.read_bytes()
+    path.write_bytes(content[:place] + b"a node that is none" + content[place:])
+    reader = LatentReader(path)
+    assert [reader.read(node) for node in reader.nodes] == list(NODES)
+
+
+def test_heads_are_found_across_blocks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grow(path, EVEN).close()
+    place = heads(path)[1]
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    for block in range(4, 70):
+        monkeypatch.setattr(growing, "_BLOCK", block)
+        assert [node.index for node in LatentReader(path).nodes if node.lost] == [1]
+
+
+def test_a_damaged_end_is_an_unfinished_end(path: Path) -> None:
+    """Whether a power cut or a fault of the disk took the last records cannot be told."""
+    grow(path, EVEN).close()
+    places = heads(path)
+    assert len(damaged(path, places[3], places[2]).nodes) == 2
+    grow(path, UNEVEN, 2, force=True).close()
+    reader = damaged(path, heads(path)[1] + growing.HEAD_SIZE)
+    assert [reader.read(node) for node in reader.nodes] == [NODES[0]]
+
+
 @pytest.mark.parametrize("times", [EVEN, UNEVEN])
 def test_compacting_gives_a_plain_latent(path: Path, tmp_path: Path, times: list[int]) -> None:
     grow(path, times).close()

@@ -42,7 +42,8 @@ def test_a_linear_model_says_nothing_of_branches() -> None:
     ("field", "value", "words"),
     [
         ("widths", [32, 48], "one for each of 3"),
-        ("widths", [32, 48, 0], "widths is 0"),
+        ("widths", [32, 48, -1], "widths is -1"),
+        ("widths", [0, 0, 0], "leave them out"),
         ("widths", "wide", "list of whole numbers"),
         ("kernel", 4, "must be odd"),
         ("kernel", 33, "at most 31"),

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imfn_cli.network import IMFN, FoldedTree, frames_from_pixels, pixels_from_frames
+from imfn_cli.network import IMFN, FoldedTree, fold_leaves, frames_from_pixels, pixels_from_frames
 
 
 def pixels_of(count: int, height: int, width: int, channels: int, seed: int = 0) -> torch.Tensor:
@@ -37,6 +37,23 @@ def test_gives_the_pixels_of_the_tree(
     difference = (pixels.int() - wanted.int()).abs()
     assert difference.max() <= 1  # where a number lies between two levels
     assert (difference > 0).float().mean() < 0.02
+
+
+@pytest.mark.parametrize("level", [0, 1, 3])
+def test_folds_the_sweepers_alone(narrow: IMFN, level: int) -> None:
+    """From leaves to the root in one product, and back; the product's rows are orthonormal."""
+    frames = frames_from_pixels(pixels_of(1 << level, 10, 6, 3), 3)
+    memories = narrow.climb(frames, level)
+    merge, split, mean = (part.float() for part in fold_leaves(narrow, level))
+    leaves, root = memories[0].permute(0, 2, 3, 1), memories[level].permute(0, 2, 3, 1)[0]
+    found = torch.einsum("rdc,rhwc->hwd", merge, leaves - mean[:, None, None])
+    torch.testing.assert_close(found, root, atol=1e-5, rtol=0)
+    back = torch.einsum("rcd,hwd->rhwc", split, root) + mean[:, None, None]
+    restored = narrow.leaf.inverse(back.permute(0, 3, 1, 2), 10, 6)
+    wanted = narrow.restore(memories[level], 1 << level, 10, 6)
+    torch.testing.assert_close(restored, wanted, atol=1e-5, rtol=0)
+    rows = merge.permute(1, 0, 2).flatten(1)
+    torch.testing.assert_close(rows @ rows.T, torch.eye(20), atol=1e-5, rtol=0)
 
 
 def test_wrong_input_is_named(narrow: IMFN) -> None:

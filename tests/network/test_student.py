@@ -129,6 +129,20 @@ def test_the_student_of_independent_frames_is_the_tree(level: int) -> None:
     torch.testing.assert_close(memory, network.compress(frames, 1 << level), atol=1e-5, rtol=0)
 
 
+def test_a_student_is_exact_up_to_the_first_level_with_branches() -> None:
+    config = IMFNConfig(4, 4, 1, 16, 3, widths=(0, 0, 8), kernel=3)
+    network = IMFN(config).requires_grad_(False).eval()
+    for branch in network.branches(3):
+        torch.nn.init.normal_(branch.leave.weight)
+    assert [Student.is_exact(config, level) for level in range(4)] == [True, True, True, False]
+    assert not Student.is_exact(config)
+    frames = frames_of(8, 1, 9, 8)
+    for level in range(4):
+        memories = torch.cat([Student(network, level).compress(part) for part in frames.split(1 << level)])
+        same = torch.allclose(memories, network.compress(frames, 1 << level), atol=1e-5)
+        assert same == Student.is_exact(config, level)
+
+
 def test_an_update_gets_gradients_through_every_step(learned: IMFN) -> None:
     update = Update(learned.config, 8, 1)
     torch.nn.init.normal_(update.branch.leave.weight)

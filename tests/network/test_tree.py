@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -49,6 +51,30 @@ def test_shapes(network: IMFN, ratio: int) -> None:
     memories = network.compress(frames_of(32), ratio)
     assert memories.shape == (32 // ratio, 16, 2, 3)
     assert network.restore(memories, ratio, 6, 9).shape == (32, 1, 6, 9)
+
+
+@pytest.mark.parametrize("count", [16, 21, 3, 1])
+def test_climbing_makes_the_memories_of_every_whole_tree(network: IMFN, count: int) -> None:
+    frames = frames_of(count)
+    memories = network.climb(frames, 4)
+    assert [len(level) for level in memories] == [count >> level for level in range(5)]
+    for level, found in enumerate(memories):
+        if len(found):
+            wanted = network.compress(frames[: len(found) << level], 1 << level)
+            torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
+
+
+def test_the_linear_part_is_the_maps_alone(network: IMFN) -> None:
+    learned = IMFN(replace(network.config, widths=(4, 0, 4, 4)))
+    learned.load_state_dict(network.state_dict(), strict=False)
+    for branch in learned.branches(4):
+        torch.nn.init.normal_(branch.leave.weight)
+    linear = learned.linear_part()
+    assert linear.config == network.config
+    assert torch.equal(linear.compress(frames_of(16), 16), network.compress(frames_of(16), 16))
+    # Merge and split of each level that has any.
+    assert [len(list(learned.branches(level))) for level in range(5)] == [0, 2, 2, 4, 6]
+    assert not list(linear.branches(4))
 
 
 def test_ratio_one_is_exact(network: IMFN) -> None:

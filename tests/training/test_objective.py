@@ -1,12 +1,14 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from imfn_cli.network import IMFN, IMFNConfig
-from imfn_cli.training.objective import climb, joint_loss, local_loss, restoration
+from imfn_cli.training.objective import joint_loss, local_loss, memories_and_targets, restoration
 from imfn_cli.training.rate import RateModel, rounded
+from imfn_cli.training.target import FrameTarget, tree_targets
 
 CONFIG = IMFNConfig(4, 4, 1, 16, 3, (12, 12, 12), 1, 1, 3)
 
@@ -33,7 +35,7 @@ def trained_levels(network: IMFN) -> set[int]:
 
 
 def test_climb_is_compress(learner: IMFN) -> None:
-    memories = climb(learner, frames_of(16), 3)
+    memories = learner.climb(frames_of(16), 3)
     assert [len(level) for level in memories] == [16, 8, 4, 2]
     torch.testing.assert_close(memories[3], learner.compress(frames_of(16), 8))
 
@@ -61,6 +63,7 @@ def joint(network: IMFN, weights: tuple[float, ...], float_share: float = 0.5) -
         rate,
         frames_of(16),
         np.random.default_rng(0),
+        level=3,
         decode=1.0,
         float_share=float_share,
         qualities=(30, 60),
@@ -78,14 +81,46 @@ def test_joint_loss_trains_all_levels_below_its_root(learner: IMFN) -> None:
 
 def test_floats_cost_no_bits_and_steps_do(learner: IMFN) -> None:
     frames = frames_of(16)
-    memories = climb(learner, frames, 2)[2]
+    memories = learner.climb(frames, 2)[2]
+    target = FrameTarget(learner, frames)
     rate = RateModel(3, 16)
-    plain, no_bits = restoration(learner, rate, memories, frames, 2, None)
-    fine, many = restoration(learner, rate, memories, frames, 2, 80)
-    coarse, few = restoration(learner, rate, memories, frames, 2, 20)
+    plain, no_bits = restoration(rate, memories, target, 2, None)
+    fine, many = restoration(rate, memories, target, 2, 80)
+    coarse, few = restoration(rate, memories, target, 2, 20)
     assert no_bits == 0
     assert plain <= fine < coarse
     assert 0 < few < many
+
+
+@pytest.mark.parametrize(("channels", "widths"), [(16, (12, 12, 12)), (9, (0, 0, 12)), (16, (0, 12, 12))])
+@pytest.mark.parametrize("quality", [None, 30])
+def test_errors_of_memories_are_errors_of_frames(
+    channels: int, widths: tuple[int, ...], quality: int | None
+) -> None:
+    """What training measures without walking down to the pixels is what the pixels say."""
+    torch.manual_seed(1)
+    network = IMFN(IMFNConfig(4, 4, 1, channels, 3, widths, 1, 1, 3))
+    for parameter in network.parameters():
+        if parameter.requires_grad and parameter.ndim == 2 and not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    frames, rate = frames_of(16), RateModel(3, channels)
+    memories, targets = memories_and_targets(network, frames, 3)
+    assert len(targets) == 1 + network.config.linear_levels
+    chosen = torch.tensor([1])
+    exact = FrameTarget(network, frames).chosen(3, chosen)
+    for target in targets:
+        found = restoration(rate, memories[3][chosen], target.chosen(3, chosen), 3, quality)
+        wanted = restoration(rate, memories[3][chosen], exact, 3, quality)
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_levels_without_branches_cost_no_training() -> None:
+    network = IMFN(replace(CONFIG, widths=(0, 12, 12)))
+    assert tree_targets(network, frames_of(16))[1].lost.shape == (8,)
+    assert network.sweeper(1).split_branch is None
+    joint(network, (1, 1, 1)).backward()
+    assert network.sweeper(2).split_branch is not None
+    assert network.leaf.map.weight.grad is None
 
 
 def test_estimated_bits_follow_the_entropy() -> None:

@@ -174,3 +174,37 @@ def test_samples_for_tables_cover_every_level(
     assert sorted(samples) == [0, 1, 2]
     assert {memory.shape for level in samples.values() for memory in level} == {(8, 4, 4)}
     assert {len(level) for level in samples.values()} == {7}
+
+
+def test_mixed_batches_hold_as_many_frames_of_any_level(
+    start: IMFN, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(
+        **{**vars(RECIPE), "mixed": True, "trees": 3, "level_weights": (1.0, 1.0), "local_share": 0.2}
+    )
+    drawn: list[tuple[int, int]] = []
+    windows = Pool.windows
+
+    def seen(self: Pool, count: int, length: int, *args: object, **options: object) -> torch.Tensor:
+        drawn.append((count, length))
+        return windows(self, count, length, *args, **options)  # type: ignore[arg-type]
+
+    trainer = trainer_of(start, pool, tmp_path, recipe)
+    monkeypatch.setattr(Pool, "windows", seen)
+    for level in (1, 2, 0, 0, 0, 0, 0, 0):
+        trainer._step(level)
+    assert drawn[:2] == [(6, 2), (3, 4)]
+    assert set(drawn[2:]) == {(6, 2), (3, 4)}
+
+
+def test_levels_without_branches_are_neither_trained_nor_drawn(
+    start: IMFN, pool: Pool, tmp_path: Path
+) -> None:
+    changes = {"mixed": True, "widths": (0, 16), "local_share": 0.5, "steps": 120, "evaluate": 40}
+    recipe = Recipe(**{**vars(RECIPE), **changes})
+    trainer = trainer_of(start, pool, tmp_path, recipe)
+    assert trainer.stage() == ("level 2", 2)
+    network, found = run(trainer)
+    assert network.sweeper(1).split_branch is None
+    assert found[-1].psnr[4] > found[0].psnr[4]
+    assert found[-1].psnr[2] == found[0].psnr[2]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .kept import keep, recalled
+from ..kept import keep, recalled
 from .sequences import SIDE, Digits, unit
 
 #: Called while it trains: (what is done, images seen, images in all).

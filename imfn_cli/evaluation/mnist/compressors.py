@@ -1,6 +1,5 @@
 """What makes one memory of many images and restores them: our model, its linear part, PCA."""
 
-from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -70,9 +69,7 @@ class TreeCompressor:
 
 def linear_part(model: Model) -> TreeCompressor:
     """The closed-form tree (Karhunen–Loève) that `model` was trained from: its maps without its branches."""
-    network = IMFN(replace(model.network.config, widths=()))
-    network.load_state_dict(model.network.state_dict(), strict=False)
-    return TreeCompressor(network.requires_grad_(False).eval(), "KLT tree")
+    return TreeCompressor(model.network.linear_part(), "KLT tree")
 
 
 class PCACompressor:

@@ -2,18 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from ...files import replacing, writing
-from ..extra import require
-from ..plot import fitted_exponent
+from .. import growth_plot
+from ..canvas import new_figure, save_figure
 from .sequences import SIDE
-
-_COLOURS = ("#005daf", "#3d9c86", "#b57700", "#b0417e", "#6a6a6a", "#c2410c")
-_MARKS = ("o", "P", "s", "D", "^", "v")
 
 
 def draw_grid(path: Path, rows: Mapping[str, Tensor], *, title: str, force: bool = True) -> None:
@@ -21,7 +16,7 @@ def draw_grid(path: Path, rows: Mapping[str, Tensor], *, title: str, force: bool
 
     Raises `OutputError` where `path` cannot be written, `ImfnError` without matplotlib.
     """
-    figure = _figure((14, 0.6 + 0.66 * len(rows)))
+    figure = new_figure((14, 0.6 + 0.66 * len(rows)))
     axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
     for axis, (name, images) in zip(axes, rows.items(), strict=True):
         tiles = images.reshape(-1, SIDE, SIDE).numpy()
@@ -33,7 +28,7 @@ def draw_grid(path: Path, rows: Mapping[str, Tensor], *, title: str, force: bool
         for side in axis.spines.values():
             side.set_visible(False)
     figure.suptitle(title, fontsize=11)
-    _save(figure, path, force)
+    save_figure(figure, path, force=force)
 
 
 def draw_growth(
@@ -43,44 +38,12 @@ def draw_growth(
 
     curves: name → (images per memory, mean squared error). Raises as `draw_grid` does.
     """
-    figure = _figure((8, 5.5))
-    axes = figure.add_subplot()
-    for index, (name, points) in enumerate(curves.items()):
-        colour, mark = _COLOURS[index % len(_COLOURS)], _MARKS[index % len(_MARKS)]
-        lengths, found = (np.array(values, float) for values in zip(*points, strict=True))
-        axes.plot(lengths, found, mark, color=colour, markersize=6)
-        label = name
-        if len(points) > 1:
-            exponent, factor = fitted_exponent(points)
-            axes.plot(lengths, factor * lengths**exponent, color=colour, linewidth=1, alpha=0.5)
-            label = f"{name}: N^{exponent:.2f}"
-        axes.plot([], [], mark, color=colour, linestyle="-", linewidth=1, label=label)
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
-    ticks = sorted({length for points in curves.values() for length, _ in points})
-    axes.set_xticks(ticks, [str(length) for length in ticks])
-    axes.minorticks_off()
-    axes.set_xlabel("N, images per memory (log scale)")
-    axes.set_ylabel("mean squared error, pixels in [0, 1] (log scale)")
-    axes.grid(True, which="major", color="#e6e6e3", linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    axes.legend(fontsize=9, frameon=False)
-    figure.suptitle(title, fontsize=11)
-    _save(figure, path, force)
-
-
-def _figure(size: tuple[float, float]) -> Any:
-    require("matplotlib")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure: Any, path: Path, force: bool) -> None:
-    with replacing(path, force=force) as temporary, writing(path):
-        figure.savefig(temporary, dpi=160)
+    growth_plot.draw_growth(
+        path,
+        curves,
+        title=title,
+        length="N, images per memory",
+        error="mean squared error, pixels in [0, 1]",
+        symbol="N",
+        force=force,
+    )

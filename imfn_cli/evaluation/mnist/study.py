@@ -1,5 +1,6 @@
 """The whole comparison, step by step: train the baselines, measure all, write tables and pictures."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,7 +21,8 @@ from .long import LongRow, long_rows
 from .probes import ProbePlan, ProbeResult, probe
 from .restoration import FileRow, RestorationRow, file_rows, restorations, restored_by
 from .sequences import Digits, read_digits
-from .train_baseline import Plan, Trained, shape_for, train_baseline
+from .train_baseline import Plan, shape_for
+from .tuning import Tried, tune
 
 #: Called as work goes on: (what is done, done, in all).
 Progress = Callable[[str, int, int], None]
@@ -38,6 +40,7 @@ class Settings:
     """What is measured, and how long baselines train.
 
     kinds: the baselines.   minutes: for each baseline; None: as long as our model was trained, by its card.
+    learning_rates: each kind is trained at all of them for seed 0, and at its best of them from then on.
     test_images: how many are used, the first.   seeds: of baselines, test sequences and probes.
     width, layers: of the baselines; more layers where they would be too small.   epochs: of the classifier.
     qualities: of files.   lengths: images of the long sequences.
@@ -45,6 +48,7 @@ class Settings:
 
     kinds: tuple[Kind, ...] = KINDS
     minutes: float | None = None
+    learning_rates: tuple[float, ...] = (1e-3,)
     test_images: int = 10_000
     seeds: int = 1
     width: int = 256
@@ -55,10 +59,11 @@ class Settings:
     lengths: tuple[int, ...] = (64, 128, 256, 512, 1024, 2048, 4096, 8192, 10_000, 16_384)
 
     def quick(self) -> "Settings":
-        """A first look within three minutes on two cores: everything shorter, nothing left out."""
+        """A first look within three minutes on two cores: all shorter, only the first learning rate."""
         return replace(
             self,
             minutes=0.3,
+            learning_rates=self.learning_rates[:1],
             test_images=2048,
             epochs=1,
             probes=ProbePlan(train=512, epochs=10, test_clips=128),
@@ -69,7 +74,12 @@ class Settings:
 
 @dataclass
 class Study:
-    """All results; `write` makes tables of them. models: name, parameters, layers, width, of each model."""
+    """All results.
+
+    models: name, parameters, layers, width, learning rate (of baselines, as chosen) of each model.
+    times: one row for each training run, also at learning rates that were not chosen (outcome "worse" or
+    "diverged", the others are "used").   curves: of the same, one row a point; nan where a run diverged.
+    """
 
     models: list[dict[str, Any]] = field(default_factory=list)
     times: list[dict[str, Any]] = field(default_factory=list)
@@ -128,11 +138,20 @@ def run_study(
     study = Study()
     judge = train_classifier(train, epochs=settings.epochs, cache=cache, progress=progress)
     lengths = [ratio for ratio in models[0].ratios if ratio > 1]
-    fixed: list[Compressor] = [PCACompressor(train, ours.memory_size)]
+    pca = PCACompressor(train, ours.memory_size)
+    fixed: list[Compressor] = [pca]
     if not models[0].network.config.is_linear:
         fixed.insert(0, linear_part(models[0]))
+    rates = dict.fromkeys(settings.kinds, settings.learning_rates)
     for seed in range(settings.seeds):
-        baselines = _baselines(study, settings, ours, Plan(minutes, seed), train, cache, progress)
+        baselines = []
+        for kind in settings.kinds:
+            shape = Shape(kind, ours.memory_size, ours.longest, settings.width, settings.layers)
+            shape = shape_for(shape, PARAMETERS_FACTOR * ours.parameters_count)
+            best, tried = tune(shape, Plan(minutes, seed), rates[kind], train, cache=cache, progress=progress)
+            rates[kind] = (best.plan.learning_rate,)
+            baselines.append(best.run.network)
+            _note(study, best, tried)
         all_of_them: list[Compressor] = [trees[seed % len(trees)], *baselines, *fixed]
         rows = restorations(all_of_them, test, judge, lengths, seed=seed, progress=progress)
         study.restorations += rows
@@ -147,48 +166,42 @@ def run_study(
         if seed == 0:
             _pictures(results, study, all_of_them, test, ours.longest)
             study.models[:0] = [_model_row(ours), *map(_model_row, fixed)]
-    trained = {"model": ours.name, "seconds": float(models[0].description.get("seconds", 0))}
-    study.times.insert(0, {**trained, "seed": 0, "steps": None, "images": None})
+    seconds = float(models[0].description.get("seconds", 0))
+    unknown = dict.fromkeys(("learning_rate", "training_mse", "steps", "images"))
+    study.times.insert(0, {"model": ours.name, "seed": 0, "outcome": "used", "seconds": seconds, **unknown})
     progress("files on disk", 0, len(settings.qualities))
     study.files = file_rows(models[0], test, judge, ours.longest, settings.qualities)
-    study.long = long_rows(models[0].network, test, list(settings.lengths), progress=progress)
+    study.long = long_rows(models[0].network, test, pca.mean, list(settings.lengths), progress=progress)
     _write(results, study)
     return study
 
 
-def _baselines(
-    study: Study,
-    settings: Settings,
-    ours: TreeCompressor,
-    plan: Plan,
-    train: Digits,
-    cache: Path | None,
-    progress: Progress,
-) -> list[Compressor]:
-    trained = []
-    for kind in settings.kinds:
-        shape = Shape(kind, ours.memory_size, ours.longest, settings.width, settings.layers)
-        shape = shape_for(shape, PARAMETERS_FACTOR * ours.parameters_count)
-        run = train_baseline(shape, plan, train, cache=cache, progress=progress)
-        trained.append(run.network)
-        _note(study, run, plan.seed)
-    return list(trained)
-
-
-def _note(study: Study, run: Trained, seed: int) -> None:
-    name = run.network.name
-    study.times.append(
-        {"model": name, "seed": seed, "seconds": run.seconds, "steps": run.steps, "images": run.images}
-    )
-    for step, images, loss in run.curve:
-        study.curves.append(
-            {"model": name, "seed": seed, "step": step, "images": images, "mse": f"{loss:.6f}"}
+def _note(study: Study, best: Tried, tried: Sequence[Tried]) -> None:
+    """Times and curves of all runs of one baseline; for the first seed, what it is."""
+    network = best.run.network
+    for each in tried:
+        rate, run = each.plan.learning_rate, each.run
+        named = {"model": network.name, "seed": each.plan.seed, "learning_rate": rate}
+        study.times.append(
+            {
+                **named,
+                "outcome": "diverged" if each.diverged else "used" if each is best else "worse",
+                # JSON knows no infinity.
+                "training_mse": each.error if math.isfinite(each.error) else None,
+                "seconds": run.seconds,
+                "steps": run.steps,
+                "images": run.images,
+            }
         )
-    if seed == 0:
-        study.models.append(_model_row(run.network))
+        points = [*run.curve, *([(run.steps, run.images, math.nan)] if each.diverged else [])]
+        study.curves += [
+            {**named, "step": step, "images": images, "mse": error} for step, images, error in points
+        ]
+    if best.plan.seed == 0:
+        study.models.append(_model_row(network, best.plan.learning_rate))
 
 
-def _model_row(compressor: Compressor) -> dict[str, Any]:
+def _model_row(compressor: Compressor, learning_rate: float | None = None) -> dict[str, Any]:
     shape = compressor.shape if isinstance(compressor, SequenceAutoencoder) else None
     return {
         "model": compressor.name,
@@ -196,6 +209,7 @@ def _model_row(compressor: Compressor) -> dict[str, Any]:
         "memory": compressor.memory_size,
         "width": shape.width if shape else None,
         "layers_each_way": shape.layers if shape else None,
+        "learning_rate": learning_rate,
     }
 
 
@@ -226,15 +240,15 @@ def _write(results: Path, study: Study) -> None:
     """One table each; what changes from run to run (times, peak memory) in tables of its own."""
 
     def table(name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-        write_csv(results / f"{name}.csv", columns, rows)
+        write_csv(results / f"{name}.csv", columns, [_precise(row) for row in rows])
 
-    models = ("model", "parameters", "memory", "width", "layers_each_way")
+    models = ("model", "parameters", "memory", "width", "layers_each_way", "learning_rate")
     restored = ("model", "seed", "length", "numbers", "mse", "psnr", "accuracy", "on_originals")
     files = ("model", "ratio", "quality", "images", "bytes_per_image", "mse", "psnr", "accuracy")
     table("mnist-models", models, study.models)
-    table("mnist", restored, [_precise(asdict(row)) for row in study.restorations])
-    table("mnist-files", files, [_precise(asdict(row)) for row in study.files])
-    table("mnist-curves", ("model", "seed", "step", "images", "mse"), study.curves)
+    table("mnist", restored, [asdict(row) for row in study.restorations])
+    table("mnist-files", files, [asdict(row) for row in study.files])
+    table("mnist-curves", ("model", "seed", "learning_rate", "step", "images", "mse"), study.curves)
     probes = [{"seed": seed, **asdict(row)} for seed, row in study.probes]
     table("mnist-probes", ("model", "seed", "task", "value", "chance"), probes)
     positions = [
@@ -243,13 +257,20 @@ def _write(results: Path, study: Study) -> None:
         for position, accuracy in enumerate(row["by_position"])
     ]
     table("mnist-positions", ("model", "seed", "position", "accuracy"), positions)
-    long = [_precise(asdict(row)) for row in study.long]
-    table("mnist-long", ("kind", "images", "memories", "waiting", "mse"), long)
+    long = [asdict(row) for row in study.long]
+    table("mnist-long", ("kind", "images", "memories", "waiting", "mse", "mean_image_mse"), long)
     spent = ("merge_seconds", "split_seconds", "peak_memory_mb")
     table("mnist-long-times", ("kind", "images", *spent), long)
-    table("mnist-times", ("model", "seed", "seconds", "steps", "images"), study.times)
+    runs = ("model", "seed", "learning_rate", "outcome", "training_mse", "seconds", "steps", "images")
+    table("mnist-times", runs, study.times)
 
 
-def _precise(row: dict[str, Any]) -> dict[str, Any]:
-    """Four decimals are too few for errors of a hundredth."""
-    return {**row, "mse": f"{row['mse']:.6f}"}
+def _precise(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Four decimals are too few for errors of a hundredth, and for learning rates."""
+    written = dict(row)
+    for name in ("mse", "mean_image_mse", "training_mse"):
+        if row.get(name) is not None:
+            written[name] = f"{row[name]:.6f}"
+    if row.get("learning_rate") is not None:
+        written["learning_rate"] = f"{row['learning_rate']:g}"
+    return written

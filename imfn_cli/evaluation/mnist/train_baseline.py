@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from ...errors import ImfnError
+from ..kept import keep, recalled
 from .baselines import SequenceAutoencoder, Shape
 from .compressors import principal_components
-from .kept import keep, recalled
 from .sequences import Digits
 
 #: Called while a baseline trains: (what is done, seconds spent, seconds in all).
@@ -64,6 +64,14 @@ class Trained:
     curve: list[tuple[int, int, float]] = field(default_factory=list)
 
 
+class DivergedError(ImfnError):
+    """The loss of a baseline is no number any more. run: as far as it came."""
+
+    def __init__(self, message: str, run: Trained) -> None:
+        super().__init__(message)
+        self.run = run
+
+
 def shape_for(shape: Shape, parameters: int) -> Shape:
     """`shape` with as few layers, at least its own, as make a network of `parameters` numbers or more."""
     with torch.device("meta"):
@@ -82,8 +90,8 @@ def train_baseline(
 ) -> Trained:
     """Train until `plan.minutes` are used up; the network is returned in evaluation mode.
 
-    cache: folder of checkpoints. Raises `ImfnError` where the loss is no number any more, `OutputError` where
-    the folder cannot be written.
+    cache: folder of checkpoints. Raises `DivergedError` where the loss is no number any more, `ImfnError`
+    where a checkpoint is damaged, `OutputError` where the folder cannot be written.
     """
     budget = 60 * plan.minutes
     torch.manual_seed(plan.seed)
@@ -96,7 +104,7 @@ def train_baseline(
     path = _path(cache, shape, plan, len(train))
     if path is not None and path.is_file():
         _resume(path, run, optimiser, random)
-    what = f"{network.name}, seed {plan.seed}"
+    what = f"{network.name}, seed {plan.seed}, learning rate {plan.learning_rate:g}"
     losses: list[float] = []
     saved = run.seconds
     while run.seconds < budget:
@@ -119,7 +127,9 @@ def train_baseline(
         run.images += count * length
         run.seconds += time.perf_counter() - began
         if not math.isfinite(value):
-            raise ImfnError(f"{what}: the loss is no number after {run.steps} steps; lower the learning rate")
+            raise DivergedError(
+                f"{what}: the loss is no number after {run.steps} steps; lower --learning-rates", run
+            )
         if losses and run.seconds >= min(1.0, (len(run.curve) + 1) / CURVE_POINTS) * budget:
             run.curve.append((run.steps, run.images, sum(losses) / len(losses)))
             losses.clear()

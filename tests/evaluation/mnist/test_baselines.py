@@ -13,7 +13,7 @@ from imfn_cli.evaluation.mnist import baselines, train_baseline
 from imfn_cli.evaluation.mnist.baselines import KINDS, Kind, SequenceAutoencoder, Shape
 from imfn_cli.evaluation.mnist.compressors import PCACompressor, principal_components
 from imfn_cli.evaluation.mnist.sequences import Digits
-from imfn_cli.evaluation.mnist.train_baseline import Plan, shape_for
+from imfn_cli.evaluation.mnist.train_baseline import DivergedError, Plan, shape_for
 
 needs_mamba = pytest.mark.skipif(
     find_spec("transformers") is None, reason="no package transformers (extra 'baselines')"
@@ -173,6 +173,24 @@ def test_goes_on_where_it_was_stopped(train: Digits, tmp_path: Path, monkeypatch
     file.write_bytes(b"damaged")
     with pytest.raises(ImfnError, match="delete it to train again"):
         train_baseline.train_baseline(shape, plan, train, cache=tmp_path)
+
+
+def test_the_name_of_a_checkpoint_stays() -> None:
+    """Runs that were kept by earlier versions are found again; the names are theirs."""
+    shape = Shape("transformer", 512, 64, 256, 2)
+    names = [
+        train_baseline._path(Path("cache"), shape, Plan(35.0, 0, learning_rate=rate), 60_000)
+        for rate in (1e-3, 3e-4)
+    ]
+    assert names == [Path(f"cache/transformer-0-{key}.pt") for key in ("e31ac8f9d92a", "03dd9e4f0775")]
+
+
+def test_a_run_that_diverges_says_how_far_it_came(train: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_steps(monkeypatch)
+    with pytest.raises(DivergedError, match=r"learning rate 1e\+30: the loss is no number") as caught:
+        train_baseline.train_baseline(small("mlp"), Plan(minutes=0.4, learning_rate=1e30), train)
+    assert 1 <= caught.value.run.steps < 192
+    assert "\n" not in str(caught.value)
 
 
 def test_learning_rate_rises_and_falls_to_zero() -> None:

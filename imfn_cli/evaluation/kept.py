@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from ...errors import ImfnError
-from ...files import replacing, writing
+from ..errors import ImfnError
+from ..files import replacing, writing
 
 
 def keep(path: Path, state: dict[str, Any]) -> None:

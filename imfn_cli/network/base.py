@@ -1,0 +1,47 @@
+"""What a network that makes memories of frames offers, tree or not, to those that train and measure it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+from torch import Tensor, nn
+
+from .branch import Branch
+from .config import IMFNConfig
+from .stored import Stored
+
+
+class MemoryNetwork(nn.Module, ABC):
+    """Frames to memories of every ratio 1, 2, … 2**levels, and back.
+
+    frames (T, in_channels, H, W) ──climb──▶ memories (T/r, C, h, w) of each ratio r ──restore──▶ frames
+    """
+
+    config: IMFNConfig
+
+    @abstractmethod
+    def climb(self, frames: Tensor, level: int) -> list[Tensor]:
+        """Frames (T, in_channels, H, W) in [0, 1] → memories of level 0, 1, … `level`, (N, C, h, w) each.
+
+        Of level l there are N = T // 2**l: the frames that do not fill a whole window are left out there.
+        """
+
+    @abstractmethod
+    def restore(
+        self,
+        memories: Tensor,
+        ratio: int,
+        height: int,
+        width: int,
+        start: int = 0,
+        stop: int | None = None,
+        stored: Stored | None = None,
+    ) -> Tensor:
+        """Memories (N, C, h, w) of one ratio → their frames start … stop − 1 of N · ratio, not clamped.
+
+        stored: how the memories were stored; by default in floats. Returns (stop − start, in_channels,
+        height, width). Raises `RatioError` for a ratio, `ValueError` for frames that there are not.
+        """
+
+    @abstractmethod
+    def branches(self, level: int) -> Iterator[Branch]:
+        """The learned branches that a memory of `level` passes on its way up and down, none if linear."""

@@ -1,0 +1,52 @@
+"""`imfn bench camera` on a clip that is made here."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import make_clip
+
+from .conftest import Ran
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("footage") / "footage.npy"
+    np.save(path, make_clip(33, 48, 64))
+    return path
+
+
+def test_both_models_see_the_first_half_and_are_measured_on_the_second(
+    cli: Callable[..., Ran],
+    footage: Path,
+    tiny_model_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("imfn_cli.cli.bench_camera._RATIOS", (2, 8))
+    results, cache = tmp_path / "results", tmp_path / "cache"
+    args = ("bench", "camera", footage, "-m", tiny_model_dir, "--time-limit", "1s", "--cache", cache)
+    ran = cli(*args, "--results", results, "--jobs", 1)
+    assert ran.code == 0, ran.err
+    with (results / "camera.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = {row["model"] for row in rows}
+    assert names == {"x264", "tiny", "tiny, closed form", "tiny, trained"}
+    assert {row["frames"] for row in rows} == {"17"}
+    assert "BD-rate of" in ran.out
+    assert (cache / "trained" / "recipe.toml").is_file()
+    # What is there is not made again.
+    before = (cache / "trained" / "model.safetensors").stat().st_mtime_ns
+    assert cli(*args, "--results", results, "--jobs", 1).code == 0
+    assert (cache / "trained" / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_single_frame_cannot_be_cut(cli: Callable[..., Ran], tmp_path: Path, tiny_model_dir: Path) -> None:
+    path = tmp_path / "one.npy"
+    np.save(path, make_clip(1, 16, 16))
+    ran = cli("bench", "camera", path, "-m", tiny_model_dir, "--results", tmp_path)
+    assert ran.code == 1
+    assert "one.npy: has a single frame" in ran.err
