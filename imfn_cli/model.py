@@ -123,11 +123,11 @@ class Model:
         return self._students[level]
 
     @cached_property
-    def _update(self) -> "Update":
+    def _update(self) -> "Update | None":
         from .students import read_update
 
         update = read_update(self.path / STUDENT_FILE, self.name, self.sha256, self.network.config)
-        return update.requires_grad_(False).eval().to(self.device)
+        return None if update is None else update.requires_grad_(False).eval().to(self.device)
 
     @property
     def batch_level(self) -> int:

@@ -3,7 +3,8 @@
 A safetensors file with one metadata key, sorted JSON: format version, model name and SHA-256 of its weights,
 tool version, shape of the learned update, how it was distilled. Tensors:
 
-update.*                     the learned update, of a model with learned branches
+update.*                     the learned update, of a model with learned branches; none where the
+                             linear student came as close
 linear.<r>.weight, .bias     (r, C, patch_size), (r, C): every P_t and −P_t mean_t of ratio r, of a linear
                              model; a copy for other programs, since imfn derives them from the weights
 """
@@ -59,8 +60,8 @@ def write_student(
         temporary.write_bytes(save(tensors, metadata))
 
 
-def read_update(path: Path, model: str, sha256: str, config: "IMFNConfig") -> "Update":
-    """The learned update in `path`, of a model of shape `config`.
+def read_update(path: Path, model: str, sha256: str, config: "IMFNConfig") -> "Update | None":
+    """The learned update in `path`, of a model of shape `config`; None where none was worth its time.
 
     Raises `ModelError`, one line with the remedy: no such file, damaged, or distilled from other weights.
     """
@@ -86,6 +87,8 @@ def read_update(path: Path, model: str, sha256: str, config: "IMFNConfig") -> "U
                 f"{path}: was distilled from other weights ({values['model_sha256'][:12]}) than those of "
                 f"{model!r} ({sha256[:12]}); {remedy} --force"
             )
+        if "width" not in values:
+            return None
         update = Update(config, values["width"], values["blocks"])
         update.load_state_dict(tensors)
     except OSError as error:

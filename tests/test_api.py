@@ -403,14 +403,16 @@ EXAMPLES = Path(imfn.__file__).parents[1] / "examples"
         ("memories", "16:1  PSNR"),
         ("random_access", "frame 39 of 40: (48, 64, 3)"),
         ("stream", "the last 3 again, (48, 64, 3) each"),
+        ("side_by_side", "side-by-side.png"),
     ],
 )
-def test_examples_run(name: str, expected: str, clip_path: Path) -> None:
+def test_examples_run(name: str, expected: str, clip_path: Path, tmp_path: Path) -> None:
     if not EXAMPLES.is_dir() or not model_folders():
         pytest.skip("this installation has no examples, or no model ships with it")
     ran = subprocess.run(
         [sys.executable, EXAMPLES / f"{name}.py", clip_path],
         env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,

@@ -16,6 +16,7 @@ from .bench_factorisation import factorisation
 from .bench_mnist import mnist
 from .bench_student import student
 from .output import Output
+from .process import settle_for
 
 if TYPE_CHECKING:
     from ..evaluation.engine import Evaluation
@@ -106,6 +107,9 @@ def ucf101(
 def codecs(
     clips: Clips = None,
     model: options.Model = None,
+    beside: Annotated[
+        str | None, typer.Option("--beside", metavar="MODEL", help="Also against another of our models.")
+    ] = None,
     results: Results = Path("results"),
     jobs: Jobs = os.cpu_count() or 1,
     cache: Cache = None,
@@ -128,9 +132,18 @@ def codecs(
         found = _whole(evaluate(sources, settings, model=model, jobs=jobs, cache=cache, progress=progress))
     result = document(found, jobs=jobs)
     steady = [name for name in COLUMNS if name not in _UNSTEADY]
-    write_csv(results / "codecs.csv", steady, result["rows"])
-    write_csv(results / "codecs-bd.csv", [field.name for field in fields(bd.Delta)], result["bd"])
-    out.result(result, *tables(result))
+    shown = tables(result)
+    if beside is not None:
+        with out.progress(f"codecs, {beside}", "rows") as progress:
+            ours = settings_of(_RATIOS, _QUALITIES)
+            other = _whole(evaluate(sources, ours, model=beside, jobs=jobs, cache=cache, progress=progress))
+        gains = bd.best_against(found.rows, other.rows, beside)
+        result["bd"] += [one.to_dict() for one in gains]
+        shown.append(f"{bd.BEST}, against {beside}: {_percent(gains[-1].bd_rate)} bits for the same PSNR")
+    name = _name(model)
+    write_csv(results / f"codecs-{name}.csv", steady, result["rows"])
+    write_csv(results / f"codecs-bd-{name}.csv", [field.name for field in fields(bd.Delta)], result["bd"])
+    out.result(result, *shown)
 
 
 @bench.command()
@@ -153,11 +166,11 @@ def speed(
     out = Output(json)
     _make(results)
     source = _sources([clip] if clip else None, True)[0]
+    settle_for(model)
     with out.stages("runs") as progress:
         rows = speed_rows(model, source, (4, 16, 64), runs=1 if quick else runs, progress=progress)
-    write_csv(
-        results / "speed.csv", [field.name for field in fields(SpeedRow)], [asdict(row) for row in rows]
-    )
+    columns = [field.name for field in fields(SpeedRow)]
+    write_csv(results / f"speed-{_name(model)}.csv", columns, [asdict(row) for row in rows])
     table = Table("codec", "compress (frames/s)", "restore (frames/s)", "bytes", title=f"{source.name}")
     for row in rows:
         table.add_row(row.codec, f"{row.compress:.0f}", f"{row.decompress:.0f}", f"{row.bytes:,}")
@@ -181,9 +194,8 @@ def memory(
     _make(results)
     with out.stages("clips") as progress:
         rows = memory_rows(model, (20, 60) if quick else (20, 1200), progress=progress)
-    write_csv(
-        results / "memory.csv", [field.name for field in fields(MemoryRow)], [asdict(row) for row in rows]
-    )
+    columns = [field.name for field in fields(MemoryRow)]
+    write_csv(results / f"memory-{_name(model)}.csv", columns, [asdict(row) for row in rows])
     table = Table("clip", "frames", "compress (MB)", "restore (MB)", title="peak memory")
     for row in rows:
         table.add_row(f"{row.seconds} s", f"{row.frames:,}", f"{row.compress:.0f}", f"{row.decompress:.0f}")
@@ -217,3 +229,15 @@ def _sources(clips: Sequence[str] | None, quick: bool) -> "list[Source]":
 def _make(folder: Path) -> None:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+
+
+def _name(model: str | None) -> str:
+    """What results of a model are filed under."""
+    from ..model import find_model, read_config
+
+    folder = find_model(model)
+    return str(read_config(folder).get("name", folder.name))
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.1f}%"

@@ -62,9 +62,9 @@ def factorisation(
 
     # Before the long work, not after it.
     require("matplotlib")
+    from ..allocation import reuse_freed_memory
     from ..evaluation.factorisation.rival import rival_recipe, train_rival
     from ..evaluation.factorisation.study import contenders_of, measure, write_study
-    from ..evaluation.memory import reuse_freed_memory
     from ..files import writing
     from ..model import load
     from ..training.places import sources_of
@@ -99,7 +99,10 @@ def factorisation(
         )
     description = loaded.description
     contenders = contenders_of(
-        loaded.network, rival, steps=description.get("steps", 0), seconds=description.get("seconds", 0)
+        loaded.network,
+        rival,
+        steps=description.get("steps") or 0,
+        seconds=description.get("seconds") or 0,
     )
     with out.stages("clips") as progress:
         study = measure(contenders, sources, progress=progress)
@@ -189,7 +192,7 @@ def _table(model: str, clips: int, study: "Study") -> "Table":
             growth.network,
             *(f"{rows[ratio].psnr:.2f}" for ratio in ratios),
             f"{rows[ratios[-1]].parameters:,}",
-            f"{growth.seconds / 60:.1f}" if growth.steps else "closed form",
+            f"{growth.seconds / 60:.1f}" if growth.seconds else "–",
             f"{growth.steps:,}" if growth.steps else "–",
             *("–" if k is None else f"{k:.2f}" for k in (growth.exponent, growth.last)),
         )

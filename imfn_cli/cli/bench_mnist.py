@@ -79,8 +79,8 @@ def mnist(
             f"no model {_SHIPPED!r} ships with this installation; name one with -m, made by "
             "'imfn train RECIPE.toml -o DIR'"
         )
+    from ..allocation import reuse_freed_memory
     from ..evaluation.extra import require
-    from ..evaluation.memory import reuse_freed_memory
     from ..evaluation.mnist.baselines import KINDS, require_mamba
 
     asked = KINDS if against is None else tuple(name.strip().lower() for name in against.split(","))

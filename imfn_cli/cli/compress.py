@@ -9,6 +9,7 @@ from .. import api, defaults
 from ..errors import ImfnError, InputError, OutputError
 from . import options
 from .output import Output
+from .process import settle_for
 
 if TYPE_CHECKING:
     from ..frames import Source
@@ -64,6 +65,7 @@ def compress(
         from ..model import load
         from ..network import level_of_ratio
 
+        settle_for(model)
         loaded = load(model, device=device)
         level_of_ratio(ratio, loaded.network.config.levels)
         if student:

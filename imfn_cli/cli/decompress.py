@@ -1,13 +1,15 @@
 """`imfn decompress`: latents in, frames out."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .. import api
-from ..errors import OutputError
+from ..errors import ImfnError, OutputError
 from . import options
 from .output import Output, say
+from .process import settle_for
 
 
 def decompress(
@@ -49,6 +51,7 @@ def decompress(
 
     def one(index: int) -> int:
         latent = latents[index]
+        settle_for(_writer(latent) if model is None else model)
         with out.progress(f"{latent}:") as progress:
             report = api.decompress(
                 latent,
@@ -71,3 +74,17 @@ def decompress(
         return 1 if report.damaged else 0
 
     return out.each(latents, one)
+
+
+def _writer(latent: str) -> str | None:
+    """The shipped model that a latent names; None where it names another, or cannot be read at all."""
+    from ..latent.container import LatentReader
+    from ..model import model_folders
+
+    try:
+        name = LatentReader(Path(latent)).header.model
+    except ImfnError:
+        # Restoring will say what is wrong with it.
+        return None
+    # A name in a file that came from somewhere may not make us read a folder.
+    return name if name in model_folders() else None

@@ -110,14 +110,13 @@ def distill(
             output, loaded.name, loaded.sha256, update=update, linear=linear, about=about, force=force
         )
         made = f"exact, ratio {ratio}" if linear else f"{about['steps']} steps"
+        if not exact and update is None:
+            made = "linear, which no update was found to better"
     else:
         from ..training.export import export_step
 
-        student = (
-            Student(loaded.network.cpu(), level, update.cpu())
-            if update is not None
-            else loaded.student(ratio)
-        )
+        known = exact or not data
+        student = loaded.student(ratio) if known else Student(loaded.network, level, update).cpu()
         difference = export_step(student, output, form.value, force=force)
         about |= {"ratio": ratio, "difference": difference}
         made = f"one step at ratio {ratio}, the same to {difference:.1g} of the memories' deviation"
@@ -137,8 +136,8 @@ def _learned(
     crop: int,
     memory: float,
     seed: int,
-) -> "tuple[Update, dict[str, Any]]":
-    from ..evaluation.memory import reuse_freed_memory
+) -> "tuple[Update | None, dict[str, Any]]":
+    from ..allocation import reuse_freed_memory
     from ..training.distill import Distiller
     from ..training.places import sources_of
     from ..training.pool import read_pool

@@ -1,12 +1,10 @@
 """How this process uses the machine: threads and memory. Called before anything heavy is imported."""
 
 import contextlib
-import ctypes
 import os
-import sys
 
-_M_MMAP_THRESHOLD = -3
-_THRESHOLD = 1 << 20
+from ..allocation import return_freed_memory, reuse_freed_memory
+from ..errors import ImfnError
 
 
 def settle() -> None:
@@ -14,12 +12,17 @@ def settle() -> None:
 
     Nodes are coded by several threads, each with many small products: with threads of their own under those,
     they fight for the cores (many times slower on a busy machine). torch has its own threads.
-
-    On Linux, have glibc give every large array its own mapping, which goes back to the system when it is
-    freed. Without this, batches that several threads allocate and free fragment the heap, and the peak
-    depends on the clip's length. Other C libraries are left alone.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _THRESHOLD)
+    return_freed_memory()
+
+
+def settle_for(model: str | None) -> None:
+    """Choose what suits a model, by its name or path, before it is loaded; a wrong name changes nothing."""
+    from ..model import find_model, read_config
+
+    with contextlib.suppress(ImfnError):
+        # The branches of a learned model work on many large arrays; a linear one on two a batch. A model that
+        # must be fetched first decides nothing.
+        if not str(model).startswith("hf://") and read_config(find_model(model))["network"].get("widths"):
+            reuse_freed_memory()

@@ -11,6 +11,7 @@ import typer
 from .. import api, defaults
 from . import options
 from .output import Output
+from .process import settle_for
 
 if TYPE_CHECKING:
     from ..reports import MemoryReport, StreamReport
@@ -131,6 +132,7 @@ def stream(
             "is for cameras, and for raw frames; say --raw WxH, or leave it out", param_hint="--fps"
         )
     raw_video = None if raw is None else RawVideo.parse(raw, pix_fmt, fps)
+    settle_for(model)
     loaded = api.stream_model(model, ratio, quality, tree=tree, forget=forget, device=device)
     # Until the first frame is here a signal ends the command; from then on it ends the stream.
     with (

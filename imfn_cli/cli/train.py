@@ -122,7 +122,7 @@ def _train(
     import torch
 
     from .. import __version__, model
-    from ..evaluation.memory import reuse_freed_memory
+    from ..allocation import reuse_freed_memory
     from ..files import replacing, writing
     from ..training.card import trained_card
     from ..training.places import short_names, sources_of

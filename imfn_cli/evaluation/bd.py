@@ -74,6 +74,21 @@ def deltas(rows: Sequence[Row]) -> list[Delta]:
     return found + [_mean([one for one in found if (one.anchor, one.codec) == pair]) for pair in pairs]
 
 
+def best_against(rows: Sequence[Row], others: Sequence[Row], name: str) -> list[Delta]:
+    """The best of our points in `rows` against the best of those in `others`, which are another model's.
+
+    Per clip, then the mean; `name` is that of the anchor.
+    """
+    found = []
+    for clip in dict.fromkeys(row.clip for row in others):
+        curves = (
+            hull(_points(row for row in some if row.clip == clip and row.codec == IMFN))
+            for some in (others, rows)
+        )
+        found.append(delta(*curves, clip=clip, names=(name, BEST)))
+    return [*found, _mean(found)] if found else []
+
+
 def delta(anchor: Iterable[Point], curve: Iterable[Point], *, clip: str, names: tuple[str, str]) -> Delta:
     """How `curve` compares to `anchor`, over what both cover."""
     one, other = front(anchor), front(curve)

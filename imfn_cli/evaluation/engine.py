@@ -15,6 +15,7 @@ from typing import Any
 import av
 import torch
 
+from ..allocation import reuse_freed_memory
 from ..errors import ImfnError
 from ..frames import Source
 from ..model import Model, load
@@ -24,7 +25,6 @@ from . import peers
 from .cache import RowCache, content_hash
 from .extra import require
 from .measure import Clip, Task, held, measure
-from .memory import reuse_freed_memory
 from .rows import IMFN, Row, Setting
 
 #: Called with (rows done, rows in all).

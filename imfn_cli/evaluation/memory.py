@@ -78,18 +78,6 @@ def _peak(args: list[str]) -> float:
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
-def reuse_freed_memory() -> None:
-    """Have glibc keep what is freed for the next batch, not ask the system for fresh pages each time.
-
-    Saves about a twentieth of the time of a run. Other C libraries are left alone.
-    """
-    mmap_threshold, trim_threshold = -3, -1
-    with contextlib.suppress(OSError, AttributeError, TypeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(mmap_threshold, 1 << 26)
-        mallopt(trim_threshold, 1 << 28)
-
-
 class PeakMemory:
     """`with PeakMemory() as memory: …`, then `memory.megabytes`: peak resident memory above its start.
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .branch import Branch
 from .config import IMFNConfig
+from .leaf import LeafTransform
 from .stored import Stored
 
 
@@ -17,6 +18,7 @@ class MemoryNetwork(nn.Module, ABC):
     """
 
     config: IMFNConfig
+    leaf: LeafTransform
 
     @abstractmethod
     def climb(self, frames: Tensor, level: int) -> list[Tensor]:
@@ -40,6 +42,13 @@ class MemoryNetwork(nn.Module, ABC):
 
         stored: how the memories were stored; by default in floats. Returns (stop − start, in_channels,
         height, width). Raises `RatioError` for a ratio, `ValueError` for frames that there are not.
+        """
+
+    @abstractmethod
+    def descend_to(self, below: int, memories: Tensor, level: int, stored: Stored | None = None) -> Tensor:
+        """Memories (N, C, h, w) of `level` → all of level `below` under them, in time order.
+
+        Every network knows level 0, its leaves; of others `ValueError` where it has nothing between.
         """
 
     @abstractmethod

@@ -24,6 +24,8 @@ _NO_GAP = 1e-9
 _LEARNING_RATE = 2e-3
 _EVALUATIONS = 6
 _HELD_SEED = 4321
+# Gain over the linear student, mean over ratios, below which an update is not worth its time, in dB.
+_WORTH = 0.02
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,10 @@ class Distiller:
     steps_done: int = 0
     students: dict[int, Student] = field(default_factory=dict)
 
-    def run(self, progress: Progress = lambda *_: None) -> tuple[Update, list[DistillRow]]:
+    def run(self, progress: Progress = lambda *_: None) -> tuple[Update | None, list[DistillRow]]:
         """Learn the update for every ratio at once; returns the best that was seen, and how it compares.
+
+        None instead of an update that gains less than 0.02 dB: the linear student is as good, and quicker.
 
         The loss of a window: the squared distance of the student's memory to the tree's root, over that of
         the untrained student; the logarithm of the error of the frames that the inverse tree restores from
@@ -109,7 +113,9 @@ class Distiller:
                 best, best_score = self._better(update, best, best_score)
         best, _ = self._better(update, best, best_score)
         update.load_state_dict(best)
-        return update.eval(), self.evaluate()
+        rows = self.evaluate()
+        gain = sum(row.psnr_student - row.psnr_linear for row in rows) / len(rows)
+        return (update.eval() if gain >= _WORTH else None), rows
 
     def _better(
         self, update: Update, best: dict[str, Any], best_score: float

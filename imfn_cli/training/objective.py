@@ -9,7 +9,7 @@ from torch import Tensor
 from ..latent.quantiser import step_of_quality
 from ..network import IMFN, MemoryNetwork, Stored
 from .rate import RateModel, rounded
-from .target import FrameTarget, Target, tree_targets
+from .target import Target, leaf_target, tree_targets
 
 # Squared error that a bit is worth, in squared steps: a uniform quantiser's slope at high rates, ln 2 / 6.
 TRADE = 0.1155
@@ -59,10 +59,10 @@ def memories_and_targets(
     The targets are those of the levels up to which nothing is learned, and count for all levels above too.
     """
     if not isinstance(network, IMFN):
-        return network.climb(frames, level), [FrameTarget(network, frames)]
+        return network.climb(frames, level), [leaf_target(network, frames)]
     targets = tree_targets(network, frames)[: level + 1]
     below = [target.memories for target in targets]
-    return [*below[:-1], *network.climb_from(below[-1], len(below) - 1, level)], list(targets)
+    return [*below[:-1], *network.climb_from(below[-1], len(below) - 1, level)], targets
 
 
 def joint_loss(

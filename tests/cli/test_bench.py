@@ -67,11 +67,18 @@ def test_codecs(
     from imfn_cli.evaluation import peers
 
     monkeypatch.setattr(peers, "PEERS", {"x264": peers.PEERS["x264"]})
-    ran = cli("bench", "codecs", short, "-m", tiny_model_dir, "--results", tmp_path, "--jobs", 1)
+    args = ("bench", "codecs", short, "-m", tiny_model_dir, "--results", tmp_path, "--jobs", 1)
+    ran = cli(*args)
     assert ran.code == 0, ran.err
-    rows, deltas = read(tmp_path / "codecs.csv"), read(tmp_path / "codecs-bd.csv")
+    rows, deltas = read(tmp_path / "codecs-tiny.csv"), read(tmp_path / "codecs-bd-tiny.csv")
     assert [row["codec"] for row in rows] == ["imfn"] * 4 + ["x264"] * 4
     assert {(row["clip"], row["codec"]) for row in deltas} == {
         (clip, codec) for clip in ("short.npy", "") for codec in ("imfn 2:1", "imfn 8:1", "imfn best")
     }
+    # Against itself a model gains nothing.
+    ran = cli(*args, "--beside", tiny_model_dir)
+    assert ran.code == 0, ran.err
+    assert "+0.0% bits" in ran.out
+    own = [row for row in read(tmp_path / "codecs-bd-tiny.csv") if row["anchor"] == str(tiny_model_dir)]
+    assert {float(row["bd_rate"]) for row in own} == {0.0}
     assert not any("fps" in name or "memory" in name for name in rows[0])

@@ -97,7 +97,7 @@ def test_one_table_of_three_networks(
     monkeypatch.setattr(rival_module, "pools_of", None)
     again = bench(cli, clip, trained, *words)
     assert again.code == 0, again.err
-    assert all(word in again.out for word in (*networks, "2:1", "4:1", "closed form"))
+    assert all(word in again.out for word in (*networks, "2:1", "4:1", "from 2:1"))
     assert "numbers at 4:1" in again.out
 
 
@@ -142,6 +142,7 @@ def test_the_time_must_be_known(cli: Cli, clip: Path, trained: Path, tmp_path: P
     ran = bench(cli, clip, tmp_path / "timeless")
     assert ran.code == 1
     assert "say it with --minutes" in ran.line
+    assert bench(cli, clip, tmp_path / "timeless", "--minutes", "0.01").code == 0
     # Of a model that goes on from a trained one, only part of the time is known.
     describe(tmp_path / "timeless", seconds=1)
     recipe = tmp_path / "timeless" / "recipe.toml"

@@ -93,6 +93,14 @@ def test_the_time_limit_ends_it(learned: Model) -> None:
     assert 0 < distiller.steps_done < 10**4
 
 
+def test_an_update_that_gains_nothing_is_left_out(learned: Model) -> None:
+    pool = Pool([torch.from_numpy(make_clip(8, 16, 16))], learned.network.config)
+    distiller = Distiller(learned.network, pool, pool, steps=1, width=8, blocks=1, frames_per_step=4, crop=16)
+    update, rows = distiller.run()
+    assert update is None
+    assert all(abs(row.psnr_student - row.psnr_linear) < 0.02 for row in rows)
+
+
 # -- the file --------------------------------------------------------------------------------------------
 
 
@@ -110,6 +118,13 @@ def test_a_model_carries_its_student(
     with safe_open(path, framework="numpy") as file:
         (text,) = file.metadata().values()
     assert json.loads(text)["about"] == {"steps": 60}
+
+
+def test_a_student_may_do_without_an_update(learned: Model) -> None:
+    write_student(learned.path / STUDENT_FILE, learned.name, learned.sha256, about={"steps": 60})
+    frames = torch.rand(4, 3, 16, 24, generator=torch.Generator().manual_seed(0))
+    assert learned.student(4).update is None
+    assert torch.equal(learned.student(4).compress(frames), Student(learned.network, 2).compress(frames))
 
 
 def test_the_file_is_the_same_each_time(learned: Model, tmp_path: Path) -> None:

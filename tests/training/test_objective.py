@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from imfn_cli.network import IMFN, IMFNConfig
+from imfn_cli.latent.quantiser import step_of_quality
+from imfn_cli.network import IMFN, IMFNConfig, Stored
 from imfn_cli.training.objective import joint_loss, local_loss, memories_and_targets, restoration
 from imfn_cli.training.rate import RateModel, rounded
-from imfn_cli.training.target import FrameTarget, tree_targets
+from imfn_cli.training.target import leaf_target, tree_targets
 
 CONFIG = IMFNConfig(4, 4, 1, 16, 3, (12, 12, 12), 1, 1, 3)
 
@@ -82,7 +83,7 @@ def test_joint_loss_trains_all_levels_below_its_root(learner: IMFN) -> None:
 def test_floats_cost_no_bits_and_steps_do(learner: IMFN) -> None:
     frames = frames_of(16)
     memories = learner.climb(frames, 2)[2]
-    target = FrameTarget(learner, frames)
+    target = leaf_target(learner, frames)
     rate = RateModel(3, 16)
     plain, no_bits = restoration(rate, memories, target, 2, None)
     fine, many = restoration(rate, memories, target, 2, 80)
@@ -107,10 +108,13 @@ def test_errors_of_memories_are_errors_of_frames(
     memories, targets = memories_and_targets(network, frames, 3)
     assert len(targets) == 1 + network.config.linear_levels
     chosen = torch.tensor([1])
-    exact = FrameTarget(network, frames).chosen(3, chosen)
+    step = 0.0 if quality is None else step_of_quality(quality)
+    root = memories[3][chosen]
+    stored = (root / step).round() * step if step else root
+    restored = network.restore(stored, 8, 12, 8, stored=Stored(3, step))
+    wanted = (restored - frames[8:]).square().mean()
     for target in targets:
-        found = restoration(rate, memories[3][chosen], target.chosen(3, chosen), 3, quality)
-        wanted = restoration(rate, memories[3][chosen], exact, 3, quality)
+        found, _ = restoration(rate, root, target.chosen(3, chosen), 3, quality)
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -136,13 +136,12 @@ def write_study(results: Path, model: str, study: Study) -> None:
     """
     clips = [{"network": name, **asdict(row)} for name, rows in study.by_clip.items() for row in rows]
     tables = {
-        "factorisation": (RatioRow, [asdict(row) for row in study.ratios]),
-        "factorisation-growth": (GrowthRow, [asdict(row) for row in study.growth]),
+        "": [asdict(row) for row in study.ratios],
+        "-growth": [asdict(row) for row in study.growth],
+        "-clips": clips,
     }
-    for stem, (kind, rows) in tables.items():
-        write_csv(results / f"{stem}-{model}.csv", [field.name for field in fields(kind)], rows)
-    columns = ["network", *(field.name for field in fields(FloatRow))]
-    write_csv(results / f"factorisation-clips-{model}.csv", columns, clips)
+    for stem, rows in tables.items():
+        write_csv(results / f"factorisation{stem}-{model}.csv", list(rows[0]), rows)
     curves = {name: _points([row for row in study.ratios if row.network == name]) for name in study.by_clip}
     count = len({row["clip"] for row in clips})
     draw_growth(

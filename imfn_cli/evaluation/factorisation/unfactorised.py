@@ -124,14 +124,22 @@ class Unfactorised(MemoryNetwork):
         All frames of a memory are made, however few are wanted: there is nothing between.
         """
         level = level_of_ratio(ratio, self.config.levels)
-        stored = Stored(level) if stored is None else stored
         stop = len(memories) * ratio if stop is None else stop
         if not 0 <= start < stop <= len(memories) * ratio:
             raise ValueError(f"frames {start}:{stop} of {len(memories) * ratio}")
-        leaves = memories
-        if level:
-            leaves = self.direct(level).split(memories, stored.condition(self.config.levels).to(memories))
-        return self.leaf.inverse(leaves[start:stop], height, width)
+        return self.leaf.inverse(self.descend_to(0, memories, level, stored)[start:stop], height, width)
+
+    def descend_to(self, below: int, memories: Tensor, level: int, stored: Stored | None = None) -> Tensor:
+        """Memories (N, C, h, w) of `level` → their leaves, (N · 2**level, C, h, w), in time order.
+
+        Raises `ValueError` for a level between.
+        """
+        if below == level:
+            return memories
+        if below:
+            raise ValueError(f"no level {below} lies between leaves and memories of level {level}")
+        stored = Stored(level) if stored is None else stored
+        return self.direct(level).split(memories, stored.condition(self.config.levels).to(memories))
 
 
 @torch.no_grad()
@@ -166,8 +174,9 @@ def start_at_linear(tree: IMFN, widths: Sequence[int], frames: Tensor, seed: int
 def _steady(branch: Branch, factor: int) -> None:
     """Divide the inputs by `factor` and multiply the first weights by it, which changes no result.
 
-    Adam moves each weight alike, so a sum over r · C inputs moves r / 2 times as far in a step as the tree's
-    over 2C, and the tree's learning rate would be too high. This makes their first layers move alike.
+    Adam moves each weight alike, so a sum over r · C inputs may move r / 2 times as far in a step as the
+    tree's over 2C, at the same learning rate. This lets their first layers move alike. In short runs it made
+    no difference, neither way; a long one shall not be lost to it.
     """
     branch.input_scale /= factor
     branch.enter.weight *= factor

@@ -7,6 +7,7 @@ from imfn_cli.evaluation.factorisation.unfactorised import Unfactorised, start_a
 from imfn_cli.evaluation.floats import float_rows
 from imfn_cli.frames import Source
 from imfn_cli.network import IMFN, Stored
+from imfn_cli.training.target import leaf_target
 
 WIDTHS = (0, 5, 7)
 
@@ -72,6 +73,23 @@ def test_restores_parts_of_what_it_restores(rival: Unfactorised, frames: torch.T
     assert torch.equal(rival.restore(memories, 8, 16, 24, 3, 11), whole[3:11])
     told = rival.restore(memories, 8, 16, 24, stored=Stored(3))
     assert torch.equal(told, whole)
+
+
+def test_errors_of_leaves_are_errors_of_frames(rival: Unfactorised, frames: torch.Tensor) -> None:
+    """What training measures without the pixels is what the pixels say."""
+    trained(rival)
+    memories = rival.climb(frames, 2)[2]
+    target = leaf_target(rival, frames)
+    error = (rival.restore(memories, 4, 16, 24) - frames).square().sum()
+    torch.testing.assert_close(target.error(memories, 2, Stored(2)), error, rtol=1e-4, atol=0)
+
+
+def test_nothing_lies_between(rival: Unfactorised, frames: torch.Tensor) -> None:
+    memories = rival.climb(frames, 3)[3]
+    assert torch.equal(rival.descend_to(3, memories, 3), memories)
+    assert rival.descend_to(0, memories, 3).shape == rival.leaf(frames).shape
+    with pytest.raises(ValueError, match="no level 1"):
+        rival.descend_to(1, memories, 3)
 
 
 def test_wrong_ratios_and_frames_are_named(rival: Unfactorised, frames: torch.Tensor) -> None:

@@ -1,0 +1,41 @@
+"""A frame before, and after several ratios, side by side: python examples/side_by_side.py [CLIP] [-o PNG]"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+import imfn_cli as imfn
+from imfn_cli.evaluation.psnr import psnr
+from imfn_cli.frames import open_sequence
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("clip", nargs="?", default="examples/clip.mp4")
+parser.add_argument("-o", "--output", default="side-by-side.png")
+parser.add_argument("-m", "--model")
+parser.add_argument("--frame", type=int, default=39)
+parser.add_argument("--ratios", type=int, nargs="+", default=[4, 16, 64])
+arguments = parser.parse_args()
+
+with open_sequence(arguments.clip, start=arguments.frame, stop=arguments.frame + 1) as sequence:
+    original = next(iter(sequence)).pixels
+with open_sequence(arguments.clip) as sequence:
+    frames = sum(1 for _ in sequence)
+pictures = [("original", original)]
+with tempfile.TemporaryDirectory() as folder:
+    for ratio in arguments.ratios:
+        latent = Path(folder) / "clip.safetensors"
+        report = imfn.compress(arguments.clip, latent, ratio=ratio, model=arguments.model, force=True)
+        (restored,) = imfn.read_frames(latent, arguments.frame, arguments.frame + 1, model=arguments.model)
+        size = f"{report.bytes / 1000:.0f} kB for {frames} frames"
+        pictures.append((f"{ratio}:1, {size}, {psnr(original, restored):.1f} dB", restored))
+
+height, width = original.shape[:2]
+sheet = Image.new("RGB", (width * len(pictures), height + 16), "white")
+draw = ImageDraw.Draw(sheet)
+for index, (title, pixels) in enumerate(pictures):
+    sheet.paste(Image.fromarray(pixels), (index * width, 16))
+    draw.text((index * width + 3, 2), title, fill="black")
+sheet.save(arguments.output)
+print(arguments.output)
