@@ -137,9 +137,12 @@ def codecs(
         with out.progress(f"codecs, {beside}", "rows") as progress:
             ours = settings_of(_RATIOS, _QUALITIES)
             other = _whole(evaluate(sources, ours, model=beside, jobs=jobs, cache=cache, progress=progress))
-        gains = bd.best_against(found.rows, other.rows, beside)
+        gains = bd.against_model(found.rows, other.rows, beside)
         result["bd"] += [one.to_dict() for one in gains]
-        shown.append(f"{bd.BEST}, against {beside}: {_percent(gains[-1].bd_rate)} bits for the same PSNR")
+        for one in gains:
+            if one.clip is None:
+                rate = "–" if one.bd_rate is None else f"{one.bd_rate:+.1f}%"
+                shown.append(f"{one.codec}, against {beside}: {rate} bits for the same PSNR")
     name = _name(model)
     write_csv(results / f"codecs-{name}.csv", steady, result["rows"])
     write_csv(results / f"codecs-bd-{name}.csv", [field.name for field in fields(bd.Delta)], result["bd"])
@@ -237,7 +240,3 @@ def _name(model: str | None) -> str:
 
     folder = find_model(model)
     return str(read_config(folder).get("name", folder.name))
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.1f}%"

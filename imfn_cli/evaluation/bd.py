@@ -74,19 +74,24 @@ def deltas(rows: Sequence[Row]) -> list[Delta]:
     return found + [_mean([one for one in found if (one.anchor, one.codec) == pair]) for pair in pairs]
 
 
-def best_against(rows: Sequence[Row], others: Sequence[Row], name: str) -> list[Delta]:
-    """The best of our points in `rows` against the best of those in `others`, which are another model's.
+def against_model(rows: Sequence[Row], others: Sequence[Row], name: str) -> list[Delta]:
+    """Our curve of each ratio in `rows`, and the best of all, against the same of `others`, another model's.
 
-    Per clip, then the mean; `name` is that of the anchor.
+    Per clip, then the means, that of the best last; `name` is that of the anchor.
     """
-    found = []
-    for clip in dict.fromkeys(row.clip for row in others):
-        curves = (
-            hull(_points(row for row in some if row.clip == clip and row.codec == IMFN))
-            for some in (others, rows)
-        )
-        found.append(delta(*curves, clip=clip, names=(name, BEST)))
-    return [*found, _mean(found)] if found else []
+    found: dict[str, list[Delta]] = {}
+    labels = dict.fromkeys(row.label for row in rows if row.codec == IMFN)
+    for label in (*labels, BEST):
+        for clip in dict.fromkeys(row.clip for row in others):
+            curves = [
+                _points(row for row in some if row.clip == clip and label in (row.label, BEST))
+                for some in ([r for r in side if r.codec == IMFN] for side in (others, rows))
+            ]
+            if label == BEST:
+                curves = [hull(curve) for curve in curves]
+            found.setdefault(label, []).append(delta(*curves, clip=clip, names=(name, label)))
+    means = [_mean(of_label) for of_label in found.values() if of_label]
+    return [one for of_label in found.values() for one in of_label] + means
 
 
 def delta(anchor: Iterable[Point], curve: Iterable[Point], *, clip: str, names: tuple[str, str]) -> Delta:
