@@ -94,7 +94,7 @@ class Model:
         stored: "Stored | None" = None,
     ) -> "torch.Tensor":
         """Memories (N, C, h, w) of one ratio → pixels (stop − start, *size) uint8; size is (H, W, 1 or 3)."""
-        from .network import level_of_ratio, pixels_from_frames
+        from .network import Stored, level_of_ratio, pixels_from_frames
 
         height, width, channels = size
         config = self.network.config
@@ -105,7 +105,13 @@ class Model:
         below = min(level, self._folded_level)
         memories, first = self.network.walk(memories, level, below, start, stop, stored)
         first <<= below
-        return self._fold(below).restore(memories, height, width, start - first, stop - first)
+        start, stop = start - first, stop - first
+        leaf = self.network.leaf
+        if leaf.inverse_branch is not None:
+            leaves = self._fold(below).leaves(memories, start, stop)
+            memories = leaf.refine(leaves, Stored(level) if stored is None else stored)
+            below, start, stop = 0, 0, len(memories)
+        return self._fold(below).restore(memories, height, width, start, stop)
 
     def student(self, ratio: int) -> "Student":
         """The student of one ratio: derived from the weights where that is exact, else read from its file.

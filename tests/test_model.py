@@ -106,17 +106,21 @@ def test_pixels_take_the_same_way(
     assert (found.int() - frames.int()).abs().max() <= 1
 
 
-@pytest.mark.parametrize("widths", [(0, 6, 6), (0, 0, 6), (6, 0, 6)])
+@pytest.mark.parametrize(
+    ("widths", "leaf_width"), [((0, 6, 6), 0), ((0, 0, 6), 0), ((6, 0, 6), 0), ((0, 0, 6), 5)]
+)
 def test_levels_without_branches_are_folded(
-    tiny_model: Model, clip_frames: np.ndarray, widths: tuple[int, ...]
+    tiny_model: Model, clip_frames: np.ndarray, widths: tuple[int, ...], leaf_width: int
 ) -> None:
     from imfn_cli.network import IMFN, Stored, frames_from_pixels, pixels_from_frames
 
     torch.manual_seed(0)
-    network = IMFN(replace(tiny_model.network.config, widths=widths, kernel=3))
+    network = IMFN(replace(tiny_model.network.config, widths=widths, kernel=3, leaf_width=leaf_width))
     network.load_state_dict(tiny_model.network.state_dict(), strict=False)
     for branch in network.branches(3):
         torch.nn.init.normal_(branch.leave.weight, std=0.02)
+    if network.leaf.inverse_branch is not None:
+        torch.nn.init.normal_(network.leaf.inverse_branch.leave.weight)
     model = replace(tiny_model, network=network.requires_grad_(False).eval(), _folded={})
     pixels = torch.from_numpy(clip_frames[:16])
     for ratio in (1, 2, 4, 8):

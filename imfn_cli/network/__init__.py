@@ -11,10 +11,11 @@ from .folded import FoldedTree, fold, fold_leaves, foldable_level
 from .klt import SecondMoments
 from .leaf import LeafTransform
 from .pixels import frames_from_pixels, pixels_from_frames
+from .ratios import forest_levels, level_of_ratio
 from .stored import Stored
 from .student import Student, StudentStream, Update
 from .sweeper import Sweeper
-from .tree import IMFN, BinaryCounter, forest_levels, level_of_ratio
+from .tree import IMFN, BinaryCounter
 
 __all__ = [
     "IMFN",

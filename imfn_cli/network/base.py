@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from .branch import Branch
 from .config import IMFNConfig
 from .leaf import LeafTransform
+from .ratios import level_of_ratio
 from .stored import Stored
 
 
@@ -28,6 +29,12 @@ class MemoryNetwork(nn.Module, ABC):
         """
 
     @abstractmethod
+    def leaves_of(self, memories: Tensor, level: int, start: int, stop: int, stored: Stored) -> Tensor:
+        """Memories (N, C, h, w) of `level` → leaves start … stop − 1 of their N · 2**level, (·, C, h, w).
+
+        Raises `ValueError` for frames that there are not.
+        """
+
     def restore(
         self,
         memories: Tensor,
@@ -43,6 +50,11 @@ class MemoryNetwork(nn.Module, ABC):
         stored: how the memories were stored; by default in floats. Returns (stop − start, in_channels,
         height, width). Raises `RatioError` for a ratio, `ValueError` for frames that there are not.
         """
+        level = level_of_ratio(ratio, self.config.levels)
+        stop = len(memories) * ratio if stop is None else stop
+        stored = Stored(level) if stored is None else stored
+        leaves = self.leaves_of(memories, level, start, stop, stored)
+        return self.leaf.inverse(self.leaf.refine(leaves, stored), height, width)
 
     @abstractmethod
     def descend_to(self, below: int, memories: Tensor, level: int, stored: Stored | None = None) -> Tensor:

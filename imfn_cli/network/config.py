@@ -22,6 +22,8 @@ class IMFNConfig:
     kernel: grid positions on a side that a block looks at, odd; 1 on a 1×1 grid.
     independent: frames are independent pictures; each keeps channels of its own, and the branches are shared
         by the frames (`Sweeper.interleave`).
+    leaf_width, leaf_blocks: of the branch that refines leaves of rounded memories (`LeafTransform.refine`),
+        beside the sweepers' branches; width 0 where there is none.
     """
 
     patch_height: int = 8
@@ -34,10 +36,14 @@ class IMFNConfig:
     split_blocks: int = 4
     kernel: int = 5
     independent: bool = False
+    leaf_width: int = 0
+    leaf_blocks: int = 2
 
     def __post_init__(self) -> None:
         numbers = [
-            (name, value, 1) for name, value in vars(self).items() if name not in ("widths", "independent")
+            (name, value, int(name != "leaf_width"))
+            for name, value in vars(self).items()
+            if name not in ("widths", "independent")
         ]
         for name, value, least in [*numbers, *(("widths", width, 0) for width in self.widths)]:
             if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 1 << 16:
@@ -56,7 +62,9 @@ class IMFNConfig:
             )
         if self.widths and not any(self.widths):
             raise ModelError("config: widths are all 0; leave them out for a linear model")
-        if max(self.merge_blocks, self.split_blocks) > 64:
+        if self.leaf_width and self.is_linear:
+            raise ModelError("config: leaf_width is for a model with branches; say widths too")
+        if max(self.merge_blocks, self.split_blocks, self.leaf_blocks) > 64:
             raise ModelError("config: at most 64 blocks in a branch")
         if not isinstance(self.independent, bool):
             raise ModelError(f"config: independent is {self.independent!r}; it must be true or false")
@@ -103,11 +111,13 @@ class IMFNConfig:
         }
         if self.is_linear:
             return shape
+        refining = {"leaf_width": self.leaf_width, "leaf_blocks": self.leaf_blocks} if self.leaf_width else {}
         return {
             **shape,
             "widths": list(self.widths),
             "merge_blocks": self.merge_blocks,
             "split_blocks": self.split_blocks,
+            **refining,
             "kernel": self.kernel,
             "independent": self.independent,
         }
@@ -115,9 +125,10 @@ class IMFNConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "IMFNConfig":
         """The configuration that `to_dict` wrote. Raises `ModelError` on a missing or unknown field."""
-        linear, learned = set(cls().to_dict()), {f.name for f in fields(cls)}
-        if set(values) not in (linear, learned):
-            wanted = learned if "widths" in values else linear
+        linear, refined = set(cls().to_dict()), {f.name for f in fields(cls)}
+        learned = refined - {"leaf_width", "leaf_blocks"}
+        if set(values) not in (linear, learned, refined):
+            wanted = linear if "widths" not in values else refined if "leaf_width" in values else learned
             raise ModelError(f"config: the network's fields must be {sorted(wanted)}, not {sorted(values)}")
         if not isinstance(values.get("widths", []), list):
             raise ModelError(f"config: widths is {values['widths']!r}; it must be a list of whole numbers")

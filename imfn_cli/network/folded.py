@@ -1,5 +1,6 @@
 """The linear tree in one matrix product: root = Σ_t P_t z_t + const, from pixels to memory and back."""
 
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -74,6 +75,7 @@ class FoldedTree:
     def __init__(self, network: IMFN, level: int) -> None:
         self.config = network.config
         self.ratio = 1 << level
+        self._network, self._level = network, level
         folded = fold(network, level)
         device = network.leaf.map.weight.device
         matrix = folded.merge.permute(1, 0, 2).reshape(self.config.channels, -1)
@@ -100,23 +102,43 @@ class FoldedTree:
 
     def restore(self, memories: Tensor, height: int, width: int, start: int, stop: int) -> Tensor:
         """Memories (N, C, h, w) → frames start … stop − 1, pixels (stop − start, H, W, in_channels) uint8."""
-        c, r = self.config, self.ratio
+        c = self.config
+        values, first = self._product(memories, start, stop, self._split, self._split_bias)
+        values = values.round_().clamp_(0, 255).to(torch.uint8)
+        cut = values.unflatten(-1, (c.patch_height, c.patch_width, c.in_channels))
+        h, w = memories.shape[2:]
+        pixels = cut.permute(0, 3, 1, 4, 2, 5, 6).reshape(
+            -1, h * c.patch_height, w * c.patch_width, c.in_channels
+        )
+        return pixels[first : first + stop - start, :height, :width]
+
+    def leaves(self, memories: Tensor, start: int, stop: int) -> Tensor:
+        """Memories (N, C, h, w) → leaves start … stop − 1, (stop − start, C, h, w)."""
+        values, first = self._product(memories, start, stop, *self._split_to_leaves)
+        return values.permute(0, 3, 4, 1, 2).flatten(0, 1)[first : first + stop - start]
+
+    @cached_property
+    def _split_to_leaves(self) -> tuple[Tensor, Tensor]:
+        folded = fold_leaves(self._network, self._level)
+        device = self._split.device
+        return folded.split.float().to(device), folded.mean.float().to(device)  # (r, C, C), (r, C)
+
+    def _product(
+        self, memories: Tensor, start: int, stop: int, split: Tensor, bias: Tensor
+    ) -> tuple[Tensor, int]:
+        """split (r, k, C), bias (r, k) → (trees, h, w, frames, k), and the first wanted frame among them."""
+        r = self.ratio
         if not 0 <= start < stop <= len(memories) * r:
             raise ValueError(f"frames {start}:{stop} of {len(memories) * r}")
         trees = memories[start // r : -(-stop // r)]
         first = start % r
-        # Of a single tree only the wanted frames are computed; of several, all of each.
-        chosen = slice(first, first + stop - start) if len(trees) == 1 else slice(None)
-        split, bias = self._split[chosen].flatten(0, 1), self._split_bias[chosen].flatten()
-        h, w = trees.shape[2:]
-        rows = trees.permute(0, 2, 3, 1).reshape(-1, c.channels)
-        values = torch.addmm(bias, rows, split.T).round_().clamp_(0, 255).to(torch.uint8)
-        cut = values.reshape(len(trees), h, w, -1, c.patch_height, c.patch_width, c.in_channels)
-        pixels = cut.permute(0, 3, 1, 4, 2, 5, 6).reshape(
-            -1, h * c.patch_height, w * c.patch_width, c.in_channels
-        )
-        first = 0 if len(trees) == 1 else first
-        return pixels[first : first + stop - start, :height, :width]
+        if len(trees) == 1:
+            # Of a single tree only the wanted frames are computed; of several, all of each.
+            split, bias = split[first : first + stop - start], bias[first : first + stop - start]
+            first = 0
+        rows = trees.permute(0, 2, 3, 1)
+        values = torch.addmm(bias.flatten(), rows.flatten(0, 2), split.flatten(0, 1).T)
+        return values.reshape(*rows.shape[:3], *bias.shape), first
 
 
 def _repeat_border(pixels: Tensor, axis: int, size: int) -> Tensor:

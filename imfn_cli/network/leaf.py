@@ -1,10 +1,16 @@
 """The leaf transform: one frame to its memory and back."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .branch import Branch
 from .config import IMFNConfig
 from .linear import OrthonormalMap
+from .stored import Stored
+
+# Grid positions that are refined at once where no gradients are kept: bounds the branch's hidden values.
+_POSITIONS = 1 << 14
 
 
 class LeafTransform(nn.Module):
@@ -14,12 +20,23 @@ class LeafTransform(nn.Module):
 
     Frames are padded at the bottom and right by repeating the border; `inverse` crops it off again. Memories
     are stored channels-last, so that no copy stands between a level and the next.
+
+    With `config.leaf_width` a learned branch refines leaves before they become pixels again: rounding treats
+    every patch on its own and leaves edges between them, which neighbouring patches give away.
     """
 
     def __init__(self, config: IMFNConfig) -> None:
         super().__init__()
         self.config = config
         self.map = OrthonormalMap(config.patch_size, config.channels)
+        self.inverse_branch: Branch | None = None
+        if config.leaf_width:
+            c = config.channels
+            self.inverse_branch = Branch(
+                *(c, c, config.leaf_width, config.leaf_blocks),
+                kernel=config.kernel,
+                conditions=config.levels + 1,
+            )
 
     def patches(self, frames: Tensor) -> Tensor:
         """Frames (T, in_channels, H, W) → patches (T, h, w, patch_size), rows, columns, channels inside."""
@@ -39,6 +56,21 @@ class LeafTransform(nn.Module):
         """Frames (T, in_channels, H, W) in [0, 1] → leaves (T, C, h, w)."""
         memory: Tensor = self.map(self.patches(frames))
         return memory.permute(0, 3, 1, 2)
+
+    def refine(self, leaves: Tensor, stored: Stored) -> Tensor:
+        """Leaves (T, C, h, w) that came out of rounded memories → nearer to what they were, (T, C, h, w).
+
+        What is added is in units of the quantisation step: where nothing was rounded, leaves stay as they
+        are.
+        """
+        branch = self.inverse_branch
+        if branch is None or not stored.step:
+            return leaves
+        condition = stored.condition(self.config.levels).to(leaves)
+        rows = leaves.permute(0, 2, 3, 1)
+        count = len(rows) if torch.is_grad_enabled() else max(1, _POSITIONS // rows[0, ..., 0].numel())
+        parts = [part + stored.step * branch(part, condition) for part in rows.split(count)]
+        return torch.cat(parts).permute(0, 3, 1, 2)
 
     def inverse(self, leaves: Tensor, height: int, width: int) -> Tensor:
         """Leaves (T, C, h, w) → frames (T, in_channels, height, width), not clamped."""

@@ -6,36 +6,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from ..errors import RatioError
 from .base import MemoryNetwork
 from .branch import Branch
 from .config import IMFNConfig
 from .leaf import LeafTransform
+from .ratios import level_of_ratio
 from .stored import Stored
 from .sweeper import Sweeper
-
-
-def level_of_ratio(ratio: int, levels: int) -> int:
-    """log2 of `ratio`, a power of two from 1 to 2**levels; of others `RatioError` names the nearest."""
-    if ratio >= 1 and ratio & (ratio - 1) == 0 and ratio <= 1 << levels:
-        return ratio.bit_length() - 1
-    offered = [1 << level for level in range(levels + 1)]
-    below = max((r for r in offered if r <= ratio), default=offered[0])
-    above = min((r for r in offered if r >= ratio), default=offered[-1])
-    nearest = f"{below} or {above}" if below != above else f"{below}"
-    raise RatioError(
-        f"ratio {ratio}: this model offers powers of two from 1 to {offered[-1]}; nearest: {nearest}"
-    )
-
-
-def forest_levels(frame_count: int, level: int) -> list[int]:
-    """Levels of the nodes that hold `frame_count` frames: full trees, then the binary expansion of the rest.
-
-    >>> forest_levels(29, 3)
-    [3, 3, 3, 2, 0]
-    """
-    rest = frame_count % (1 << level)
-    return [level] * (frame_count >> level) + [bit for bit in reversed(range(level)) if rest >> bit & 1]
 
 
 class IMFN(MemoryNetwork):
@@ -102,25 +79,12 @@ class IMFN(MemoryNetwork):
             memories = self.merge(memories[0::2], memories[1::2], above)
         return memories
 
-    def restore(
-        self,
-        memories: Tensor,
-        ratio: int,
-        height: int,
-        width: int,
-        start: int = 0,
-        stop: int | None = None,
-        stored: Stored | None = None,
-    ) -> Tensor:
-        """Memories (N, C, h, w) of one ratio → their frames start … stop − 1 of N · ratio, not clamped.
+    def leaves_of(self, memories: Tensor, level: int, start: int, stop: int, stored: Stored) -> Tensor:
+        """Memories (N, C, h, w) of `level` → leaves start … stop − 1 of their N · 2**level, (·, C, h, w).
 
-        Only splits on the way to wanted frames are made: one frame costs log2(ratio) splits. `stored` as in
-        `split`. Returns (stop − start, in_channels, height, width).
+        Only splits on the way to wanted leaves are made: one costs `level` splits.
         """
-        level = level_of_ratio(ratio, self.config.levels)
-        stop = memories.shape[0] * ratio if stop is None else stop
-        leaves, _ = self.walk(memories, level, 0, start, stop, stored)
-        return self.leaf.inverse(leaves, height, width)
+        return self.walk(memories, level, 0, start, stop, stored)[0]
 
     def walk(
         self,

@@ -61,6 +61,12 @@ def trained_card(name: str, config: IMFNConfig, description: Mapping[str, Any]) 
     patch = f"{config.patch_height}×{config.patch_width}"
     widths = ", ".join(str(width) if width else "none" for width in config.widths)
     effort = f"{description['seconds'] / 60:.0f} minutes, {description['steps']:,} steps"
+    refining = ""
+    if config.leaf_width:
+        refining = (
+            f"- Leaves of rounded memories are refined by a branch {config.leaf_width} wide, "
+            f"of {config.leaf_blocks} blocks.\n"
+        )
     apart = ""
     if config.independent:
         apart = (
@@ -75,7 +81,7 @@ branches beside them, trained level by level with the local inverse loss, then e
 - Memory: {config.channels} numbers for each {patch} patch ({numbers}), at every level.
 - Ratios: 1 to {1 << config.levels}.
 - Branches: {widths} wide by level, {config.merge_blocks} blocks in a merge, {config.split_blocks} in a split.
-{apart}- Data: {data["name"]}, {data["clips"]} sequences, {data["frames"]:,} frames.
+{refining}{apart}- Data: {data["name"]}, {data["clips"]} sequences, {data["frames"]:,} frames.
 - Start: {description["start"]}.
 - Command: `{description["command"]}`, recipe in `recipe.toml`.
 - Time: {effort}, on {description["hardware"]}.

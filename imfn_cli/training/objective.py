@@ -15,6 +15,8 @@ from .target import Target, leaf_target, tree_targets
 TRADE = 0.1155
 # Added to errors under a logarithm: far below what 8 bits can show.
 _FLOOR = 1e-9
+# Part of a batch's frames that is refined in a step: neighbours in time teach much the same.
+_REFINED = 0.25
 
 
 def local_loss(network: IMFN, frames: Tensor, level: int) -> Tensor:
@@ -101,3 +103,42 @@ def joint_loss(
         slope = 0.0 if quality is None else TRADE * step_of_quality(quality) ** 2
         total = total + torch.log(distortion + slope * bits + _FLOOR)
     return total * (max(weights) / sum(weights))
+
+
+@torch.no_grad()
+def rounded_leaves(
+    network: MemoryNetwork, frames: Tensor, level: int, quality: int
+) -> tuple[Tensor, Tensor, Stored]:
+    """Leaves (T, C, h, w) that memories of `level` give back when rounded at `quality`, those they should be.
+
+    frames (T, in_channels, H, W), T a multiple of 2**level. Third: how the memories were stored.
+    """
+    memories = network.climb(frames, level)
+    step = step_of_quality(quality)
+    stored = Stored(level, step)
+    return network.descend_to(0, (memories[-1] / step).round() * step, level, stored), memories[0], stored
+
+
+def refining_loss(
+    network: MemoryNetwork,
+    frames: Tensor,
+    random: np.random.Generator,
+    *,
+    level: int,
+    qualities: tuple[int, int],
+) -> Tensor:
+    """Logarithm of the squared error of refined leaves (`LeafTransform.refine`), over two random qualities.
+
+    frames (T, in_channels, H, W), T a multiple of 2**level; a random part of them counts. The tree gets no
+    gradients: it is taken as it is.
+    """
+    losses = []
+    nodes = len(frames) >> level
+    for part in frames.unflatten(0, (nodes, -1)).chunk(2):
+        quality = int(random.integers(qualities[0], qualities[1] + 1))
+        leaves, target, stored = rounded_leaves(network, part.flatten(0, 1), level, quality)
+        count = max(1, round(_REFINED * len(leaves)))
+        chosen = torch.from_numpy(random.permutation(len(leaves))[:count]).to(frames.device)
+        refined = network.leaf.refine(leaves[chosen], stored)
+        losses.append(torch.log((refined - target[chosen]).square().mean() + _FLOOR))
+    return torch.stack(losses).mean()

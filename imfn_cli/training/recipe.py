@@ -24,6 +24,9 @@ class Recipe:
         RGB), `channels` numbers (0: all that a patch has) and `levels` levels.
     widths, merge_blocks, split_blocks, kernel: shape of new branches (`IMFNConfig`); empty widths keep those
         of `start`.
+    leaf_width, leaf_blocks: of a branch that refines leaves of rounded memories; width 0 keeps that of
+        `start`.
+    leaf_share: part of the run, its last, that trains that branch and nothing else.
     shuffled: frames are independent images, drawn in random order, not neighbours in time.
     steps: optimiser steps in all.   local_share: part of them spent level by level, before end to end.
     trees: trees of the highest level in a batch.   crop: side of the square that is cut out, in pixels.
@@ -52,6 +55,9 @@ class Recipe:
     merge_blocks: int = 2
     split_blocks: int = 4
     kernel: int = 5
+    leaf_width: int = 0
+    leaf_blocks: int = 2
+    leaf_share: float = 0.25
     shuffled: bool = False
     steps: int = 20_000
     local_share: float = 0.2
@@ -79,6 +85,8 @@ class Recipe:
             "levels": not 1 <= self.levels <= 12,
             "steps": self.steps < 1,
             "local_share": not 0 <= self.local_share <= 1,
+            "leaf_width": self.leaf_width < 0,
+            "leaf_share": not 0 <= self.leaf_share <= 1,
             "trees": self.trees < 1,
             "crop": self.crop < 1,
             "decode": not 0 < self.decode <= 1,

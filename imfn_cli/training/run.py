@@ -34,7 +34,7 @@ _SAMPLE_POSITIONS, _SAMPLE_SIDE, _MOST_SAMPLES = 24_000, 40, 400
 # What a trained model goes on with: the shape of batches and the weights of losses.
 _KEPT = (
     *("shuffled", "trees", "crop", "mixed", "decode", "flips", "clip", "average"),
-    *("float_share", "qualities", "level_weights"),
+    *("float_share", "qualities", "level_weights", "leaf_share"),
 )
 # Peak learning rate there: what was learned shall not be lost.
 _GENTLE = 5e-4

@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 
 from ..errors import ModelError
+from ..latent.quantiser import step_of_quality
 from ..network import IMFN, Branch, Sweeper
 from .recipe import Recipe
 
@@ -12,6 +13,8 @@ from .recipe import Recipe
 _SHARE = 0.5
 # What a quantiser of middling quality adds to any number of a memory, root mean square.
 _QUANTISED = 0.03
+# The quality that the branch of the leaves is scaled at.
+_QUALITY = 40
 
 
 def starting_network(start: IMFN, recipe: Recipe, frames: torch.Tensor) -> IMFN:
@@ -22,32 +25,36 @@ def starting_network(start: IMFN, recipe: Recipe, frames: torch.Tensor) -> IMFN:
     `start` has other branches than the recipe says, or none are asked for and it has none.
     """
     config = start.config
-    if config.is_linear or recipe.widths:
-        if not recipe.widths:
-            raise ModelError("a linear model has no branches to train; say widths, one number for each level")
+    wanted = config
+    if recipe.widths:
         wanted = replace(
-            config,
+            wanted,
             widths=recipe.widths,
             merge_blocks=recipe.merge_blocks,
             split_blocks=recipe.split_blocks,
             kernel=recipe.kernel,
             independent=recipe.shuffled and not recipe.start,
         )
-        if not config.is_linear and wanted != config:
-            raise ModelError(
-                "the model to start from has branches of another shape; leave out widths to keep them"
-            )
-        config_of_new = wanted
-    else:
-        config_of_new = config
+    elif config.is_linear:
+        raise ModelError("a linear model has no branches to train; say widths, one number for each level")
+    if recipe.leaf_width:
+        wanted = replace(wanted, leaf_width=recipe.leaf_width, leaf_blocks=recipe.leaf_blocks)
+    # Only what there is none of can be added.
+    before = wanted if config.leaf_width else replace(wanted, leaf_width=0, leaf_blocks=config.leaf_blocks)
+    if not config.is_linear and before != config:
+        raise ModelError(
+            "the model to start from has branches of another shape; leave out widths to keep them"
+        )
     torch.manual_seed(recipe.seed)
-    network = IMFN(config_of_new)
+    network = IMFN(wanted)
     network.load_state_dict(start.state_dict(), strict=False)
-    network.leaf.requires_grad_(False)
+    network.leaf.map.requires_grad_(False)
     for level in range(1, config.levels + 1):
         network.sweeper(level).map.requires_grad_(False)
-    if start.config.is_linear:
+    if config.is_linear:
         _calibrate_tree(network, frames)
+    if network.leaf.inverse_branch is not None and not config.leaf_width:
+        _calibrate_leaf(network.leaf.inverse_branch, network.leaf(frames))
     return network
 
 
@@ -69,6 +76,14 @@ def _calibrate_tree(network: IMFN, frames: torch.Tensor) -> None:
             sweeper.memories_by_frame(above).flatten(0, 2),
             lost,
         )
+
+
+@torch.no_grad()
+def _calibrate_leaf(branch: Branch, leaves: torch.Tensor) -> None:
+    """Scale the branch that refines leaves (T, C, h, w) by what rounding does to them, in steps."""
+    rows = leaves.permute(0, 2, 3, 1).flatten(0, 2)
+    symbols = rows / step_of_quality(_QUALITY)
+    branch.calibrate(rows.std(0), _SHARE * (symbols - symbols.round()).square().mean(0).sqrt())
 
 
 def calibrate(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -17,7 +17,15 @@ from ..files import writing
 from ..latent.quantiser import step_of_quality
 from ..network import IMFN, Branch, MemoryNetwork, frames_from_pixels
 from .checkpoint import FOLDER, load_checkpoint, save_checkpoint
-from .objective import TRADE, joint_loss, local_loss, memories_and_targets, restoration
+from .objective import (
+    TRADE,
+    joint_loss,
+    local_loss,
+    memories_and_targets,
+    refining_loss,
+    restoration,
+    rounded_leaves,
+)
 from .pool import Pool
 from .processes import Processes
 from .rate import RateModel
@@ -29,6 +37,8 @@ _CHECKPOINT_SECONDS = 120
 _SCORED_QUALITY = 40
 _EVALUATION_TREES = 6
 _EVALUATION_SIDE = 128
+# Frames of each window that refining is scored on.
+_REFINED_FRAMES = 4
 _EVALUATION_SEED = 12345
 
 
@@ -38,7 +48,8 @@ class Evaluation:
 
     score: mean over levels of the end-to-end loss, floats and quality 40 alike; lower is better.
     psnr: ratio → dB with memories in floats.   psnr_quantised, bits: the same at quality 40, and its bits per
-    pixel value by the training's own estimate.   loss: mean training loss since the evaluation before.
+    pixel value by the training's own estimate.   refined: dB that refining leaves adds at quality 40, mean
+    over all ratios; None where nothing refines.   loss: mean training loss since the evaluation before.
     """
 
     step: int
@@ -49,14 +60,32 @@ class Evaluation:
     psnr: dict[int, float]
     psnr_quantised: dict[int, float]
     bits: dict[int, float]
+    refined: float | None = None
 
     def to_row(self) -> dict[str, Any]:
         """One row of the CSV log."""
         row: dict[str, Any] = {"step": self.step, "stage": self.stage, "seconds": round(self.seconds, 1)}
         row |= {"loss": round(self.loss, 5), "score": round(self.score, 5)}
+        if self.refined is not None:
+            row["refined"] = round(self.refined, 4)
         row |= {f"psnr_{ratio}": round(value, 3) for ratio, value in self.psnr.items()}
         row |= {f"psnr_q{_SCORED_QUALITY}_{ratio}": round(v, 3) for ratio, v in self.psnr_quantised.items()}
         return row | {f"bits_q{_SCORED_QUALITY}_{ratio}": round(v, 5) for ratio, v in self.bits.items()}
+
+
+#: Name of the last stage, in which the branch that refines leaves is trained, and nothing else.
+LEAVES = "leaves"
+
+
+class Stage(NamedTuple):
+    """What is trained: one level (1 … levels), or with level 0 the tree end to end, or its leaves' branch.
+
+    done: part of the learning rate's schedule, 0 … 1; the leaves have one of their own.
+    """
+
+    name: str
+    level: int
+    done: float
 
 
 #: Called after every step with (stage, steps done, steps in all).
@@ -92,6 +121,7 @@ class Trainer(Generic[_Network]):
         self.best = {name: value.clone() for name, value in self.average.state_dict().items()}
         self.best_score = math.inf
         self.step = 0
+        self.leaves_begun: int | None = None
         self.seconds = 0.0
         self.random = np.random.default_rng((self.recipe.seed, self.processes.rank))
         self.weights = self.recipe.level_weights or (1.0,) * config.levels
@@ -119,14 +149,19 @@ class Trainer(Generic[_Network]):
         part = self.step / self.recipe.steps
         return min(1.0, max(part, self.seconds / self.limit if self.limit else 0.0))
 
-    def stage(self) -> tuple[str, int]:
-        """Name of the stage, and its level (0: end to end)."""
-        done, share = self.progress_made(), self.recipe.local_share
+    def stage(self) -> Stage:
+        """What is trained now."""
+        leaf_share = self.recipe.leaf_share if self.network.leaf.inverse_branch is not None else 0.0
+        done, tree_share = self.progress_made(), 1 - leaf_share
+        if done >= tree_share and leaf_share:
+            return Stage(LEAVES, 0, (done - tree_share) / leaf_share)
+        done /= tree_share
+        share = self.recipe.local_share
         if done >= share:
-            return "end to end", 0
+            return Stage("end to end", 0, done)
         levels = self._learned
         level = levels[min(int(done / share * len(levels)), len(levels) - 1)]
-        return f"level {level}", level
+        return Stage(f"level {level}", level, done)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds."""
@@ -139,6 +174,7 @@ class Trainer(Generic[_Network]):
             "best_score": self.best_score,
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
+            "leaves_begun": self.leaves_begun,
             "seconds": self.seconds,
             "limit": self.limit,
             "random": _plain(self.random.bit_generator.state),
@@ -153,6 +189,7 @@ class Trainer(Generic[_Network]):
         self.best = {name: value.to(self.device) for name, value in state["best"].items()}
         self.best_score, self.step, self.seconds = state["best_score"], state["step"], state["seconds"]
         self.optimiser.load_state_dict(state["optimiser"])
+        self.leaves_begun = state.get("leaves_begun")
         if self.processes.is_first:
             self.random.bit_generator.state = {k: _unplain(v) for k, v in state["random"].items()}
         else:
@@ -168,12 +205,12 @@ class Trainer(Generic[_Network]):
             report(self._evaluate([]))
             clock = time.monotonic()
         while self.progress_made() < 1:
-            stage, level = self.stage()
-            losses.append(self._step(level))
+            stage = self.stage()
+            losses.append(self._step(stage))
             now = time.monotonic()
             self.seconds += self.processes.agree(now - clock, self.device)
             clock = now
-            progress(stage, self.step, self.recipe.steps)
+            progress(stage.name, self.step, self.recipe.steps)
             done = self.progress_made() >= 1
             if self.step % self.recipe.evaluate == 0 or done:
                 report(self._evaluate(losses))
@@ -184,23 +221,25 @@ class Trainer(Generic[_Network]):
         self.average.load_state_dict(self.best)
         return self.average
 
-    def _step(self, level: int) -> Tensor:
+    def _step(self, stage: Stage) -> Tensor:
         recipe, config = self.recipe, self.network.config
-        made, warm = self.progress_made(), min(1.0, (self.step + 1) / (recipe.warmup + 1))
-        for group in self.optimiser.param_groups:
-            group["lr"] = recipe.learning_rate * warm * (1 + math.cos(math.pi * made)) / 2
+        self._set_rate(stage)
         top = config.levels
-        if recipe.mixed:
+        if stage.name == LEAVES:
+            top = int(self.random.integers(config.levels + 1))
+        elif recipe.mixed:
             weights = np.array([self.weights[learned - 1] for learned in self._learned])
-            top = level or int(self.random.choice(self._learned, p=weights / weights.sum()))
+            top = stage.level or int(self.random.choice(self._learned, p=weights / weights.sum()))
         pixels = self.pool.windows(
             recipe.trees << config.levels - top, 1 << top, recipe.crop, self.random, flips=recipe.flips
         )
         frames = frames_from_pixels(pixels.to(self.device), config.in_channels)
         self.optimiser.zero_grad(set_to_none=True)
-        if level:
+        if stage.level:
             assert isinstance(self.network, IMFN)
-            loss = local_loss(self.network, frames, level)
+            loss = local_loss(self.network, frames, stage.level)
+        elif stage.name == LEAVES:
+            loss = refining_loss(self.network, frames, self.random, level=top, qualities=recipe.qualities)
         else:
             loss = joint_loss(
                 self.network,
@@ -224,6 +263,15 @@ class Trainer(Generic[_Network]):
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
         return loss.detach()
+
+    def _set_rate(self, stage: Stage) -> None:
+        """Set the learning rate: each schedule begins with a warm-up and falls to zero along a cosine."""
+        begun = 0
+        if stage.name == LEAVES:
+            begun = self.leaves_begun = self.step if self.leaves_begun is None else self.leaves_begun
+        warm = min(1.0, (self.step - begun + 1) / (self.recipe.warmup + 1))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.learning_rate * warm * (1 + math.cos(math.pi * stage.done)) / 2
 
     @torch.inference_mode()
     def _evaluate(self, losses: list[Tensor]) -> Evaluation:
@@ -253,16 +301,37 @@ class Trainer(Generic[_Network]):
                 bits[ratio] = float(rate)
             score += self.weights[level - 1] * math.log(distortion + slope * rate + 1e-9)
         score /= 2 * sum(self.weights)
+        refined = self._refined() if self.network.leaf.inverse_branch is not None else None
+        if refined is not None:
+            score -= refined * math.log(10) / 10
         if score < self.best_score:
             self.best_score = score
             self.best = {name: value.clone() for name, value in self.average.state_dict().items()}
         loss = float(torch.stack(losses).mean()) if losses else math.nan
         evaluation = Evaluation(
-            self.step, self.stage()[0], self.seconds, loss, score, psnr, psnr_quantised, bits
+            self.step, self.stage().name, self.seconds, loss, score, psnr, psnr_quantised, bits, refined
         )
         if self.processes.is_first:
             self._log(evaluation.to_row())
         return evaluation
+
+    def _refined(self) -> float:
+        """Decibels that refined leaves are nearer to what they should be, mean over ratios, at quality 40."""
+        config, leaf = self.average.config, self.average.leaf
+        random = np.random.default_rng(_EVALUATION_SEED)
+        gains = []
+        for level in range(config.levels + 1):
+            errors = np.zeros(2)
+            for _ in range(_EVALUATION_TREES):
+                side = max(self.recipe.crop, _EVALUATION_SIDE)
+                pixels = self.held.windows(1, 1 << level, side, random, flips=False)
+                frames = frames_from_pixels(pixels.to(self.device), config.in_channels)
+                leaves, target, stored = rounded_leaves(self.average, frames, level, _SCORED_QUALITY)
+                every = slice(None, None, max(1, (1 << level) // _REFINED_FRAMES))
+                for index, found in enumerate((leaves[every], leaf.refine(leaves[every], stored))):
+                    errors[index] += float((found - target[every]).square().mean())
+            gains.append(10 * math.log10(errors[0] / errors[1]))
+        return float(np.mean(gains))
 
     def _log(self, row: dict[str, Any]) -> None:
         path = self.folder / FOLDER / "log.csv"

@@ -4,6 +4,7 @@ import torch
 from imfn_cli.network import IMFN, Branch, IMFNConfig, Stored, Sweeper
 
 LEARNED = IMFNConfig(4, 4, 1, 16, 3, (24, 24, 32), 1, 2, 3)
+REFINED = IMFNConfig(4, 4, 1, 16, 3, (24, 24, 32), 1, 2, 3, leaf_width=20, leaf_blocks=1)
 APART = IMFNConfig(4, 4, 1, 16, 3, (8, 8, 8), 1, 1, 1, True)
 
 
@@ -21,7 +22,7 @@ def stirred(config: IMFNConfig, seed: int = 0) -> IMFN:
     return network
 
 
-@pytest.mark.parametrize("config", [LEARNED, APART])
+@pytest.mark.parametrize("config", [LEARNED, REFINED, APART])
 def test_untrained_branches_change_nothing(config: IMFNConfig) -> None:
     learned = IMFN(config).requires_grad_(False).eval()
     linear = IMFN(IMFNConfig(4, 4, 1, 16, 3)).requires_grad_(False).eval()
@@ -34,7 +35,7 @@ def test_untrained_branches_change_nothing(config: IMFNConfig) -> None:
     )
 
 
-@pytest.mark.parametrize("config", [LEARNED, APART])
+@pytest.mark.parametrize("config", [LEARNED, REFINED, APART])
 def test_any_batch_gives_the_same(config: IMFNConfig) -> None:
     network = stirred(config)
     frames = frames_of(24)
@@ -71,6 +72,35 @@ def test_restoring_tells_every_split_of_the_root(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(IMFN, "split", noted)
     network.restore(network.compress(frames_of(8), 8), 8, 9, 14)
     assert seen == [(3, Stored(3)), (2, Stored(3)), (1, Stored(3))]
+
+
+def test_leaves_are_refined_where_memories_were_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = stirred(REFINED)
+    leaf = network.leaf
+    leaves = torch.randn(5, 16, 3, 4, generator=torch.Generator().manual_seed(1))
+    assert leaf.refine(leaves, Stored(2)) is leaves
+    stored = Stored(2, 0.1)
+    refined = leaf.refine(leaves, stored)
+    assert refined.shape == leaves.shape
+    assert not torch.allclose(refined, leaves)
+    # What is added is in steps, and a network told another root or step adds something else.
+    branch = leaf.inverse_branch
+    assert branch is not None
+    added = branch(leaves.permute(0, 2, 3, 1), stored.condition(3)).permute(0, 3, 1, 2)
+    torch.testing.assert_close(refined, leaves + 0.1 * added)
+    assert not torch.allclose(refined, leaf.refine(leaves, Stored(1, 0.1)))
+    # Two frames at a time: the same.
+    monkeypatch.setattr("imfn_cli.network.leaf._POSITIONS", 24)
+    torch.testing.assert_close(leaf.refine(leaves, stored), refined)
+    assert torch.equal(stirred(LEARNED).leaf.refine(leaves, stored), leaves)
+
+
+def test_restored_frames_are_those_of_refined_leaves() -> None:
+    network, stored = stirred(REFINED), Stored(2, 0.1)
+    memories = network.compress(frames_of(8), 4)
+    refined = network.leaf.refine(network.descend_to(0, memories, 2, stored), stored)
+    frames = network.restore(memories, 4, 9, 14, 1, 7, stored)
+    torch.testing.assert_close(frames, network.leaf.inverse(refined, 9, 14)[1:7])
 
 
 def test_condition_is_a_number_and_a_unit_vector() -> None:

@@ -24,7 +24,10 @@ def test_grid_rounds_up(height: int, width: int, grid: tuple[int, int]) -> None:
 LEARNED = IMFNConfig(28, 27, 1, 16, 3, (32, 48, 64), 1, 2, 3, True)
 
 
-@pytest.mark.parametrize("config", [IMFNConfig(28, 27, 1, 16, 5), LEARNED])
+REFINED = dataclasses.replace(LEARNED, leaf_width=24, leaf_blocks=3)
+
+
+@pytest.mark.parametrize("config", [IMFNConfig(28, 27, 1, 16, 5), LEARNED, REFINED])
 def test_json_round_trip(config: IMFNConfig) -> None:
     assert IMFNConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
@@ -32,8 +35,9 @@ def test_json_round_trip(config: IMFNConfig) -> None:
 def test_a_linear_model_says_nothing_of_branches() -> None:
     learned = {"widths", "merge_blocks", "split_blocks", "kernel", "independent"}
     fields = {field.name for field in dataclasses.fields(IMFNConfig)}
-    assert set(LEARNED.to_dict()) == fields
-    assert set(IMFNConfig().to_dict()) == fields - learned
+    assert set(REFINED.to_dict()) == fields
+    assert set(LEARNED.to_dict()) == fields - {"leaf_width", "leaf_blocks"}
+    assert set(IMFNConfig().to_dict()) == fields - learned - {"leaf_width", "leaf_blocks"}
     assert IMFNConfig().is_linear
     assert not LEARNED.is_linear
 
@@ -51,11 +55,14 @@ def test_a_linear_model_says_nothing_of_branches() -> None:
         ("split_blocks", 0, "split_blocks is 0"),
         ("independent", 1, "true or false"),
         ("channels", 12, "each of 8 needs"),
+        ("leaf_width", -1, "leaf_width is -1"),
+        ("leaf_blocks", 65, "at most 64"),
+        ("widths", [], "say widths too"),
     ],
 )
 def test_wrong_values_of_branches_are_named(field: str, value: Any, words: str) -> None:
     with pytest.raises(ModelError, match=words):
-        IMFNConfig.from_dict(LEARNED.to_dict() | {field: value})
+        IMFNConfig.from_dict(REFINED.to_dict() | {field: value})
 
 
 @pytest.mark.parametrize(

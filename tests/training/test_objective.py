@@ -7,7 +7,14 @@ import torch
 
 from imfn_cli.latent.quantiser import step_of_quality
 from imfn_cli.network import IMFN, IMFNConfig, Stored
-from imfn_cli.training.objective import joint_loss, local_loss, memories_and_targets, restoration
+from imfn_cli.training.objective import (
+    joint_loss,
+    local_loss,
+    memories_and_targets,
+    refining_loss,
+    restoration,
+    rounded_leaves,
+)
 from imfn_cli.training.rate import RateModel, rounded
 from imfn_cli.training.target import leaf_target, tree_targets
 
@@ -167,3 +174,26 @@ def test_rounding_passes_gradients() -> None:
     out.sum().backward()
     assert values.grad is not None
     assert values.grad.tolist() == [1, 1, 1]
+
+
+def test_rounded_leaves_are_what_a_latent_gives_back(learner: IMFN) -> None:
+    frames = frames_of(8)
+    leaves, target, stored = rounded_leaves(learner, frames, 2, 60)
+    assert stored == Stored(2, step_of_quality(60))
+    torch.testing.assert_close(target, learner.leaf(frames))
+    memories = (learner.compress(frames, 4) / stored.step).round() * stored.step
+    torch.testing.assert_close(
+        learner.leaf.inverse(leaves, 12, 8), learner.restore(memories, 4, 12, 8, stored=stored)
+    )
+
+
+@pytest.mark.parametrize("level", [0, 3])
+def test_refining_loss_trains_the_leaf_alone(level: int) -> None:
+    network = IMFN(replace(CONFIG, leaf_width=8))
+    refining_loss(network, frames_of(8), np.random.default_rng(0), level=level, qualities=(20, 40)).backward()
+    branch = network.leaf.inverse_branch
+    assert branch is not None
+    assert branch.leave.weight.grad is not None
+    assert branch.leave.weight.grad.abs().sum() > 0
+    assert not trained_levels(network)
+    assert network.leaf.map.weight.grad is None or not network.leaf.map.weight.grad.any()

@@ -1,6 +1,7 @@
 import csv
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from imfn_cli.training.processes import Processes
 from imfn_cli.training.recipe import Recipe
 from imfn_cli.training.run import sample_windows
 from imfn_cli.training.start import starting_network
-from imfn_cli.training.trainer import Evaluation, Trainer
+from imfn_cli.training.trainer import Evaluation, Stage, Trainer
 
 CONFIG = IMFNConfig(4, 4, 1, 8, 2)
 RECIPE = Recipe(
@@ -95,10 +96,27 @@ def test_stages_follow_the_recipe(start: IMFN, pool: Pool, tmp_path: Path) -> No
     assert seen == ["level 1"] * 2 + ["level 2"] * 2 + ["end to end"] * 6
 
 
+def test_leaves_come_last_with_a_schedule_of_their_own(start: IMFN, pool: Pool, tmp_path: Path) -> None:
+    changes = {"local_share": 0.5, "steps": 20, "leaf_width": 8, "leaf_share": 0.4, "warmup": 1}
+    trainer = trainer_of(start, pool, tmp_path, Recipe(**{**vars(RECIPE), **changes}))
+    seen: list[tuple[str, float]] = []
+    trainer.run(lambda name, *_: seen.append((name, trainer.optimiser.param_groups[0]["lr"])), lambda _: None)
+    names = ["level 1"] * 3 + ["level 2"] * 3 + ["end to end"] * 6 + ["leaves"] * 8
+    assert [name for name, _ in seen] == names
+    rates = [rate / trainer.recipe.learning_rate for _, rate in seen]
+    # Half of it in the first step, and the start of a cosine in the second; almost none at each end.
+    assert rates[0] == rates[12] == 0.5
+    assert rates[11] < 0.05
+    assert 0.9 < rates[13] < 1
+    assert rates[19] < 0.05
+
+
+@pytest.mark.parametrize("changes", [{}, {"leaf_width": 8, "leaf_share": 0.6}])
 def test_a_resumed_run_is_the_uninterrupted_one(
-    start: IMFN, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: IMFN, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
-    whole, expected = run(trainer_of(start, pool, tmp_path / "whole"))
+    recipe = Recipe(**{**vars(RECIPE), **changes})
+    whole, expected = run(trainer_of(start, pool, tmp_path / "whole", recipe))
 
     class Killed(Exception):
         pass
@@ -109,8 +127,8 @@ def test_a_resumed_run_is_the_uninterrupted_one(
 
     monkeypatch.setattr(trainer_module, "_CHECKPOINT_SECONDS", 0)
     with pytest.raises(Killed):
-        trainer_of(start, pool, tmp_path / "cut").run(kill, lambda _: None)
-    trainer = trainer_of(start, pool, tmp_path / "cut")
+        trainer_of(start, pool, tmp_path / "cut", recipe).run(kill, lambda _: None)
+    trainer = trainer_of(start, pool, tmp_path / "cut", recipe)
     trainer.resume()
     assert trainer.step == 16
     resumed, found = run(trainer)
@@ -192,7 +210,7 @@ def test_mixed_batches_hold_as_many_frames_of_any_level(
     trainer = trainer_of(start, pool, tmp_path, recipe)
     monkeypatch.setattr(Pool, "windows", seen)
     for level in (1, 2, 0, 0, 0, 0, 0, 0):
-        trainer._step(level)
+        trainer._step(Stage("", level, 0))
     assert drawn[:2] == [(6, 2), (3, 4)]
     assert set(drawn[2:]) == {(6, 2), (3, 4)}
 
@@ -203,8 +221,41 @@ def test_levels_without_branches_are_neither_trained_nor_drawn(
     changes = {"mixed": True, "widths": (0, 16), "local_share": 0.5, "steps": 120, "evaluate": 40}
     recipe = Recipe(**{**vars(RECIPE), **changes})
     trainer = trainer_of(start, pool, tmp_path, recipe)
-    assert trainer.stage() == ("level 2", 2)
+    assert trainer.stage() == ("level 2", 2, 0)
     network, found = run(trainer)
     assert network.sweeper(1).split_branch is None
     assert found[-1].psnr[4] > found[0].psnr[4]
     assert found[-1].psnr[2] == found[0].psnr[2]
+
+
+def test_a_branch_that_refines_leaves_is_added_and_trained_alone(
+    start: IMFN, pool: Pool, tmp_path: Path
+) -> None:
+    trained, _ = run(trainer_of(start, pool, tmp_path))
+    changes: dict[str, Any] = {
+        "widths": (),
+        "leaf_width": 16,
+        "leaf_blocks": 1,
+        "leaf_share": 1.0,
+        "local_share": 0.0,
+    }
+    recipe = Recipe(**{**vars(RECIPE), **changes, "qualities": (30, 50), "steps": 150, "evaluate": 50})
+    refined, found = run(trainer_of(trained, pool, tmp_path, recipe))
+    assert found[0].refined == pytest.approx(0, abs=1e-6)
+    assert found[-1].refined is not None
+    assert found[-1].refined > 0.05
+    assert found[-1].to_row()["refined"] == pytest.approx(found[-1].refined, abs=1e-4)
+    # The tree is taken as it is.
+    for name, value in trained.state_dict().items():
+        assert torch.equal(refined.state_dict()[name], value)
+    # Again from there, and not at all.
+    rest = Recipe(**{**vars(recipe), "leaf_width": 0, "leaf_share": 0.0, "steps": 5})
+    same, found = run(trainer_of(refined, pool, tmp_path, rest))
+    assert same.config == refined.config
+    assert found[0].refined is not None
+    assert torch.equal(
+        same.state_dict()["leaf.inverse_branch.enter.weight"],
+        refined.state_dict()["leaf.inverse_branch.enter.weight"],
+    )
+    with pytest.raises(ModelError, match="another shape"):
+        starting_network(refined, Recipe(**{**vars(recipe), "leaf_width": 8}), torch.zeros(4, 1, 16, 16))

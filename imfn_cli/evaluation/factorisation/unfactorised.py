@@ -13,7 +13,6 @@ from ...network import (
     MemoryNetwork,
     Stored,
     fold_leaves,
-    level_of_ratio,
 )
 from ...network.linear import OrthonormalMap
 from ...training.start import calibrate
@@ -109,25 +108,11 @@ class Unfactorised(MemoryNetwork):
             made.append(self.direct(above).merge(whole) if len(whole) else whole)
         return made
 
-    def restore(
-        self,
-        memories: Tensor,
-        ratio: int,
-        height: int,
-        width: int,
-        start: int = 0,
-        stop: int | None = None,
-        stored: Stored | None = None,
-    ) -> Tensor:
-        """Memories (N, C, h, w) of one ratio → their frames, as `MemoryNetwork.restore`.
-
-        All frames of a memory are made, however few are wanted: there is nothing between.
-        """
-        level = level_of_ratio(ratio, self.config.levels)
-        stop = len(memories) * ratio if stop is None else stop
-        if not 0 <= start < stop <= len(memories) * ratio:
-            raise ValueError(f"frames {start}:{stop} of {len(memories) * ratio}")
-        return self.leaf.inverse(self.descend_to(0, memories, level, stored)[start:stop], height, width)
+    def leaves_of(self, memories: Tensor, level: int, start: int, stop: int, stored: Stored) -> Tensor:
+        """As `MemoryNetwork.leaves_of`. All leaves of a memory are made, however few are wanted."""
+        if not 0 <= start < stop <= len(memories) << level:
+            raise ValueError(f"frames {start}:{stop} of {len(memories) << level}")
+        return self.descend_to(0, memories, level, stored)[start:stop]
 
     def descend_to(self, below: int, memories: Tensor, level: int, stored: Stored | None = None) -> Tensor:
         """Memories (N, C, h, w) of `level` → their leaves, (N · 2**level, C, h, w), in time order.
