@@ -1,5 +1,6 @@
 """Frames and small fitted models that many tests share, made by code from fixed seeds."""
 
+import csv
 import itertools
 import os
 import signal
@@ -81,6 +82,12 @@ def make_digits(count: int, *, seed: int = 0) -> np.ndarray:
             distance = np.minimum(distance, np.hypot(y - ay - along * dy, x - ax - along * dx))
         images[t] = np.round(255 * np.clip(2 - distance, 0, 1))
     return images
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a table with a header."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def silent(done: str, index: int, total: int) -> None:

@@ -1,8 +1,6 @@
 """`imfn bench camera`: what a model gains by training on the footage of one camera."""
 
-import os
 from contextlib import ExitStack
-from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
-from ..files import writing
 from . import options
+from .bench_common import make_folder, model_name
 from .output import Output
-from .train import parse_duration
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,14 +42,12 @@ def camera(
     frames: Annotated[
         int | None, typer.Option(min=2, help="Use the first frames alone.", show_default="all")
     ] = None,
-    results: Annotated[
-        Path, typer.Option("--results", metavar="DIR", help="Folder for the CSV files.")
-    ] = Path("results"),
+    results: options.Results = Path("results"),
     cache: Annotated[
         Path | None,
         typer.Option("--cache", metavar="DIR", help="Keep the trained models and finished rows here."),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Rows at a time.")] = os.cpu_count() or 1,
+    jobs: options.Jobs = options.JOBS,
     json: options.Json = False,
 ) -> None:
     """Train on the first half of a clip, compress the second: before and after, and libx264 medium.
@@ -61,11 +56,11 @@ def camera(
     on training (imfn train --from).
     """
     out = Output(json)
-    limit = parse_duration(time_limit)
+    limit = options.parse_duration(time_limit)
     from ..evaluation import camera as bench
     from ..evaluation.bd import Delta
     from ..evaluation.extra import require
-    from ..evaluation.tables import write_csv
+    from ..evaluation.tables import write_csv, write_rows
     from ..frames import expand_inputs
     from ..model import find_model, read_config
     from ..network import IMFNConfig
@@ -76,13 +71,11 @@ def camera(
     if len(sources) != 1:
         raise InputError(f"{clip}: {len(sources)} sequences; name one clip")
     start = find_model(model)
-    config = read_config(start)
-    name, shape = config.get("name", start.name), IMFNConfig.from_dict(config["network"])
+    name, shape = model_name(str(start)), IMFNConfig.from_dict(read_config(start)["network"])
     same = ["--levels", str(shape.levels), "--patch", str(shape.patch_height)]
     same += ["--channels", str(shape.channels), *(["--gray"] if shape.in_channels == 1 else [])]
     for folder in filter(None, (results, cache)):
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     with ExitStack() as stack:
         place = cache or Path(stack.enter_context(TemporaryDirectory()))
         half = bench.first_half(sources[0], place, frames)
@@ -109,9 +102,7 @@ def camera(
     deltas = bench.compared(rows, (name, "x264"))
     table = [{**row.to_dict(), "model": key} for key, found in rows.items() for row in found]
     write_csv(results / "camera.csv", _COLUMNS, table)
-    write_csv(
-        results / "camera-bd.csv", [field.name for field in fields(Delta)], [vars(one) for one in deltas]
-    )
+    write_rows(results / "camera-bd.csv", Delta, deltas)
     out.result({"clip": clip, "rows": table, "bd": [one.to_dict() for one in deltas]}, *_tables(rows, deltas))
 
 

@@ -1,7 +1,5 @@
 """`imfn bench factorisation`: the tree's merges of two against one network that merges all at once."""
 
-import os
-import platform
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +8,11 @@ import typer
 
 from ..errors import ModelError
 from . import options
+from .bench_common import benchmark_sources, make_folder
 from .output import Output
+from .train import evaluation_line, hardware
 
 if TYPE_CHECKING:
-    import torch
     from rich.table import Table
 
     from ..evaluation.factorisation.study import Study
@@ -25,14 +24,9 @@ _QUICK_SECONDS = 60.0
 
 
 def factorisation(
-    clips: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[CLIPS]...", help="Default: ucf101/test under $IMFN_DATA or ../shared/data."),
-    ] = None,
+    clips: options.TestClips = None,
     model: options.Model = None,
-    results: Annotated[
-        Path, typer.Option("--results", metavar="DIR", help="Folder for the CSV files and the picture.")
-    ] = Path("results"),
+    results: options.Results = Path("results"),
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -65,28 +59,24 @@ def factorisation(
     from ..allocation import reuse_freed_memory
     from ..evaluation.factorisation.rival import rival_recipe, train_rival
     from ..evaluation.factorisation.study import contenders_of, measure, write_study
-    from ..files import writing
     from ..model import load
     from ..training.places import sources_of
     from ..training.run import disjoint
-    from .bench import _make, _sources
-    from .train import _line
 
     loaded = load(model)
     recipe = _recipe(loaded)
     seconds = _budget(loaded, recipe, minutes)
     if quick and minutes is None:
         seconds = min(seconds, _QUICK_SECONDS)
-    sources = _sources(clips, quick)
+    sources = benchmark_sources(clips, quick)
     disjoint(sources_of(recipe.train), sources)
-    _make(results)
+    make_folder(results)
     if minutes is None:
         _compare_hardware(out, loaded)
     # Training takes and frees the same large arrays in every step.
     reuse_freed_memory()
     if cache is not None:
-        with writing(cache):
-            cache.mkdir(parents=True, exist_ok=True)
+        make_folder(cache)
     with TemporaryDirectory() as temporary, out.stages("seconds") as progress:
         rival = train_rival(
             loaded.network,
@@ -95,7 +85,7 @@ def factorisation(
             folder=cache or Path(temporary),
             device=loaded.device,
             progress=progress,
-            report=lambda evaluation: out.note(_line(evaluation)),
+            report=lambda evaluation: out.note(evaluation_line(evaluation)),
         )
     description = loaded.description
     contenders = contenders_of(
@@ -156,20 +146,12 @@ def _budget(model: "Model", recipe: "Recipe", minutes: float | None) -> float:
 def _compare_hardware(out: Output, model: "Model") -> None:
     """Minutes are only the same budget on the same machine."""
     trained_on = str(model.description.get("hardware", "an unknown machine")).split(", torch ")[0]
-    here = _hardware(model.device)
+    here = hardware(model.device)
     if trained_on != here:
         out.note(
             f"{model.name} was trained on {trained_on}, its rival is on {here}: as long is not as much; "
             "run this where the model was trained, or choose --minutes"
         )
-
-
-def _hardware(device: "torch.device") -> str:
-    """This machine, as a model's card names it."""
-    import torch
-
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} cores"
-    return f"{name} ({platform.machine()})"
 
 
 def _table(model: str, clips: int, study: "Study") -> "Table":

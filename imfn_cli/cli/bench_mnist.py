@@ -30,9 +30,7 @@ def mnist(
             show_default=_SHIPPED,
         ),
     ] = None,
-    results: Annotated[
-        Path, typer.Option("--results", metavar="DIR", help="Folder for the CSV files and pictures.")
-    ] = Path("results"),
+    results: options.Results = Path("results"),
     cache: Annotated[
         Path | None,
         typer.Option(

@@ -1,7 +1,7 @@
 """`imfn bench student`: the student against its tree."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
+from .bench_common import benchmark_sources, make_folder
 from .output import Output
 
 if TYPE_CHECKING:
@@ -26,14 +27,9 @@ class Part(StrEnum):
 
 
 def student(
-    clips: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[CLIPS]...", help="Default: ucf101/test under $IMFN_DATA or ../shared/data."),
-    ] = None,
+    clips: options.TestClips = None,
     model: options.Model = None,
-    results: Annotated[
-        Path, typer.Option("--results", metavar="DIR", help="Folder for CSV files and pictures.")
-    ] = Path("results"),
+    results: options.Results = Path("results"),
     frames: Annotated[
         int, typer.Option(min=1, help="Frames that the student's memory and time are watched for.")
     ] = 100_000,
@@ -42,7 +38,7 @@ def student(
         list[Part] | None,
         typer.Option("--only", help="One part; repeat for others.", show_default="all three"),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A first look: fewer clips, shorter runs.")] = False,
+    quick: options.Quick = False,
     json: options.Json = False,
 ) -> None:
     """Tree against student at every ratio, latency and memory, and PSNR against age of one endless memory."""
@@ -51,14 +47,13 @@ def student(
     require("matplotlib")
     from ..evaluation.student import AgeRow, FidelityRow, LatencyRow, age_rows, fidelity_rows, latency_rows
     from ..evaluation.student_plot import plot_ages, plot_fidelity, plot_latency
-    from ..evaluation.tables import write_csv
+    from ..evaluation.tables import write_rows
     from ..model import load
-    from .bench import _make, _sources
 
     out = Output(json)
     parts = only or list(Part)
-    sources = [] if parts == [Part.latency] else _sources(clips, quick)
-    _make(results)
+    sources = [] if parts == [Part.latency] else benchmark_sources(clips, quick)
+    make_folder(results)
     import torch
 
     loaded = load(model, device="cpu")
@@ -67,24 +62,20 @@ def student(
     values: dict[str, Any] = {"model": name}
     tables: list[Table] = []
 
-    def write(stem: str, kind: type, rows: Sequence[Any]) -> list[dict[str, Any]]:
-        found = [asdict(row) for row in rows]
-        write_csv(results / f"{stem}.csv", [field.name for field in fields(kind)], found)
-        return found
-
     # The one that a busy machine would spoil comes last: whoever waits can leave the machine alone by then.
     if Part.fidelity in parts:
         with out.stages("clips") as progress:
             fidelity = fidelity_rows(loaded, sources, frames=64 if quick else 128, progress=progress)
-        write(f"student-{name}", FidelityRow, fidelity)
+        write_rows(results / f"student-{name}.csv", FidelityRow, fidelity)
         plot_fidelity(results / f"student-{name}.png", name, fidelity)
         values["fidelity"], table = _fidelity(name, len(sources), fidelity)
         tables.append(table)
     if Part.age in parts:
         with out.stages("clips") as progress:
             ages = age_rows(loaded, sources, progress=progress)
-        values["age"] = write(f"student-age-{name}", AgeRow, ages)
+        write_rows(results / f"student-age-{name}.csv", AgeRow, ages)
         plot_ages(results / f"student-age-{name}.png", name, ages)
+        values["age"] = [asdict(row) for row in ages]
         tables.append(_ages(ages))
     if Part.latency in parts:
         wanted: tuple[int, ...] = (64, 16)
@@ -97,8 +88,9 @@ def student(
                 long=1024 if quick else frames,
                 progress=progress,
             )
-        values["latency"] = write("student-latency", LatencyRow, latency)
+        write_rows(results / "student-latency.csv", LatencyRow, latency)
         plot_latency(results / "student-latency.png", latency)
+        values["latency"] = [asdict(row) for row in latency]
         tables.append(_latency(latency))
     out.result(values, *tables)
 

@@ -13,7 +13,6 @@ from ..errors import InputError, ModelError
 from ..files import check_output
 from . import options
 from .output import Output
-from .train import parse_duration
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -73,7 +72,7 @@ def distill(
     out = Output(json, quiet)
     form = form or _BY_ENDING.get(output.suffix.lower(), Format.safetensors)
     check_output(output, force=force)
-    limit = None if time_limit is None else parse_duration(time_limit)
+    limit = None if time_limit is None else options.parse_duration(time_limit)
     if form is not Format.safetensors:
         from ..training.export import require_packages
 

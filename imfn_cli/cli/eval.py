@@ -1,6 +1,5 @@
 """`imfn eval`: how good is it on these clips, and against the codecs of today?"""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,14 +64,8 @@ def evaluate(
         ),
     ] = None,
     frames: options.Frames = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", min=1, metavar="N", help="Rows at a time.", show_default="one per core"),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option("--cache", metavar="DIR", help="Keep finished rows here; they are not computed again."),
-    ] = None,
+    jobs: options.Jobs = options.JOBS,
+    cache: options.Cache = None,
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write the rows as CSV.")] = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Draw the curves: .png, .svg or .pdf.")
@@ -111,19 +104,20 @@ def evaluate(
 
     if plot is not None and plot.suffix.lower() not in ENDINGS:
         raise OutputError(f"{plot}: plots are written as {', '.join(ENDINGS)}; choose one of these endings")
-    settings = _settings(ratios, qualities, in_float, student, _peers(against, preset, crf))
+    from ..evaluation import engine
+
+    peers = _peers(against, preset, crf)
+    settings = engine.settings_of(ratios, qualities, in_float=in_float, student=student, against=peers)
     from ..frames import expand_inputs
 
     sources = expand_inputs(clips)
     if not sources:
         raise InputError("no input found; name a file or a directory")
-    from ..evaluation import engine
     from ..evaluation.document import COLUMNS, document
     from ..evaluation.tables import write_csv
     from ..model import load
 
     engine.check_settings(settings, load(model, device="cpu"))
-    jobs = jobs or os.cpu_count() or 1
     chosen = engine.clips_of(sources, *selection)
     with out.progress("measuring", "rows") as progress:
         found = engine.evaluate(
@@ -207,18 +201,6 @@ def _peers(against: str | None, presets: Sequence[str] | None, crfs: Sequence[st
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--preset or --crf") from None
     return settings
-
-
-def _settings(
-    ratios: Sequence[int],
-    qualities: Sequence[int],
-    in_float: bool,
-    student: bool,
-    against: "Sequence[Setting]",
-) -> "list[Setting]":
-    from ..evaluation.engine import settings_of
-
-    return settings_of(ratios, qualities, in_float=in_float, student=student, against=against)
 
 
 # -- tables for people ---------------------------------------------------------------------------------

@@ -1,9 +1,16 @@
 """Options that several commands share, declared once."""
 
+import os
+import re
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+#: As many rows at a time as this machine has cores.
+JOBS = os.cpu_count() or 1
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
 class DeviceName(StrEnum):
@@ -50,6 +57,22 @@ Device = Annotated[DeviceName, typer.Option("--device", help="Where the network 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite outputs that exist.")]
 Json = Annotated[bool, typer.Option("--json", help="Print results as JSON, one line each.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+TestClips = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[CLIPS]...", help="Default: ucf101/test under $IMFN_DATA or ../shared/data."),
+]
+Results = Annotated[
+    Path, typer.Option("--results", metavar="DIR", help="Folder for the CSV files and any pictures.")
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option("--cache", metavar="DIR", help="Keep finished rows here; they are not computed again."),
+]
+Jobs = Annotated[
+    int,
+    typer.Option("--jobs", "-j", min=1, metavar="N", help="Rows at a time.", show_default="one per core"),
+]
+Quick = Annotated[bool, typer.Option("--quick", help="A first look: fewer clips, shorter runs.")]
 
 
 def parse_frames(frames: str | None) -> tuple[int, int | None]:
@@ -66,3 +89,13 @@ def parse_frames(frames: str | None) -> tuple[int, int | None]:
             f"{frames!r} selects no frames; write A:B with A below B, counted from 0", param_hint="--frames"
         )
     return start, stop
+
+
+def parse_duration(text: str) -> float:
+    """'90s', '30m', '1h30m', '45' (seconds) → seconds. Raises a usage error."""
+    match = _DURATION.fullmatch(text.strip())
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    total = 3600 * hours + 60 * minutes + seconds
+    if not total:
+        raise typer.BadParameter(f"{text!r} is no time; write 90s, 30m or 1h30m", param_hint="--time-limit")
+    return float(total)

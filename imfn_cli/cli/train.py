@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 import shlex
 import sys
 import time
@@ -16,11 +15,12 @@ from . import options
 from .output import Output
 
 if TYPE_CHECKING:
+    import torch
+
     from ..training.recipe import Recipe
     from ..training.trainer import Evaluation
 
 _MODEL_FILES = ("config.json", "model.safetensors", "README.md")
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
 def train(
@@ -87,7 +87,7 @@ def train(
         output = recipe_file.parent
     if output is None:
         raise typer.BadParameter("say where the model goes with -o DIR", param_hint="imfn train")
-    limit = None if time_limit is None else parse_duration(time_limit)
+    limit = None if time_limit is None else options.parse_duration(time_limit)
     if not resume:
         if not data:
             raise typer.BadParameter("name sequences to train on, or a recipe", param_hint="imfn train")
@@ -145,11 +145,10 @@ def _train(
             limit=limit,
             resume=resume,
             progress=progress,
-            report=lambda evaluation: out.note(_line(evaluation)),
+            report=lambda evaluation: out.note(evaluation_line(evaluation)),
         )
     if trained is None:
         return
-    hardware = torch.cuda.get_device_name(place) if place.type == "cuda" else f"{os.cpu_count()} cores"
     description: dict[str, Any] = {
         "name": output.resolve().name,
         "kind": "trained",
@@ -159,7 +158,7 @@ def _train(
         "data": {"name": short_names(recipe.train), "clips": trained.clips, "frames": trained.frames},
         "steps": trained.steps,
         "seconds": round(trained.seconds),
-        "hardware": f"{hardware} ({platform.machine()}), torch {torch.__version__}",
+        "hardware": f"{hardware(place)}, torch {torch.__version__}",
     }
     model.save(output, trained.network, trained.entropy, description)
     if recipe.test and not recipe.shuffled:
@@ -184,12 +183,12 @@ def _train(
     last = trained.evaluations[-1] if trained.evaluations else None
     lines = [f"{output}: {trained.steps:,} steps in {description['seconds']} s on {trained.frames:,} frames"]
     if last is not None:
-        lines.append(f"  {_line(last)}")
+        lines.append(f"  {evaluation_line(last)}")
     rows = [asdict(evaluation) for evaluation in trained.evaluations]
     out.result({"path": str(output), **description, "evaluations": rows}, *lines)
 
 
-def _line(evaluation: "Evaluation") -> str:
+def evaluation_line(evaluation: "Evaluation") -> str:
     """An evaluation as one line of a table that grows."""
     psnr = "  ".join(f"{ratio}:1 {value:5.2f}" for ratio, value in evaluation.psnr.items())
     minutes = f"{int(evaluation.seconds) // 60:3d}:{int(evaluation.seconds) % 60:02d}"
@@ -198,14 +197,12 @@ def _line(evaluation: "Evaluation") -> str:
     )
 
 
-def parse_duration(text: str) -> float:
-    """'90s', '30m', '1h30m', '45' (seconds) → seconds. Raises a usage error."""
-    match = _DURATION.fullmatch(text.strip())
-    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    total = 3600 * hours + 60 * minutes + seconds
-    if not total:
-        raise typer.BadParameter(f"{text!r} is no time; write 90s, 30m or 1h30m", param_hint="--time-limit")
-    return float(total)
+def hardware(device: "torch.device") -> str:
+    """This machine, as a model's card names it."""
+    import torch
+
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} cores"
+    return f"{name} ({platform.machine()})"
 
 
 def _check_free(output: Path, force: bool) -> None:
@@ -254,7 +251,7 @@ def _fit(
         "command": _command(),
         "data": {"name": short_names(data), "clips": fit.clips, "frames": fit.frames},
         "seconds": round(time.perf_counter() - began),
-        "hardware": f"{os.cpu_count()} cores ({platform.machine()}), torch {torch.__version__}",
+        "hardware": f"{hardware(torch.device('cpu'))}, torch {torch.__version__}",
     }
     try:
         output.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import log10
 from typing import Any, NamedTuple
 
@@ -63,15 +64,10 @@ def deltas(rows: Sequence[Row]) -> list[Delta]:
     for clip in clips:
         here = [row for row in filed if row.clip == clip]
         for peer in peers:
-            anchor = _points(row for row in here if row.codec == peer)
+            anchor = points_of(row for row in here if row.codec == peer)
             for label in ours if len(ours) == 1 else [*ours, BEST]:
-                if label == BEST:
-                    curve = hull(_points(row for row in here if row.codec == IMFN))
-                else:
-                    curve = _points(row for row in here if row.label == label)
-                found.append(delta(anchor, curve, clip=clip, names=(peer, label)))
-    pairs = dict.fromkeys((one.anchor, one.codec) for one in found)
-    return found + [_mean([one for one in found if (one.anchor, one.codec) == pair]) for pair in pairs]
+                found.append(delta(anchor, _curve(here, label), clip=clip, names=(peer, label)))
+    return found + _means(found)
 
 
 def against_model(rows: Sequence[Row], others: Sequence[Row], name: str) -> list[Delta]:
@@ -79,19 +75,18 @@ def against_model(rows: Sequence[Row], others: Sequence[Row], name: str) -> list
 
     Per clip, then the means, that of the best last; `name` is that of the anchor.
     """
-    found: dict[str, list[Delta]] = {}
     labels = dict.fromkeys(row.label for row in rows if row.codec == IMFN)
-    for label in (*labels, BEST):
-        for clip in dict.fromkeys(row.clip for row in others):
-            curves = [
-                _points(row for row in some if row.clip == clip and label in (row.label, BEST))
-                for some in ([r for r in side if r.codec == IMFN] for side in (others, rows))
-            ]
-            if label == BEST:
-                curves = [hull(curve) for curve in curves]
-            found.setdefault(label, []).append(delta(*curves, clip=clip, names=(name, label)))
-    means = [_mean(of_label) for of_label in found.values() if of_label]
-    return [one for of_label in found.values() for one in of_label] + means
+    clips = dict.fromkeys(row.clip for row in others)
+    found = []
+    for label, clip in product((*labels, BEST), clips):
+        anchor, curve = (_curve([row for row in some if row.clip == clip], label) for some in (others, rows))
+        found.append(delta(anchor, curve, clip=clip, names=(name, label)))
+    return found + _means(found)
+
+
+def points_of(rows: Iterable[Row]) -> list[Point]:
+    """The points of the rows that have a file: PSNR RGB over bits per pixel."""
+    return [Point(row.bits_per_pixel, row.psnr_rgb) for row in rows if row.bits_per_pixel]
 
 
 def delta(anchor: Iterable[Point], curve: Iterable[Point], *, clip: str, names: tuple[str, str]) -> Delta:
@@ -143,6 +138,19 @@ def _slope(one: Point, other: Point) -> float:
     return (other.psnr - one.psnr) / (log10(other.rate) - log10(one.rate))
 
 
+def _curve(rows: Sequence[Row], label: str) -> list[Point]:
+    """One clip's curve of this label."""
+    if label == BEST:
+        return hull(points_of(row for row in rows if row.codec == IMFN))
+    return points_of(row for row in rows if row.label == label)
+
+
+def _means(found: Sequence[Delta]) -> list[Delta]:
+    """The mean over clips of every pair of curves, in their order."""
+    pairs = dict.fromkeys((one.anchor, one.codec) for one in found)
+    return [_mean([one for one in found if (one.anchor, one.codec) == pair]) for pair in pairs]
+
+
 def _mean(found: Sequence[Delta]) -> Delta:
     rates = [one.bd_rate for one in found if one.bd_rate is not None]
     gains = [one.bd_psnr for one in found if one.bd_psnr is not None]
@@ -150,10 +158,6 @@ def _mean(found: Sequence[Delta]) -> Delta:
     note = f"{missing} of {len(found)} clips without, see there" if missing else ""
     mean_rate, mean_gain = (round(sum(v) / len(v), 4) if v else None for v in (rates, gains))
     return Delta(None, found[0].anchor, found[0].codec, mean_rate, mean_gain, None, note)
-
-
-def _points(rows: Iterable[Row]) -> list[Point]:
-    return [Point(row.bits_per_pixel, row.psnr_rgb) for row in rows if row.bits_per_pixel]
 
 
 def _columns(one: Sequence[Point], other: Sequence[Point]) -> tuple[list[float], ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import ImfnError, InputError
 from ..frames import Source, open_sequence, open_writer
-from .bd import Delta, Point, delta, hull
+from .bd import Delta, delta, hull, points_of
 from .engine import clips_of, evaluate, settings_of
 from .peers import sweep
 from .rows import IMFN, Row
@@ -71,9 +71,7 @@ def second_half(
     found: dict[str, list[Row]] = {}
     for model in models:
         settings = settings_of(ratios, qualities, against=() if found else peers)
-        done = evaluate(clips, settings, model=model, jobs=jobs, cache=cache)
-        if done.failures:
-            raise ImfnError(f"{done.failures[0].clip}: {done.failures[0].error}")
+        done = evaluate(clips, settings, model=model, jobs=jobs, cache=cache).whole()
         if not found:
             found["x264"] = [row for row in done.rows if row.codec != IMFN]
         found[model] = [row for row in done.rows if row.codec == IMFN]
@@ -82,10 +80,7 @@ def second_half(
 
 def compared(rows: dict[str, list[Row]], anchors: Sequence[str]) -> list[Delta]:
     """Every curve, the best of its ratios at each rate, against each of `anchors`."""
-    curves = {
-        name: hull(Point(row.bits_per_pixel, row.psnr_rgb) for row in some if row.bits_per_pixel)
-        for name, some in rows.items()
-    }
+    curves = {name: hull(points_of(some)) for name, some in rows.items()}
     clip = next(iter(rows.values()))[0].clip
     return [
         delta(curves[anchor], curve, clip=clip, names=(anchor, name))

@@ -10,13 +10,13 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import av
 import torch
 
 from ..allocation import reuse_freed_memory
-from ..errors import ImfnError
+from ..errors import ImfnError, InputError
 from ..frames import Source
 from ..model import Model, load
 from ..network import level_of_ratio
@@ -67,6 +67,12 @@ class Evaluation:
     rows: tuple[Row, ...]
     failures: tuple[Failure, ...]
     computed: int
+
+    def whole(self) -> Self:
+        """Itself: a table with holes is none. Raises `InputError` where anything failed, with the first."""
+        if self.failures:
+            raise InputError(f"{self.failures[0].clip}: {self.failures[0].error}")
+        return self
 
 
 def clips_of(sources: Sequence[Source], start: int = 0, stop: int | None = None) -> list[Clip]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .canvas import new_figure, save_figure
+from .canvas import new_figure, save_figure, tidy
 from .plot import fitted_exponent
 
 _COLOURS = ("#005daf", "#3d9c86", "#b57700", "#b0417e", "#6a6a6a", "#c2410c")
@@ -54,10 +54,7 @@ def draw_growth(
     axes.minorticks_off()
     axes.set_xlabel(f"{length} (log scale)")
     axes.set_ylabel(f"{error} (log scale)")
-    axes.grid(True, which="major", color="#e6e6e3", linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    tidy(axes)
     axes.legend(fontsize=9, frameon=False)
     figure.suptitle(title, fontsize=11)
     save_figure(figure, path, force=force)

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files import replacing, writing
-from .extra import require
+from .canvas import new_figure, save_figure, tidy
 from .rows import IMFN
 
 #: What `--plot` can write.
@@ -25,12 +24,9 @@ def write_plot(path: Path, document: dict[str, Any], *, force: bool = False) -> 
 
     Left, PSNR RGB over bits per pixel, one line per ratio and per peer. Right, where memories in float were
     measured, their mean squared error over the ratio with the exponent of a straight line through it.
-    Raises `OutputError` where `path` exists (without `force`) or cannot be written.
+    Raises `OutputError` where `path` exists (without `force`) or cannot be written, `ImfnError` without
+    matplotlib.
     """
-    require("matplotlib")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     growth = error_growth(document["rows"])
     filed = [mean for mean in document["means"] if mean["bits_per_pixel"]]
     panels: list[Callable[[Any], None]] = []
@@ -38,19 +34,14 @@ def write_plot(path: Path, document: dict[str, Any], *, force: bool = False) -> 
         panels.append(partial(_rate, means=filed))
     if growth:
         panels.append(partial(_growth, growth=growth))
-    figure = Figure(figsize=(7.2 * max(1, len(panels)), 5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure((7.2 * max(1, len(panels)), 5))
     for index, draw in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), index + 1)
         draw(axes)
-        axes.grid(True, which="both", color="#e6e6e3", linewidth=0.6)
-        axes.set_axisbelow(True)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        tidy(axes, which="both")
     count = len({row["clip"] for row in document["rows"]})
     figure.suptitle(f"{document['tool']}, mean over {count} clip{'s' if count != 1 else ''}", fontsize=11)
-    with replacing(path, force=force) as temporary, writing(path):
-        figure.savefig(temporary, dpi=160)
+    save_figure(figure, path, force=force)
 
 
 def _rate(axes: Any, means: Sequence[dict[str, Any]]) -> None:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..files import replacing, writing
-from .extra import require
+from .canvas import new_figure, save_figure, tidy
 from .student import AgeRow, FidelityRow, LatencyRow, mean_fidelity
 
 _TREE, _COUNTER, _STUDENT = "#b57700", "#008aa6", "#332d82"
 _SHADES = ("#3d9c86", "#0077b3", "#332d82")
 _GRAY = "#6a6a6a"
+# Inches.
+_SIZE = (7.2, 5)
 
 
 def plot_fidelity(path: Path, model: str, rows: Sequence[FidelityRow]) -> None:
@@ -18,7 +19,7 @@ def plot_fidelity(path: Path, model: str, rows: Sequence[FidelityRow]) -> None:
 
     Raises `OutputError` where `path` cannot be written, `ImfnError` without matplotlib; so do the others.
     """
-    figure = _figure()
+    figure = new_figure(_SIZE)
     axes = figure.add_subplot()
     means = mean_fidelity(rows)
     ratios = [mean["ratio"] for mean in means]
@@ -35,7 +36,7 @@ def plot_fidelity(path: Path, model: str, rows: Sequence[FidelityRow]) -> None:
 
 def plot_latency(path: Path, rows: Sequence[LatencyRow]) -> None:
     """Milliseconds a frame of every method: mean, 99th percentile and worst."""
-    figure = _figure()
+    figure = new_figure(_SIZE)
     axes = figure.add_subplot()
     colours = {"tree": _TREE, "binary counter": _COUNTER, "student": _STUDENT}
     labels = [f"{row.method}\n{row.ratio}:1" for row in rows]
@@ -57,7 +58,7 @@ def plot_latency(path: Path, rows: Sequence[LatencyRow]) -> None:
 
 def plot_ages(path: Path, model: str, rows: Sequence[AgeRow]) -> None:
     """PSNR over the age of a frame, one line per method, for ages that at least half of the clips reach."""
-    figure = _figure()
+    figure = new_figure(_SIZE)
     axes = figure.add_subplot()
     clips = max(row.clips for row in rows)
     shades = iter(_SHADES)
@@ -82,22 +83,8 @@ def _clips(count: int) -> str:
     return f"{count} clip{'s' if count != 1 else ''}"
 
 
-def _figure() -> Any:
-    require("matplotlib")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, 5), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def _save(figure: Any, path: Path) -> None:
     for axes in figure.axes:
-        axes.grid(True, color="#e6e6e3", linewidth=0.6)
-        axes.set_axisbelow(True)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-    with replacing(path, force=True) as temporary, writing(path):
-        # No time, no version: the same rows give the same bytes.
-        figure.savefig(temporary, dpi=130, metadata={"Software": None})
+        tidy(axes)
+    # No version of matplotlib: the same rows give the same bytes.
+    save_figure(figure, path, dpi=130, metadata={"Software": None})

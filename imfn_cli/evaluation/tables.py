@@ -2,10 +2,14 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..files import replacing, writing
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 def write_csv(
@@ -23,6 +27,11 @@ def write_csv(
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([_text(row[name]) for name in columns] for row in rows)
+
+
+def write_rows(path: Path, kind: "type[DataclassInstance]", rows: "Sequence[DataclassInstance]") -> None:
+    """Write rows of one `kind`, a column for each of its fields, over what is there. Raises `OutputError`."""
+    write_csv(path, [field.name for field in fields(kind)], [asdict(row) for row in rows])
 
 
 def _text(value: Any) -> Any:

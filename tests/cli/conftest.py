@@ -103,6 +103,35 @@ def clip(clip_frames: np.ndarray, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def short(clip_frames: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine frames of the clip as an array file, where nothing is written."""
+    path = tmp_path_factory.mktemp("short") / "short.npy"
+    np.save(path, clip_frames[:9])
+    return path
+
+
+def recipe_text(data: Path, **changes: object) -> str:
+    """A recipe of a small model, ratios 1 to 4, that is trained on `data` in seconds."""
+    values = {
+        "train": [str(data)],
+        "start": "",
+        "levels": 2,
+        "channels": 24,
+        "widths": [8, 8],
+        "merge_blocks": 1,
+        "split_blocks": 1,
+        "kernel": 3,
+        "steps": 12,
+        "warmup": 2,
+        "evaluate": 6,
+        "crop": 32,
+        "trees": 1,
+    }
+    # What JSON writes of these is TOML.
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in (values | changes).items())
+
+
 def digests(folder: Path) -> dict[str, str]:
     """Every file below `folder`, hidden ones too, with a hash of what it holds."""
     return {

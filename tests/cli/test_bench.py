@@ -1,26 +1,13 @@
 """`imfn bench`: the tables of the README, on clips that are made here."""
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from tests.conftest import read_csv
+
 from .conftest import Ran
-
-
-@pytest.fixture(scope="module")
-def short(clip_frames: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Nine frames of the clip as an array file."""
-    path = tmp_path_factory.mktemp("short") / "short.npy"
-    np.save(path, clip_frames[:9])
-    return path
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture
@@ -38,7 +25,7 @@ def test_ucf101(
     assert ran.code == 0, ran.err
     assert "float memories" in ran.out
     assert "files on disk" in ran.out
-    floats, files = read(results / "ucf101-float-tiny.csv"), read(results / "ucf101-files-tiny.csv")
+    floats, files = read_csv(results / "ucf101-float-tiny.csv"), read_csv(results / "ucf101-files-tiny.csv")
     assert [(row["ratio"], row["frames"]) for row in floats] == [
         ("1", "9"),
         ("2", "8"),
@@ -70,7 +57,7 @@ def test_codecs(
     args = ("bench", "codecs", short, "-m", tiny_model_dir, "--results", tmp_path, "--jobs", 1)
     ran = cli(*args)
     assert ran.code == 0, ran.err
-    rows, deltas = read(tmp_path / "codecs-tiny.csv"), read(tmp_path / "codecs-bd-tiny.csv")
+    rows, deltas = read_csv(tmp_path / "codecs-tiny.csv"), read_csv(tmp_path / "codecs-bd-tiny.csv")
     assert [row["codec"] for row in rows] == ["imfn"] * 4 + ["x264"] * 4
     assert {(row["clip"], row["codec"]) for row in deltas} == {
         (clip, codec) for clip in ("short.npy", "") for codec in ("imfn 2:1", "imfn 8:1", "imfn best")
@@ -79,6 +66,6 @@ def test_codecs(
     ran = cli(*args, "--beside", tiny_model_dir)
     assert ran.code == 0, ran.err
     assert "+0.0% bits" in ran.out
-    own = [row for row in read(tmp_path / "codecs-bd-tiny.csv") if row["anchor"] == str(tiny_model_dir)]
+    own = [row for row in read_csv(tmp_path / "codecs-bd-tiny.csv") if row["anchor"] == str(tiny_model_dir)]
     assert {float(row["bd_rate"]) for row in own} == {0.0}
     assert not any("fps" in name or "memory" in name for name in rows[0])

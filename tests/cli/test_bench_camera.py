@@ -1,13 +1,12 @@
 """`imfn bench camera` on a clip that is made here."""
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.conftest import make_clip
+from tests.conftest import make_clip, read_csv
 
 from .conftest import Ran
 
@@ -31,8 +30,7 @@ def test_both_models_see_the_first_half_and_are_measured_on_the_second(
     args = ("bench", "camera", footage, "-m", tiny_model_dir, "--time-limit", "1s", "--cache", cache)
     ran = cli(*args, "--results", results, "--jobs", 1)
     assert ran.code == 0, ran.err
-    with (results / "camera.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(results / "camera.csv")
     names = {row["model"] for row in rows}
     assert names == {"x264", "tiny", "tiny, closed form", "tiny, trained"}
     assert {row["frames"] for row in rows} == {"17"}

@@ -1,6 +1,5 @@
 """`imfn bench factorisation`: from a trained model to the table, and what is said where that cannot be."""
 
-import csv
 import json
 import shutil
 from collections.abc import Callable
@@ -13,26 +12,11 @@ import pytest
 from imfn_cli.cli.main import run
 from imfn_cli.evaluation.factorisation import rival as rival_module
 from imfn_cli.training import run as training_run
-from tests.conftest import make_clip
+from tests.conftest import make_clip, read_csv
 
-from .conftest import Ran
+from .conftest import Ran, recipe_text
 
 Cli = Callable[..., Ran]
-RECIPE = """
-train = ["{data}"]
-start = ""
-levels = 2
-channels = 24
-widths = [8, 8]
-merge_blocks = 1
-split_blocks = 1
-kernel = 3
-steps = 4
-warmup = 1
-evaluate = 4
-crop = 16
-trees = 1
-"""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +26,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "footage").mkdir()
     for seed in range(2):
         np.save(folder / "footage" / f"clip{seed}.npy", make_clip(24, 16, 24, seed=seed))
-    (folder / "mine.toml").write_text(RECIPE.format(data=folder / "footage"))
+    recipe = recipe_text(folder / "footage", steps=4, warmup=1, evaluate=4, crop=16)
+    (folder / "mine.toml").write_text(recipe)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training_run, "_SAMPLE_POSITIONS", 60)
         assert run(["train", str(folder / "mine.toml"), "-o", str(folder / "mine"), "--device", "cpu"]) == 0
@@ -86,8 +71,7 @@ def test_one_table_of_three_networks(
     assert [row["seconds"] for row in values["growth"]][1] == 1
     assert values["growth"][2]["steps"] > 0
     results = clip.parent / "results"
-    with (results / "factorisation-mine.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(results / "factorisation-mine.csv")
     assert [float(row["psnr"]) for row in rows] == pytest.approx(
         [row["psnr"] for row in values["ratios"]], abs=1e-4
     )

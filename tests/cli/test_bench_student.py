@@ -1,10 +1,11 @@
 """`imfn bench student`: tables and pictures, part by part."""
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import read_csv
 
 from .conftest import Ran
 
@@ -23,8 +24,7 @@ def test_parts_write_their_files(cli: Cli, clip_path: Path, tiny_model_dir: Path
     assert {path.name for path in tmp_path.iterdir()} == {
         f"{stem}{ending}" for stem in stems for ending in (".csv", ".png")
     }
-    with (tmp_path / "student-tiny.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(tmp_path / "student-tiny.csv")
     assert [row["ratio"] for row in rows] == ["2", "4", "8"]
     for row in rows:
         assert float(row["psnr_student"]) == pytest.approx(float(row["psnr_tree"]), abs=0.01)

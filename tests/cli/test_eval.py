@@ -1,6 +1,5 @@
 """`imfn eval`: its table, its documents, what it refuses, and how it stops."""
 
-import csv
 import json
 import os
 import signal
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 from imfn_cli.evaluation.document import COLUMNS
+from tests.conftest import read_csv
 
 from .conftest import Ran, environment
 
@@ -23,14 +23,6 @@ Cli = Callable[..., Ran]
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One cache for all tests here: each row is measured once."""
     return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def short(clip_frames: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Nine frames of the clip as an array file."""
-    path = tmp_path_factory.mktemp("short") / "short.npy"
-    np.save(path, clip_frames[:9])
-    return path
 
 
 @pytest.fixture
@@ -83,8 +75,7 @@ def test_files_beside_the_table(evaluate: Cli, tmp_path: Path) -> None:
     sheet, plot, page = (tmp_path / name for name in ("rows.csv", "plot.png", "page.html"))
     ran = evaluate("--csv", sheet, "--plot", plot, "--report", page, "--quiet")
     assert (ran.code, ran.out, ran.err) == (0, "", "")
-    with sheet.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(sheet)
     assert tuple(rows[0]) == COLUMNS
     assert [(row["clip"], row["ratio"], row["quality"]) for row in rows] == [
         ("short.npy", ratio, quality) for ratio in "28" for quality in ("20", "60")

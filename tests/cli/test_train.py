@@ -1,4 +1,3 @@
-import csv
 import json
 import os
 import subprocess
@@ -12,29 +11,13 @@ import torch
 import typer
 
 import imfn_cli as imfn
-from imfn_cli.cli.train import parse_duration
+from imfn_cli.cli.options import parse_duration
 from imfn_cli.codec import decode_node
 from imfn_cli.latent.container import LatentReader
 from imfn_cli.training import run as training_run
-from tests.conftest import make_clip, make_digits
+from tests.conftest import make_clip, make_digits, read_csv
 
-from .conftest import Ran, environment
-
-RECIPE = """
-train = ["{data}"]
-start = ""
-levels = 2
-channels = 24
-widths = [8, 8]
-merge_blocks = 1
-split_blocks = 1
-kernel = 3
-steps = 12
-warmup = 2
-evaluate = 6
-crop = 32
-trees = 1
-"""
+from .conftest import Ran, environment, recipe_text
 
 
 @pytest.fixture
@@ -52,9 +35,9 @@ def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_run, "_SAMPLE_POSITIONS", 60)
 
 
-def write_recipe(tmp_path: Path, data: Path, text: str = RECIPE) -> Path:
+def write_recipe(tmp_path: Path, data: Path, **changes: object) -> Path:
     path = tmp_path / "my.toml"
-    path.write_text(text.format(data=data))
+    path.write_text(recipe_text(data, **changes))
     return path
 
 
@@ -70,8 +53,7 @@ def test_a_recipe_makes_a_model_that_works(
     assert [evaluation["step"] for evaluation in made["evaluations"]] == [0, 6, 12]
     names = {path.name for path in (tmp_path / "mine").iterdir()}
     assert names == {"config.json", "model.safetensors", "README.md", "recipe.toml", "training"}
-    with (tmp_path / "mine/training/log.csv").open() as file:
-        assert [row["step"] for row in csv.DictReader(file)] == ["0", "6", "12"]
+    assert [row["step"] for row in read_csv(tmp_path / "mine/training/log.csv")] == ["0", "6", "12"]
 
     latent = tmp_path / "clip.safetensors"
     assert cli("compress", clip_path, "-o", latent, "-m", tmp_path / "mine", "-r", "4").code == 0
@@ -145,14 +127,9 @@ def test_test_data_is_measured_and_must_be_held_out(
 
 def test_independent_images(cli: Callable[..., Ran], tmp_path: Path) -> None:
     np.save(tmp_path / "digits.npy", make_digits(200))
-    text = RECIPE.replace(
-        "channels = 24", "channels = 32\npatch = 28\ngray = true\nshuffled = true\nflips = false"
-    )
-    ran = cli(
-        "train",
-        write_recipe(tmp_path, tmp_path / "digits.npy", text.replace("kernel = 3", "kernel = 1")),
-        *("-o", tmp_path / "digits", "--device", "cpu"),
-    )
+    images = {"channels": 32, "patch": 28, "kernel": 1, "gray": True, "shuffled": True, "flips": False}
+    recipe = write_recipe(tmp_path, tmp_path / "digits.npy", **images)
+    ran = cli("train", recipe, "-o", tmp_path / "digits", "--device", "cpu")
     assert ran.code == 0, ran.err
     config = json.loads((tmp_path / "digits/config.json").read_text())["network"]
     assert config["independent"] is True

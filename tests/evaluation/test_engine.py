@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import imfn_cli as imfn
-from imfn_cli.errors import ImfnError, ModelError, RatioError
+from imfn_cli.errors import ImfnError, InputError, ModelError, RatioError
 from imfn_cli.evaluation import engine, measure, peers
 from imfn_cli.evaluation.cache import RowCache, content_hash
 from imfn_cli.evaluation.document import COLUMNS, SCHEMA, document
@@ -291,6 +291,8 @@ def test_a_bad_clip_does_not_stop_the_others(
     assert [row.clip for row in found.rows] == ["b.npy"]
     assert [(failure.clip, failure.codec) for failure in found.failures] == [("a.npy", None), ("c.mp4", None)]
     assert all("\n" not in failure.error for failure in found.failures)
+    with pytest.raises(InputError, match=r"^a\.npy: "):
+        found.whole()
 
 
 def test_a_codec_that_refuses_does_not_stop_the_others(

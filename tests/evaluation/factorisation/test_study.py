@@ -1,4 +1,3 @@
-import csv
 import itertools
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from imfn_cli.evaluation.factorisation.study import (
 from imfn_cli.evaluation.factorisation.unfactorised import start_at_linear
 from imfn_cli.frames import Source, expand_inputs
 from imfn_cli.network import IMFN
+from tests.conftest import read_csv
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +81,7 @@ def test_tables_and_picture_are_written(study: Study, tmp_path: Path) -> None:
         *(f"{stem}.csv" for stem in stems),
         "factorisation-growth-small.png",
     }
-    counts = {}
-    for stem in stems:
-        with (tmp_path / f"{stem}.csv").open(newline="", encoding="utf-8") as file:
-            counts[stem] = len(list(csv.DictReader(file)))
-    assert list(counts.values()) == [9, 3, 3 * 2 * 4]
+    assert [len(read_csv(tmp_path / f"{stem}.csv")) for stem in stems] == [9, 3, 3 * 2 * 4]
     with Image.open(tmp_path / "factorisation-growth-small.png") as picture:
         assert min(picture.size) > 500
 

@@ -1,6 +1,5 @@
 """`imfn bench mnist` from end to end, on strokes instead of digits."""
 
-import csv
 import json
 from dataclasses import replace
 from importlib.util import find_spec
@@ -14,6 +13,7 @@ from imfn_cli.evaluation.mnist import baselines
 from imfn_cli.evaluation.mnist.probes import ProbePlan
 from imfn_cli.evaluation.mnist.study import PARAMETERS_FACTOR, Settings
 from imfn_cli.model import Model
+from tests.conftest import read_csv
 
 needs_extras = pytest.mark.skipif(
     find_spec("transformers") is None or find_spec("matplotlib") is None,
@@ -43,11 +43,6 @@ def tiny(monkeypatch: pytest.MonkeyPatch, mnist_data: Path) -> None:
     monkeypatch.setattr(Settings, "quick", quick)
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def bench(*words: object) -> int:
     return run(["bench", "mnist", *map(str, words)])
 
@@ -63,7 +58,7 @@ def test_everything_is_measured_and_kept(
     for text in ("8 test images in one memory", "files on disk", "read from the memory", "long sequences"):
         assert text in out
     assert "learning rates of baselines" not in out
-    tables = {name: read(results / f"mnist{name}.csv") for name in TABLES}
+    tables = {name: read_csv(results / f"mnist{name}.csv") for name in TABLES}
     rows = tables[""]
     # A linear model is its own linear part.
     names = {"IMFN", "Transformer", "Mamba", "MLP", "PCA"}
@@ -110,7 +105,7 @@ def test_seeds_have_a_spread_and_the_linear_part_a_row(
     words = ("-m", "any", "--quick", "--seeds", 2, "--against", "mamba,MLP", "--results", tmp_path)
     assert bench(*words) == 0, capfd.readouterr().err
     assert "±" in capfd.readouterr().out
-    rows = read(tmp_path / "mnist.csv")
+    rows = read_csv(tmp_path / "mnist.csv")
     assert {(row["model"], row["seed"]) for row in rows} == {
         (model, seed) for model in ("IMFN", "KLT tree", "Mamba", "MLP", "PCA") for seed in "01"
     }
@@ -126,7 +121,7 @@ def test_learning_rates_are_swept_once_and_the_best_is_kept(
     assert bench(*words, "--learning-rates", "1e-5, 3e-3,1e30,3e-3") == 0
     told = capfd.readouterr()
     assert "imfn: MLP diverged at learning rate 1e+30; another was chosen" in told.err
-    runs = [row for row in read(results / "mnist-times.csv") if row["model"] == "MLP"]
+    runs = [row for row in read_csv(results / "mnist-times.csv") if row["model"] == "MLP"]
     errors = {row["learning_rate"]: float(row["training_mse"]) for row in runs[:2]}
     best = min(errors, key=errors.__getitem__)
     # All rates for the first seed, the best one for the second.
@@ -137,10 +132,10 @@ def test_learning_rates_are_swept_once_and_the_best_is_kept(
         ("1", best, "used"),
     ]
     assert runs[2]["training_mse"] == ""
-    rates = {row["model"]: row["learning_rate"] for row in read(results / "mnist-models.csv")}
+    rates = {row["model"]: row["learning_rate"] for row in read_csv(results / "mnist-models.csv")}
     assert rates == {"IMFN": "", "PCA": "", "MLP": best}
-    assert {row["seed"] for row in read(results / "mnist.csv") if row["model"] == "MLP"} == {"0", "1"}
-    curves = read(results / "mnist-curves.csv")
+    assert {row["seed"] for row in read_csv(results / "mnist.csv") if row["model"] == "MLP"} == {"0", "1"}
+    curves = read_csv(results / "mnist-curves.csv")
     found = list(dict.fromkeys((row["seed"], row["learning_rate"]) for row in curves))
     assert found == [(row["seed"], row["learning_rate"]) for row in runs]
     assert [row["mse"] for row in curves if row["learning_rate"] == "1e+30"][-1] == "nan"
