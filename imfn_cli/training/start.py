@@ -13,8 +13,8 @@ from .recipe import Recipe
 _SHARE = 0.5
 # What a quantiser of middling quality adds to any number of a memory, root mean square.
 _QUANTISED = 0.03
-# The quality that the branch of the leaves is scaled at.
-_QUALITY = 40
+# The quality that the branch of the leaves is scaled at, and the part of its rounding errors.
+_QUALITY, _LEAF_SHARE = 40, 2.0
 
 
 def starting_network(start: IMFN, recipe: Recipe, frames: torch.Tensor) -> IMFN:
@@ -83,7 +83,7 @@ def _calibrate_leaf(branch: Branch, leaves: torch.Tensor) -> None:
     """Scale the branch that refines leaves (T, C, h, w) by what rounding does to them, in steps."""
     rows = leaves.permute(0, 2, 3, 1).flatten(0, 2)
     symbols = rows / step_of_quality(_QUALITY)
-    branch.calibrate(rows.std(0), _SHARE * (symbols - symbols.round()).square().mean(0).sqrt())
+    branch.calibrate(rows.std(0), _LEAF_SHARE * (symbols - symbols.round()).square().mean(0).sqrt())
 
 
 def calibrate(
