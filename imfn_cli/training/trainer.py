@@ -253,8 +253,11 @@ class Trainer(Generic[_Network]):
                 weights=self.weights,
             )
         loss.backward()
-        self.processes.average(self._parameters)
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters, recipe.clip)
+        # Of what is not trained now there may be no gradients at all, not even zeros: weights would decay.
+        refining = self.network.leaf.inverse_branch if stage.name == LEAVES else None
+        trained = self._parameters if refining is None else list(refining.parameters())
+        self.processes.average(trained)
+        norm = torch.nn.utils.clip_grad_norm_(trained, recipe.clip)
         # One window that blows up must not cost the run.
         if bool(torch.isfinite(norm)):
             self.optimiser.step()

@@ -174,7 +174,16 @@ def test_two_processes_train_one_model(tmp_path: Path, footage: Path) -> None:
     code = (
         "import hashlib, pathlib, sys, torch, imfn_cli.training.trainer as t, imfn_cli.training.run as r\n"
         "r._SAMPLE_POSITIONS = 60\n"
-        "run = t.Trainer.run\n"
+        "run, step = t.Trainer.run, t.Trainer._step\n"
+        "def tree(self):\n"
+        "    return [p.clone() for n, p in self.network.named_parameters() if not n.startswith('leaf.')]\n"
+        "def watched(self, stage):\n"
+        "    before = tree(self)\n"
+        "    loss = step(self, stage)\n"
+        "    same = all(torch.equal(a, b) for a, b in zip(before, tree(self)))\n"
+        "    assert same == (stage.name == 'leaves'), stage\n"
+        "    return loss\n"
+        "t.Trainer._step = watched\n"
         "def noted(self, *a):\n"
         "    made = run(self, *a)\n"
         "    flat = torch.cat([p.flatten() for p in self.network.parameters()])\n"
@@ -193,7 +202,7 @@ def test_two_processes_train_one_model(tmp_path: Path, footage: Path) -> None:
         *(
             str(script),
             "train",
-            str(write_recipe(tmp_path, footage)),
+            str(write_recipe(tmp_path, footage, leaf_width=8, leaf_share=0.5)),
             "-o",
             str(tmp_path / "m"),
             "--device",
@@ -205,7 +214,7 @@ def test_two_processes_train_one_model(tmp_path: Path, footage: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     first, second = ((tmp_path / f"rank{rank}").read_text().split() for rank in (0, 1))
-    # The same weights from different clips.
+    # The same weights from different clips; the tree's do not move while the leaves are trained.
     assert first[0] == second[0]
     assert first[2] == second[2] == "12"
     assert int(first[1]) + int(second[1]) < 2 * (2 * 24 + 6 * 8)
