@@ -49,7 +49,8 @@ def factorisation(
 
     The rival merges r frames into one memory in one step and restores them in one step. It starts at the
     same linear maps as the tree, has at every ratio as many trained numbers as the tree, and is trained by
-    the recipe that the model's folder keeps, on the same data for the same time.
+    the recipe that the model's folder keeps, on the same data for the same time. Time in which the model's
+    leaves were trained to be refined does not count.
     """
     out = Output(json)
     from ..evaluation.extra import require
@@ -87,12 +88,12 @@ def factorisation(
             progress=progress,
             report=lambda evaluation: out.note(evaluation_line(evaluation)),
         )
-    description = loaded.description
+    description, share = loaded.description, _tree_share(loaded, recipe)
     contenders = contenders_of(
         loaded.network,
         rival,
-        steps=description.get("steps") or 0,
-        seconds=description.get("seconds") or 0,
+        steps=round(share * (description.get("steps") or 0)),
+        seconds=share * (description.get("seconds") or 0),
     )
     with out.stages("clips") as progress:
         study = measure(contenders, sources, progress=progress)
@@ -140,7 +141,12 @@ def _budget(model: "Model", recipe: "Recipe", minutes: float | None) -> float:
         raise ModelError(
             f"{model.path / 'config.json'}: does not say how long the training took; say it with --minutes"
         )
-    return float(seconds)
+    return float(seconds) * _tree_share(model, recipe)
+
+
+def _tree_share(model: "Model", recipe: "Recipe") -> float:
+    """Part of the training that went into the tree; the rest refined leaves, which a rival has not."""
+    return 1 - recipe.leaf_share if model.network.config.leaf_width else 1.0
 
 
 def _compare_hardware(out: Output, model: "Model") -> None:

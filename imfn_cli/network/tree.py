@@ -43,7 +43,7 @@ class IMFN(MemoryNetwork):
 
     def linear_part(self) -> "IMFN":
         """A linear tree of the same maps: what this one was before its branches were trained."""
-        linear = IMFN(replace(self.config, widths=()))
+        linear = IMFN(replace(self.config, widths=(), leaf_width=0))
         linear.load_state_dict(self.state_dict(), strict=False)
         return linear.requires_grad_(False).eval().to(self.leaf.map.weight.device)
 

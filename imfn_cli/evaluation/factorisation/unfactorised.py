@@ -1,6 +1,7 @@
 """The rival of the tree: for every ratio one network that merges all frames of a window in one step."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -81,7 +82,8 @@ class Unfactorised(MemoryNetwork):
 
     def __init__(self, config: IMFNConfig, widths: Sequence[int]) -> None:
         super().__init__()
-        self.config = config
+        # What is compared keeps memories in floats, whose leaves nobody refines.
+        self.config = config = replace(config, leaf_width=0)
         self.leaf = LeafTransform(config)
         self.directs = nn.ModuleList(Direct(config, level, w) for level, w in enumerate(widths, start=1))
 
@@ -136,7 +138,7 @@ def start_at_linear(tree: IMFN, widths: Sequence[int], frames: Tensor, seed: int
     """
     torch.manual_seed(seed)
     rival = Unfactorised(tree.config, widths)
-    rival.leaf.load_state_dict(tree.leaf.state_dict())
+    rival.leaf.map.load_state_dict(tree.leaf.map.state_dict())
     rival.leaf.requires_grad_(False)
     leaves: Tensor = rival.leaf(frames)
     for level in range(1, tree.config.levels + 1):

@@ -57,6 +57,7 @@ def recipe(footage: Path) -> Recipe:
         widths=(0, 8, 6),
         merge_blocks=1,
         split_blocks=2,
+        leaf_width=4,
         kernel=3,
         steps=12,
         local_share=0.0,
