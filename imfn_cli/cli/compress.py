@@ -97,9 +97,11 @@ def compress(
 
 def human(report: "CompressReport") -> list[str]:
     """The report in three lines."""
-    part = report.ratio_of_bytes is None
-    before = "" if part else f"{report.source_bytes:,} → "
-    fewer = "" if part else f", {report.ratio_of_bytes:.2f} times fewer bytes"
+    before = fewer = ""
+    # Of a part of a file nobody knows how many bytes it took.
+    if (ratio := report.ratio_of_bytes) is not None:
+        before = f"{report.source_bytes:,} → "
+        fewer = f", {ratio:.2f} times fewer bytes" if ratio >= 1 else f", {1 / ratio:.2f} times more bytes"
     return [
         f"{report.source} → {report.output}",
         f"  {report.frames} frames of {report.width}×{report.height}, {before}{report.bytes:,} bytes "

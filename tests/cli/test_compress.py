@@ -2,13 +2,17 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from imfn_cli.cli.compress import human
 from imfn_cli.latent.container import LatentReader
+from imfn_cli.reports import CompressReport
 
 from .conftest import Ran, digests
 
@@ -38,6 +42,15 @@ def test_one_clip(cli: Cli, clip: Path, model: Words) -> None:
     after = digests(clip.parent)
     assert after.pop("clip.safetensors")
     assert after == before
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [(2.5, "2.50 times fewer bytes"), (0.4, "2.50 times more bytes"), (None, "fewer numbers (")],
+)
+def test_a_latent_may_be_larger_than_its_source(ratio: float | None, words: str) -> None:
+    values: dict[str, Any] = dict.fromkeys((field.name for field in fields(CompressReport)), 1)
+    assert words in human(CompressReport(**values | {"ratio_of_bytes": ratio, "student": False}))[2]
 
 
 def test_json_reports_every_number(cli: Cli, clip: Path, model: Words) -> None:
