@@ -43,6 +43,7 @@ def compress(
     model: str | Path | Model | None = None,
     ratio: int = defaults.RATIO,
     quality: int = defaults.QUALITY,
+    group: int = defaults.GROUP,
     student: bool = False,
     frames: Selection | None = None,
     device: str = "auto",
@@ -58,6 +59,9 @@ def compress(
         that ships.
     ratio: frames per memory, a power of two from 1 to what the model offers (64).
     quality: 0 … 100; higher is better and larger.
+    group: frames whose memories may build on one another, from one key memory to the next: far fewer bytes where
+        the picture stays alike. A frame then needs the memories before it in its group, and a damaged one
+        costs those after it. 0: every memory stands alone.
     student: one recurrent update per frame instead of the tree; every linear model has one, others carry
         theirs or raise `ModelError`.
     frames: (start, stop) to compress only frames start … stop − 1; a stop of None means the end.
@@ -68,7 +72,7 @@ def compress(
     what to do), ValueError for a quality outside 0 … 100. When it raises, nothing is left behind and an
     output that existed stays as it was.
     """
-    ratio, quality = operator.index(ratio), operator.index(quality)
+    ratio, quality, group = operator.index(ratio), operator.index(quality), operator.index(group)
     start, stop = frames or (0, None)
     from .frames import Source
 
@@ -92,6 +96,7 @@ def compress(
             loaded,
             ratio=ratio,
             quality=quality,
+            group=group,
             student=student,
             force=force,
             progress=_counting(progress, count),

@@ -2,7 +2,9 @@
 
 import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from . import defaults
+from .chain import Chain, NodeParts
 from .errors import InputError, LatentError, ModelError
 from .frames import ColourDescription, Frame, Sequence, SequenceInfo, batched, open_writer, selected
 from .growers import grower_of
@@ -20,8 +23,10 @@ from .latent.header import MAX_PIXELS, MAX_SIDE, Header
 from .latent.quantiser import step_of_quality
 from .model import Model, load, model_folders
 from .network import Stored, level_of_ratio
+from .network.motion import looks, luma
 from .parallel import map_ordered, prefetch
 from .reports import CompressReport, DamagedNode, DecompressReport, VerifyReport
+from .restoring import batch_frames, restored_parts
 from .version import __version__
 
 Pixels = NDArray[np.uint8]
@@ -32,8 +37,6 @@ Progress = Callable[[int], None]
 STUDENT_MARK = " (student)"
 #: Threads that code nodes; each spends its time in numpy and the rANS coder, which release the GIL.
 CODING_THREADS = 2
-# Pixels that go through the network at once: enough to keep it busy, few enough to stay small in memory.
-_BATCH_PIXELS = 2 << 20
 
 
 # -- compress --------------------------------------------------------------------------------------------
@@ -47,12 +50,14 @@ def compress_sequence(
     *,
     ratio: int = defaults.RATIO,
     quality: int = defaults.QUALITY,
+    group: int = defaults.GROUP,
     student: bool = False,
     force: bool = False,
     progress: Progress = lambda _: None,
 ) -> CompressReport:
     """Compress the frames of `sequence` into a latent file at `output`.
 
+    group: frames whose nodes may build on one another (`chain.py`), 0 for none.
     student: by the model's student instead of its tree.
 
     Frames stream: memory use does not depend on their number. Raises `RatioError`, `OutputError` (exists
@@ -64,11 +69,15 @@ def compress_sequence(
     info = sequence.info
     check_size(sequence)
     times = array("q")
+    chain = chain_of(model, ratio, group)
+    bright: deque[Pixels] = deque()  # of the frames whose node is not complete
 
     def grow() -> Iterator[tuple[int, Tensor]]:
         done = 0
         for pixels, shown in prefetch(batched(sequence, batch_frames(info.height, info.width)), 2):
             times.extend(shown)
+            if chain > 1:
+                bright.extend(luma(pixels))
             yield from grower.feed(pixels)
             done += len(pixels)
             progress(done)
@@ -77,10 +86,27 @@ def compress_sequence(
     def encode(node: tuple[int, Tensor]) -> tuple[int, bytes]:
         return encode_node(model, node, quality)
 
+    links = Chain(model, (info.height, info.width, info.channels), quality)
+
+    @torch.inference_mode()
+    def link(node: tuple[bool, int, Tensor, Pixels]) -> tuple[int, bytes]:
+        key, node_level, memory, seen = node
+        return node_level, links.encode(node_level, memory, seen, key=key)
+
+    def with_looks() -> Iterator[tuple[bool, int, Tensor, Pixels]]:
+        for index, (node_level, memory) in enumerate(grow()):
+            under = [bright.popleft() for _ in range(1 << node_level)]
+            seen = np.stack([under[t - 1] for t in looks(1 << node_level)])
+            yield index % chain == 0, node_level, memory, seen
+
     grower = grower_of(model, level, student=student)
     with LatentWriter(output, force=force) as writer:
         nodes = 0
-        for node_level, data in map_ordered(encode, grow(), CODING_THREADS):
+        # Nodes of a chain are made one after another; the next are merged meanwhile.
+        coded = (
+            map_ordered(encode, grow(), CODING_THREADS) if chain == 1 else map_ordered(link, with_looks(), 1)
+        )
+        for node_level, data in coded:
             writer.add(node_level, data)
             nodes += 1
         if not times:
@@ -93,6 +119,7 @@ def compress_sequence(
             info,
             ratio=ratio,
             quality=quality,
+            chain=chain,
             student=student,
             frames=len(times),
             start_time=times[0],
@@ -123,7 +150,18 @@ def compress_sequence(
         frames_per_second=len(times) / seconds,
         notes=(*info.notes, *sequence.warnings),
         student=student,
+        group=chain * ratio if chain > 1 else 0,
     )
+
+
+def chain_of(model: Model, ratio: int, group: int) -> int:
+    """How many nodes of a ratio build on one another in a group of frames; 1 where they stand alone.
+
+    Raises `ValueError` for a negative group.
+    """
+    if group < 0:
+        raise ValueError(f"group {group}: must be a number of frames, or 0")
+    return max(1, group // ratio) if model.can_forecast else 1
 
 
 def check_size(sequence: Sequence) -> None:
@@ -153,6 +191,7 @@ def header_of(
     frames: int,
     start_time: int,
     frame_ticks: int | None,
+    chain: int = 1,
 ) -> Header:
     """What a latent of a sequence says about itself. The student is named after the tool: every reader of
     this format version takes it there."""
@@ -175,12 +214,8 @@ def header_of(
         value_range=info.value_range,
         source_kind=info.kind,
         source_bytes=info.size_bytes,
+        chain=chain,
     )
-
-
-def batch_frames(height: int, width: int) -> int:
-    """How many frames go through the network at once: a power of two, the same on every machine."""
-    return 1 << max(0, min(10, (_BATCH_PIXELS // (height * width)).bit_length() - 1))
 
 
 def constant_ticks(ticks: NDArray[np.int64], info: SequenceInfo) -> int | None:
@@ -240,23 +275,29 @@ def info_of(header: Header) -> SequenceInfo:
     )
 
 
-def decode_node(
-    reader: LatentReader, model: Model, node: NodeEntry
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """A node's symbols and memory, (C, h, w) each. Raises `LatentError` naming the node if it is damaged."""
-    header, config = reader.header, model.network.config
+def chain_of_latent(reader: LatentReader, model: Model) -> Chain:
+    """What decodes the nodes of a latent, one after another."""
+    header = reader.header
+    return Chain(model, (header.height, header.width, header.channels), header.quality)
+
+
+def decode_node(reader: LatentReader, model: Model, node: NodeEntry) -> NodeParts:
+    """What a node says by itself; all of it, for a key node. Raises `LatentError` naming it if damaged."""
     data = reader.read(node)
-    if node.level > config.levels:
-        raise LatentError(
-            f"{reader.path}: {describe(node)} has level {node.level}, the model has {config.levels}"
-        )
+    levels = model.network.config.levels
+    if node.level > levels:
+        raise LatentError(f"{reader.path}: {describe(node)} has level {node.level}, the model has {levels}")
+    with _naming(reader, node):
+        return chain_of_latent(reader, model).parse(data, node.level, key=reader.header.is_key(node.index))
+
+
+@contextmanager
+def _naming(reader: LatentReader, node: NodeEntry) -> Iterator[None]:
+    """Turn what decoding a node raises into a `LatentError` that names it."""
     try:
-        symbols, values = model.entropy.decode(
-            data, node.level, header.quality, *config.grid(header.height, header.width)
-        )
+        yield
     except (ValueError, AssertionError, OverflowError) as error:
         raise LatentError(f"{reader.path}: {describe(node)} is damaged ({error})") from error
-    return symbols, values * np.float32(step_of_quality(header.quality))
 
 
 class Damaged(list[tuple[NodeEntry, str]]):
@@ -274,9 +315,10 @@ def restored_frames(
 ) -> Iterator[Frame]:
     """The frames start … stop − 1 of a latent, in order, as 8-bit pixels with their times.
 
-    Reads only the nodes above wanted frames and makes only the splits on the way to them. A damaged node
-    raises `LatentError`, unless `damaged` is given: then it is noted there, and its frames repeat the last
-    good one (mid-gray before the first). Raises `InputError` for an empty selection.
+    Reads only the nodes above wanted frames, and those before them in their chain, and makes only the splits on
+    the way. A damaged node raises `LatentError`, unless `damaged` is given: then it is noted there, with those
+    that build on it, and their frames repeat the last good one (mid-gray before the first). Raises
+    `InputError` for an empty selection.
     """
     header = reader.header
     stop = selected(str(reader.path), header.frames, start, stop).stop
@@ -289,45 +331,31 @@ def restored_frames(
     clock = (shown - origin for shown in reader.times(start))
     for group in _decoded_groups(reader, model, wanted, size, damaged):
         first, end = group[0][0].first_frame, group[-1][0].frames[-1] + 1
-        ratio = 1 << group[0][0].level
         if group[0][1] is None:
             for _ in range(max(start, first), min(stop, end)):
                 yield Frame(last, next(clock))
             continue
-        memories = torch.from_numpy(np.stack([m for _, m in group if m is not None])).to(model.device)
-        stored = Stored(group[0][0].level, step)
-        whole = 1 << model.batch_level
-        batch = size if ratio <= whole else min(size, whole)
+        memories = torch.stack([m for _, m in group if m is not None]).to(model.device)
         wanted_here = max(start - first, 0), min(stop, end) - first
-        parts = model.network.descend(memories, ratio, *wanted_here, batch, stored)
-        for part, below, part_start, part_stop in parts:
-            shape = (header.height, header.width, header.channels)
-            pixels = model.restore_pixels(part, below, shape, part_start, part_stop, stored).cpu().numpy()
+        level, shape = group[0][0].level, (header.height, header.width, header.channels)
+        for part in restored_parts(model, memories, level, shape, wanted_here, Stored(level, step)):
+            pixels = part.cpu().numpy()
             for frame in pixels:
                 yield Frame(frame, next(clock))
             last = pixels[-1]
 
 
-_Decoded = tuple[NodeEntry, NDArray[np.float32] | None]
+_Decoded = tuple[NodeEntry, Tensor | None]
 
 
 def _decoded_groups(
-    reader: LatentReader, model: Model, nodes: Iterable[NodeEntry], size: int, damaged: Damaged | None
+    reader: LatentReader, model: Model, wanted: list[NodeEntry], size: int, damaged: Damaged | None
 ) -> Iterator[list[_Decoded]]:
-    """Nodes with their memories, in runs of one level, up to `size` frames; a damaged one stands alone."""
-
-    def decode(node: NodeEntry) -> tuple[NodeEntry, NDArray[np.float32] | None, str]:
-        try:
-            return node, decode_node(reader, model, node)[1], ""
-        except LatentError as error:
-            if damaged is None:
-                raise
-            return node, None, str(error)
-
+    """Wanted nodes with their memories, in runs of one level, up to `size` frames; a damaged one stands alone."""
     group: list[_Decoded] = []
-    for node, memory, problem in map_ordered(decode, nodes, CODING_THREADS):
-        if memory is None and damaged is not None:
-            damaged.append((node, problem))
+    for node, memory in _memories(reader, model, wanted, damaged):
+        if node.index < wanted[0].index:
+            continue
         joins = group and memory is not None and group[-1][1] is not None and group[-1][0].level == node.level
         if group and (not joins or (len(group) + 1) << node.level > size):
             yield group
@@ -335,6 +363,49 @@ def _decoded_groups(
         group.append((node, memory))
     if group:
         yield group
+
+
+def _memories(
+    reader: LatentReader, model: Model, wanted: list[NodeEntry], damaged: Damaged | None
+) -> Iterator[_Decoded]:
+    """The memories of wanted nodes, which follow one another, and of those before them in their chain."""
+
+    def parse(node: NodeEntry) -> tuple[NodeEntry, NodeParts | None, str]:
+        try:
+            return node, decode_node(reader, model, node), ""
+        except LatentError as error:
+            if damaged is None:
+                raise
+            return node, None, str(error)
+
+    header = reader.header
+    first = wanted[0].index
+    needed = reader.nodes[first - first % header.chain : wanted[-1].index + 1]
+    chain = chain_of_latent(reader, model)
+    broken: NodeEntry | None = None
+    for node, parts, problem in map_ordered(parse, needed, CODING_THREADS):
+        memory = None
+        if header.is_key(node.index):
+            broken = None
+        if broken is not None:
+            problem = f"{reader.path}: {describe(node)} builds on {describe(broken)}, which is damaged"
+        elif parts is not None:
+            try:
+                with _naming(reader, node):
+                    # Nothing builds on a node that stands alone.
+                    memory = (
+                        chain.restore(node.level, parts)
+                        if header.chain > 1
+                        else torch.from_numpy(parts.values)
+                    )
+            except LatentError as error:
+                if damaged is None:
+                    raise
+                problem = str(error)
+        if memory is None and damaged is not None:
+            broken = broken or node
+            damaged.append((node, problem))
+        yield node, memory
 
 
 @torch.inference_mode()
@@ -388,18 +459,25 @@ def verify_latent(
 ) -> VerifyReport:
     """Read every node and decode it; without a model only the checksums are compared."""
 
-    def check(node: NodeEntry) -> str:
+    def check(node: NodeEntry) -> tuple[NodeParts | None, str]:
         try:
-            if model is None:
-                reader.read(node)
-            else:
-                decode_node(reader, model, node)
+            if model is not None:
+                return decode_node(reader, model, node), ""
+            reader.read(node)
         except LatentError as error:
-            return str(error)
-        return ""
+            return None, str(error)
+        return None, ""
 
     damaged = []
-    for node, problem in zip(reader.nodes, map_ordered(check, reader.nodes, CODING_THREADS), strict=True):
+    chain = None if model is None else chain_of_latent(reader, model)
+    checked = map_ordered(check, reader.nodes, CODING_THREADS)
+    for node, (parts, problem) in zip(reader.nodes, checked, strict=True):
+        if chain is not None and parts is not None:
+            try:
+                with _naming(reader, node):
+                    chain.read_motion(node.level, parts)
+            except LatentError as error:
+                problem = str(error)
         if problem:
             damaged.append(DamagedNode(node.index, node.frames[0], node.frames[-1], problem))
         progress(node.index + 1)

@@ -43,9 +43,9 @@ class TreeGrower:
         self.whole = min(level, model.batch_level)
         self.counter = BinaryCounter(model.network, level)
 
-    def feed(self, pixels: NDArray[np.uint8]) -> Iterator[tuple[int, Tensor]]:
+    def feed(self, pixels: NDArray[np.uint8] | Tensor) -> Iterator[tuple[int, Tensor]]:
         """See `Grower`."""
-        frames = torch.from_numpy(pixels).to(self.model.device)
+        frames = torch.as_tensor(pixels).to(self.model.device)
         first = 0
         while first < len(frames):
             piece = min((len(frames) - first).bit_length() - 1, self.whole)

@@ -56,6 +56,12 @@ class Model:
         """Where the network computes."""
         return next(self.network.parameters()).device
 
+    @property
+    def can_forecast(self) -> bool:
+        """Whether nodes may build on one another: frames of a film do, independent pictures do not."""
+        config = self.network.config
+        return not config.independent and config.patch_height == config.patch_width
+
     def merge(self, left: "torch.Tensor", right: "torch.Tensor", level: int) -> "torch.Tensor":
         """left, right memories of level − 1, (N, C, h, w) → their memory of `level`."""
         return self.network.merge(left, right, level)

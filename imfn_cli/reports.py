@@ -18,7 +18,8 @@ class CompressReport(_Report):
     frames over numbers in the memories (the paper's ratio; tails and padding lower it), ratio_of_bytes is
     source bytes over file bytes, None where only a part of the source was compressed. seconds includes
     reading and decoding the source. notes: what the user should know about how it was read, one line each.
-    student: the model's student compressed, not its tree.
+    student: the model's student compressed, not its tree.   group: frames from one key node to the next, 0
+    where every node stands alone.
     """
 
     source: str
@@ -40,6 +41,7 @@ class CompressReport(_Report):
     frames_per_second: float
     notes: tuple[str, ...]
     student: bool = False
+    group: int = 0
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ def compress(
     ],
     ratio: options.Ratio = defaults.RATIO,
     quality: options.Quality = defaults.QUALITY,
+    group: options.Group = defaults.GROUP,
     output: Annotated[
         str | None,
         typer.Option(
@@ -82,6 +83,7 @@ def compress(
                 model=loaded,
                 ratio=ratio,
                 quality=quality,
+                group=group,
                 student=student,
                 frames=selection,
                 force=force,
@@ -108,7 +110,7 @@ def human(report: "CompressReport") -> list[str]:
         f"({report.bits_per_pixel:.4f} bits per pixel), {report.frames_per_second:.0f} frames/s",
         f"  {report.ratio_of_numbers:.1f} times fewer numbers{fewer} "
         f"(model {report.model}{', student' if report.student else ''}, ratio {report.ratio}, "
-        f"quality {report.quality})",
+        f"quality {report.quality}{f', group {report.group}' if report.group else ''})",
     ]
 
 

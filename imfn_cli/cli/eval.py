@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import defaults
 from ..errors import InputError, OutputError
 from ..files import check_output
 from . import options
@@ -32,6 +33,7 @@ def evaluate(
         bool,
         typer.Option("--float", help="Also every ratio with memories in float: no file, no quantisation."),
     ] = False,
+    group: options.Group = defaults.GROUP,
     student: Annotated[
         bool, typer.Option("--student", help="Also the model's student, beside its tree.")
     ] = False,
@@ -107,7 +109,9 @@ def evaluate(
     from ..evaluation import engine
 
     peers = _peers(against, preset, crf)
-    settings = engine.settings_of(ratios, qualities, in_float=in_float, student=student, against=peers)
+    settings = engine.settings_of(
+        ratios, qualities, in_float=in_float, student=student, group=group, against=peers
+    )
     from ..frames import expand_inputs
 
     sources = expand_inputs(clips)

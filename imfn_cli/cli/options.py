@@ -42,6 +42,16 @@ Ratio = Annotated[
 Quality = Annotated[
     int, typer.Option("--quality", "-q", metavar="Q", min=0, max=100, help="Higher is better and larger.")
 ]
+Group = Annotated[
+    int,
+    typer.Option(
+        "--group",
+        "-g",
+        metavar="N",
+        min=0,
+        help="Frames whose memories may build on one another; 0: each stands alone.",
+    ),
+]
 Model = Annotated[str | None, _MODEL]
 ModelOfLatent = Annotated[str | None, _WRITER]
 Frames = Annotated[

@@ -15,6 +15,7 @@ from typing import Any, Self
 import av
 import torch
 
+from .. import defaults
 from ..allocation import reuse_freed_memory
 from ..errors import ImfnError, InputError
 from ..frames import Source
@@ -30,7 +31,7 @@ from .rows import IMFN, Row, Setting
 #: Called with (rows done, rows in all).
 Progress = Callable[[int, int], None]
 # To be raised when the same setting comes to give other numbers.
-_MEASURE_VERSION = 1
+_MEASURE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,16 @@ def settings_of(
     *,
     in_float: bool = False,
     student: bool = False,
+    group: int = defaults.GROUP,
     against: Sequence[Setting] = (),
 ) -> list[Setting]:
     """Every ratio at every quality, every ratio in float if asked for, then the peers' settings.
 
-    student: all of ours by the student too.
+    student: all of ours by the student too.   group: of all files.
     """
-    files = [Setting(IMFN, ratio=ratio, quality=quality) for ratio in ratios for quality in qualities]
+    files = [
+        Setting(IMFN, ratio=ratio, quality=quality, group=group) for ratio in ratios for quality in qualities
+    ]
     floats = [Setting(IMFN, ratio=ratio, in_float=True) for ratio in ratios] if in_float else []
     students = [replace(setting, student=True) for setting in (*files, *floats)] if student else []
     return list(dict.fromkeys([*files, *floats, *students, *against]))

@@ -136,6 +136,7 @@ def measure(task: Task, frames: Frames, folder: Path) -> Row:
         quality=setting.quality,
         in_float=setting.in_float,
         student=setting.student,
+        group=setting.group if setting.quality is not None else None,
         crf=setting.crf,
         options=coded.options,
         frames=metrics.frames,
@@ -164,13 +165,21 @@ def _code_imfn(frames: Frames, setting: Setting, model: Model, folder: Path) -> 
     assert setting.quality is not None
     path = folder / "clip.safetensors"
     compress_sequence(
-        frames, path, model, ratio=setting.ratio, quality=setting.quality, student=student, force=True
+        frames,
+        path,
+        model,
+        ratio=setting.ratio,
+        quality=setting.quality,
+        group=setting.group,
+        student=student,
+        force=True,
     )
 
     def restore() -> Iterator[Pixels]:
         return (frame.pixels for frame in restored_frames(LatentReader(path), model))
 
-    return Coded(path.stat().st_size, f"{options} -q {setting.quality}", restore)
+    options = f"{options} -q {setting.quality} -g {setting.group}"
+    return Coded(path.stat().st_size, options, restore)
 
 
 def _code_peer(frames: Frames, setting: Setting) -> Coded:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from .. import defaults
+
 #: The codec that is this one; all others are peers.
 IMFN = "imfn"
 # Decimals that are kept: enough to recompute everything from the rows, few enough to compare them by eye.
@@ -23,7 +25,7 @@ _RENAMED = {"in_float": "float"}
 class Setting:
     """One codec with all its knobs: an IMFN ratio at a quality or in float, or a peer at a preset and CRF.
 
-    student: the model's student compresses, not its tree.
+    student: the model's student compresses, not its tree.   group: as `imfn compress` takes it.
     """
 
     codec: str
@@ -33,12 +35,14 @@ class Setting:
     crf: int | None = None
     preset: str | None = None
     student: bool = False
+    group: int = defaults.GROUP
 
     @property
     def label(self) -> str:
         """What the settings of one curve have in common: "imfn 16:1", "x264 medium"."""
         if self.codec == IMFN:
             how = (" student" if self.student else "") + (" float" if self.in_float else "")
+            how += " alone" if not self.group and not self.in_float else ""
             return f"{IMFN} {self.ratio}:1{how}"
         return f"{self.codec} {self.preset}"
 
@@ -52,6 +56,7 @@ class Row:
     ratio, quality: of IMFN; quality is null in float.   crf: of a peer.
     float: memories were not quantised: no file, so bytes, bits per pixel, speed and memory are null.
     student: the student compressed, not the tree.
+    group: frames whose memories may build on one another, 0 where each stands alone; null in float, of peers.
     options: everything that says how to make the same again.
     frames: how many were compared, by index.
     psnr_rgb: dB, on 8-bit RGB (gray for gray clips), of each frame, then the mean; 100 for equal frames.
@@ -72,6 +77,7 @@ class Row:
     quality: int | None
     in_float: bool
     student: bool
+    group: int | None
     crf: int | None
     options: str
     frames: int

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from .context import Grouping, Part
 from .rans import PRECISION, Tables
 from .tokens import DIRECT, LIMIT, TOKENS, BitReader, BitWriter, tokenise
+from .varint import read_varint, varint
 
 Integers = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -176,6 +177,12 @@ class EntropyModel:
         Each number becomes the symbol with the least squared error + `trade` · bits; 0 rounds to the nearest.
         Raises `ValueError` for numbers that are not finite or beyond the coder's range.
         """
+        return self.encode_and_restore(values, level, quality, trade=trade)[0]
+
+    def encode_and_restore(
+        self, values: NDArray[np.floating], level: int, quality: int, *, trade: float = TRADE
+    ) -> tuple[bytes, Floats]:
+        """As `encode`, and the memory (C, h, w), in steps, that `decode` will give back."""
         c, h, w = values.shape
         if not np.abs(values).max() < LIMIT // 4:
             raise ValueError("memory out of range")
@@ -183,6 +190,7 @@ class EntropyModel:
         rows = np.ascontiguousarray(values.reshape(c, h * w).T)
         thresholds = self.thresholds(trade)
         visited: list[tuple[Integers, Integers]] = []
+        restored = np.zeros((h * w, c), np.float32)
         raw = BitWriter()
 
         def visit(part: Part) -> Integers:
@@ -192,21 +200,23 @@ class EntropyModel:
             tokens = tokenise(symbols.ravel())
             raw.write(symbols.ravel(), tokens)
             visited.append((tokens, tables.ravel()))
+            values = symbols - self._inward.ravel().take(tables * TOKENS + tokens.reshape(tables.shape))
+            restored[part.lattice.positions, part.low : part.high] = values + prediction
             return symbols + prediction
 
         self.grouping.walk(h, w, active, visit)
         bits = raw.to_bytes()
-        return (
-            _varint(active) + _varint(len(bits)) + bits + self.coder.encode(visited).astype("<u4").tobytes()
-        )
+        words = self.coder.encode(visited).astype("<u4").tobytes()
+        data = varint(active) + varint(len(bits)) + bits + words
+        return data, np.ascontiguousarray(restored.T).reshape(c, h, w)
 
     def decode(self, data: bytes, level: int, quality: int, h: int, w: int) -> tuple[Integers, Floats]:
         """A node's bytes → symbols (C, h, w), the same on every machine, and the memory restored, in steps.
 
         Raises `ValueError` where the bytes cannot be a node of that shape.
         """
-        active, at = _read_varint(data, 0)
-        length, at = _read_varint(data, at)
+        active, at = read_varint(data, 0)
+        length, at = read_varint(data, at)
         if active > self.channels or length > len(data) - at or (len(data) - at - length) % 4:
             raise ValueError("malformed node")
         raw = BitReader(data[at : at + length])
@@ -252,22 +262,3 @@ def choose(wanted: NDArray[np.floating], tables: Integers, thresholds: Floats) -
     up = magnitude - whole > thresholds.ravel().take(tables * DIRECT + np.minimum(whole, DIRECT - 1))
     whole += up
     return np.where(wanted < 0, -whole, whole)
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes(out) + bytes([value])
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < len(data) and shift < 35:
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-    raise ValueError("malformed node")

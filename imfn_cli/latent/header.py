@@ -8,9 +8,11 @@ from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from typing import Any
 
-#: The version that this code writes. It reads every version from 1 to this one.
-FORMAT_VERSION = 1
-#: The version of a latent that still grows (`growing.py`); one that is finished is of the version above.
+#: The newest version, of a latent whose nodes build on one another (`chain.py`).
+FORMAT_VERSION = 3
+#: The version of a latent whose nodes stand alone.
+ALONE_VERSION = 1
+#: The version of a latent that still grows (`growing.py`); one that is finished is of the versions above.
 GROWING_VERSION = 2
 #: Largest width, height and number of pixels of a frame: what a crafted header can make a reader allocate.
 MAX_SIDE = 1 << 16
@@ -44,6 +46,7 @@ class Header:
     colour: matrix, range, primaries and transfer of the source, FFmpeg's names.
     value_range: (low, high) of a deeper source that was mapped linearly to 0 … 255.
     source_kind: "video", "images", "animation", "array" or "idx".   source_bytes: size of the source.
+    chain: how many nodes build on one another: every chain-th is a key node, which stands alone; 1: all are.
     """
 
     tool: str
@@ -64,22 +67,31 @@ class Header:
     value_range: tuple[int, int] | None
     source_kind: str
     source_bytes: int
+    chain: int = 1
+
+    def is_key(self, node: int) -> bool:
+        """Whether a node, counted from 0, stands alone."""
+        return node % self.chain == 0
 
     def to_json(self, **checksums: int) -> str:
         """The header as sorted JSON with its own CRC-32; `checksums` are those of the tensors beside it."""
-        return _sealed({**self._values(), "format": FORMAT_VERSION, "checksums": checksums})
+        version = ALONE_VERSION if self.chain == 1 else FORMAT_VERSION
+        return _sealed({**self._values(), "format": version, "checksums": checksums})
 
     def _values(self) -> dict[str, Any]:
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        values = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        if self.chain == 1:
+            del values["chain"]
+        return values
 
     @classmethod
     def from_json(cls, text: str) -> tuple["Header", dict[str, int]]:
         """The header and the tensors' checksums that `to_json` wrote. Raises `HeaderError`."""
         values = _opened(text, FORMAT_VERSION, f"1 to {FORMAT_VERSION}")
         version, checksums = values.pop("format"), values.pop("checksums", None)
-        if version < 1 or not isinstance(checksums, dict):
+        if version not in (ALONE_VERSION, FORMAT_VERSION) or not isinstance(checksums, dict):
             raise HeaderError("its header is malformed")
-        return cls._checked(values), checksums
+        return cls._checked(values, chained=version == FORMAT_VERSION), checksums
 
     def to_growing_json(self) -> str:
         """The header of a growing latent: all but what its records tell, with a CRC-32.
@@ -101,8 +113,8 @@ class Header:
         return replace(self, frames=frames, start_time=start_time, frame_ticks=frame_ticks)
 
     @classmethod
-    def _checked(cls, values: dict[str, Any]) -> "Header":
-        names = {field.name for field in fields(cls)}
+    def _checked(cls, values: dict[str, Any], *, chained: bool = False) -> "Header":
+        names = {field.name for field in fields(cls)} - set(() if chained else ("chain",))
         if set(values) != names:
             wrong = ", ".join(sorted(names ^ set(values)))
             raise HeaderError(f"its header has wrong fields: {wrong!r:.60}")
@@ -124,6 +136,8 @@ class Header:
         for name in ("tool", "model", "model_sha256", "source_kind"):
             if not isinstance(values[name], str):
                 raise _wrong(name, values[name])
+        if chained:
+            integer("chain", 2)
         integer("ratio", 1, 1 << 20)
         if values["ratio"] & (values["ratio"] - 1):
             raise _wrong("ratio", values["ratio"])
