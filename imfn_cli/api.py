@@ -59,9 +59,9 @@ def compress(
         that ships.
     ratio: frames per memory, a power of two from 1 to what the model offers (64).
     quality: 0 … 100; higher is better and larger.
-    group: frames whose memories may build on one another, from one key memory to the next: far fewer bytes where
-        the picture stays alike. A frame then needs the memories before it in its group, and a damaged one
-        costs those after it. 0: every memory stands alone.
+    group: frames whose memories may build on one another, from one key memory to the next: far fewer bytes
+        where the picture stays alike. A frame then needs the memories before it in its group, and a damaged
+        one costs those after it. 0: every memory stands alone.
     student: one recurrent update per frame instead of the tree; every linear model has one, others carry
         theirs or raise `ModelError`.
     frames: (start, stop) to compress only frames start … stop − 1; a stop of None means the end.

@@ -1,14 +1,14 @@
 """Chains: nodes that build on one another, in time order.
 
-The first node of a chain, its key node, stands alone. Of every other the frame before its window is known once the
-node before is restored; carried on along the motion (`network/motion.py`) it gives a forecast of the window,
-and the same tree merges the forecast into a forecast of the memory. Only the difference is coded:
+The first node of a chain, its key node, stands alone. Of every other the frame before its window is known
+once the node before is restored; carried on along the motion (`network/motion.py`) it gives a forecast of the
+window, and the same tree merges the forecast into a forecast of the memory. Only the difference is coded:
 
     frame before ──motion──▶ forecast (r frames) ──tree──▶ forecast memory ─gains─┐
     memory ───────────────────────────────────────────────────────────────────── − ──quantise + rANS──▶ node
 
-Blocks that the forecast does not help stand alone. No symbol, and no table, depends on the forecast, which is made
-in floating point: another machine may come to slightly different pixels, and never loses the file.
+Blocks that the forecast does not help stand alone. No symbol, and no table, depends on the forecast, which is
+made in floating point: another machine may come to slightly different pixels, and never loses the file.
 """
 
 from typing import NamedTuple
@@ -122,7 +122,7 @@ class Chain:
         return NodeParts(symbols, values * np.float32(self.step), motion)
 
     def read_motion(self, level: int, parts: NodeParts) -> Motion | None:
-        """How the next node's forecast is made, None for a key node. Raises `ValueError` if it is malformed."""
+        """How the next node's forecast is made, None for a key node. Raises `ValueError` if malformed."""
         if parts.motion is None:
             self._before, self._level = self._no_motion(), level
             return None

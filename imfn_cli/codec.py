@@ -111,6 +111,8 @@ def compress_sequence(
             nodes += 1
         if not times:
             raise InputError(f"{sequence.name}: holds no frames")
+        if nodes == 1:
+            chain = 1  # nothing builds on it
         moments = np.frombuffer(times, np.int64)
         ticks = moments[1:] - moments[:-1]
         constant = constant_ticks(ticks, info)
@@ -315,9 +317,9 @@ def restored_frames(
 ) -> Iterator[Frame]:
     """The frames start … stop − 1 of a latent, in order, as 8-bit pixels with their times.
 
-    Reads only the nodes above wanted frames, and those before them in their chain, and makes only the splits on
-    the way. A damaged node raises `LatentError`, unless `damaged` is given: then it is noted there, with those
-    that build on it, and their frames repeat the last good one (mid-gray before the first). Raises
+    Reads only the nodes above wanted frames, and those before them in their chain, and makes only the splits
+    on the way. A damaged node raises `LatentError`, unless `damaged` is given: then it is noted there, with
+    those that build on it, and their frames repeat the last good one (mid-gray before the first). Raises
     `InputError` for an empty selection.
     """
     header = reader.header
@@ -351,7 +353,7 @@ _Decoded = tuple[NodeEntry, Tensor | None]
 def _decoded_groups(
     reader: LatentReader, model: Model, wanted: list[NodeEntry], size: int, damaged: Damaged | None
 ) -> Iterator[list[_Decoded]]:
-    """Wanted nodes with their memories, in runs of one level, up to `size` frames; a damaged one stands alone."""
+    """Wanted nodes and memories in runs of one level, up to `size` frames; a damaged one by itself."""
     group: list[_Decoded] = []
     for node, memory in _memories(reader, model, wanted, damaged):
         if node.index < wanted[0].index:
@@ -388,7 +390,7 @@ def _memories(
         if header.is_key(node.index):
             broken = None
         if broken is not None:
-            problem = f"{reader.path}: {describe(node)} builds on {describe(broken)}, which is damaged"
+            problem = problem or _builds_on(reader, node, broken)
         elif parts is not None:
             try:
                 with _naming(reader, node):
@@ -406,6 +408,10 @@ def _memories(
             broken = broken or node
             damaged.append((node, problem))
         yield node, memory
+
+
+def _builds_on(reader: LatentReader, node: NodeEntry, broken: NodeEntry) -> str:
+    return f"{reader.path}: {describe(node)} builds on {describe(broken)}, which is damaged"
 
 
 @torch.inference_mode()
@@ -471,14 +477,20 @@ def verify_latent(
     damaged = []
     chain = None if model is None else chain_of_latent(reader, model)
     checked = map_ordered(check, reader.nodes, CODING_THREADS)
+    broken: NodeEntry | None = None
     for node, (parts, problem) in zip(reader.nodes, checked, strict=True):
-        if chain is not None and parts is not None:
+        if reader.header.is_key(node.index):
+            broken = None
+        if broken is not None:
+            problem = problem or _builds_on(reader, node, broken)
+        elif chain is not None and parts is not None:
             try:
                 with _naming(reader, node):
                     chain.read_motion(node.level, parts)
             except LatentError as error:
                 problem = str(error)
         if problem:
+            broken = broken or node
             damaged.append(DamagedNode(node.index, node.frames[0], node.frames[-1], problem))
         progress(node.index + 1)
     return VerifyReport(

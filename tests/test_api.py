@@ -164,7 +164,7 @@ class TestStream:
         assert (report.source, report.output, report.frames, report.nodes) == ("frames", str(path), 13, 4)
         assert (report.method, report.ended, report.finished) == ("student", "source", True)
         assert seen == list(range(1, 14))
-        imfn.compress(clip_frames[:13], whole, model=tiny_model, ratio=4, student=True)
+        imfn.compress(clip_frames[:13], whole, model=tiny_model, ratio=4, group=0, student=True)
         ours, theirs = LatentReader(path), LatentReader(whole)
         assert [ours.read(node) for node in ours.nodes] == [theirs.read(node) for node in theirs.nodes]
         assert ours.header.frame_rate == Fraction(30000, 1001)

@@ -129,7 +129,7 @@ def test_one_frame_reads_one_node(
     tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "x.safetensors"
-    round_trip(clip_frames, path, tiny_model, ratio=8)
+    round_trip(clip_frames, path, tiny_model, ratio=8, group=0)
     reader = LatentReader(path)
     read: list[int] = []
     original = LatentReader.read
@@ -308,8 +308,8 @@ def test_a_writer_that_fails_on_the_way(
 _PEAK = """
 import resource, sys
 import imfn_cli as imfn
-from imfn_cli import codec
-codec._BATCH_PIXELS = 1 << 18  # small batches, or short clips are but one
+from imfn_cli import restoring
+restoring._BATCH_PIXELS = 1 << 18  # small batches, or short clips are but one
 model = imfn.load(sys.argv[2])
 imfn.compress(sys.argv[1], sys.argv[1] + ".safetensors", model=model, ratio=8)
 imfn.decompress(sys.argv[1] + ".safetensors", sys.argv[1] + ".npy", model=model)

@@ -1,5 +1,6 @@
 """The codecs of today on the same frames: x264, x265, AV1 and VP9 through PyAV."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -166,6 +167,7 @@ def encode(sequence: Frames, setting: Setting) -> Encoded:
     rate = info.frame_rate or DEFAULT_RATE
     codec = VideoCodecContext.create(peer.encoder, "w")
     assert isinstance(codec, VideoCodecContext)
+    schedule = _schedule()
     codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
     codec.time_base, codec.framerate, codec.thread_count = 1 / rate, rate, 1
     codec.options = dict(options)
@@ -179,6 +181,7 @@ def encode(sequence: Frames, setting: Setting) -> Encoded:
             coded = convert(picture, colour.matrix, full_range=colour.range == "pc")
             coded.pts, coded.time_base = index, 1 / rate
             packets += codec.encode(coded)
+            _keep(schedule)
         packets += codec.encode(None)
     except (FFmpegError, ValueError) as error:
         raise ImfnError(
@@ -208,6 +211,19 @@ def decode(encoded: Encoded) -> Iterator[NDArray[np.uint8]]:
             if info.channels == 1:
                 pixels = np.round(pixels @ _LUMA).astype(np.uint8)[:, :, None]
             yield pixels
+
+
+def _schedule() -> tuple[int, "os.sched_param"] | None:
+    """How the system schedules this thread; None where it does not say."""
+    if not hasattr(os, "sched_getscheduler"):
+        return None
+    return os.sched_getscheduler(0), os.sched_getparam(0)
+
+
+def _keep(schedule: tuple[int, "os.sched_param"] | None) -> None:
+    """Take back what an encoder made of it: SVT-AV1 run as root asks for real time, and starves all else."""
+    if schedule is not None and _schedule() != schedule:
+        os.sched_setscheduler(0, *schedule)
 
 
 def _colour(info: SequenceInfo) -> ColourDescription:

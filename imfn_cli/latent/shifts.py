@@ -1,11 +1,11 @@
-"""Coding a node's motion: which blocks follow the forecast, how far each moved, how much the forecast counts.
+"""Coding a node's motion: which blocks follow the forecast, how far each moved, how much it all counts.
 
-Shifts are predicted by the median of their known neighbours and of the same block in the node before, and coded
-lattice by lattice like a memory's symbols. The tables are two-sided geometric distributions, computed here in
-whole numbers; which one a shift is coded with, its neighbours' disagreement says.
+Shifts are predicted by the median of their known neighbours and of the same block in the node before, and
+coded lattice by lattice like a memory's symbols. The tables are two-sided geometric distributions, computed
+here in whole numbers; which one a shift is coded with, its neighbours' disagreement says.
 
-Bytes: one that says what follows (bits 0 and 1: some blocks stand alone, some moved), gains as nibbles, varint
-size of the raw bits, raw bits, 32-bit words of the rANS coder, little-endian.
+Bytes: one that says what follows (bits 0 and 1: some blocks stand alone, some moved), gains as nibbles,
+varint size of the raw bits, raw bits, 32-bit words of the rANS coder, little-endian.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Motion over a window of frames: a forecast of the window from the frame before it, and its estimation.
 
-A shift is what a block moves by from the frame before the window to the window's last frame, (dx, dy) in units
-of `shift_unit` pixels: content at x in frame t = 1 … r comes from x − t/r · shift in the frame before it.
+A shift is what a block moves by from the frame before the window to the window's last frame, (dx, dy) in
+units of `shift_unit` pixels: content at x in frame t = 1 … r comes from x − t/r · shift in that frame before.
 """
 
 import numpy as np

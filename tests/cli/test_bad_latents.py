@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 import imfn_cli as imfn
 from imfn_cli.latent.container import LatentReader
+from imfn_cli.latent.header import FORMAT_VERSION
 from imfn_cli.model import load
 
 from .conftest import Ran, digests
@@ -34,7 +35,7 @@ def with_header(data: bytes, change: Callable[[dict[str, object]], None]) -> byt
 
 
 def future(header: dict[str, object]) -> None:
-    header["format"] = 2
+    header["format"] = FORMAT_VERSION + 1
 
 
 def other_model(header: dict[str, object]) -> None:

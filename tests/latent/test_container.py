@@ -238,7 +238,7 @@ def test_truncation_at_every_length_is_found(latent: Path, tmp_path: Path) -> No
 
 def test_a_future_version_says_upgrade(tmp_path: Path) -> None:
     path = tmp_path / "future.safetensors"
-    content = write(path).read_bytes().replace(rb"\"format\":1", rb"\"format\":2")
+    content = write(path).read_bytes().replace(rb"\"format\":1", rb"\"format\":4")
     path.write_bytes(content)
-    with pytest.raises(LatentError, match="version is 2; this imfn reads 1 to 1; upgrade imfn"):
+    with pytest.raises(LatentError, match="version is 4; this imfn reads 1 to 3; upgrade imfn"):
         LatentReader(path)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imfn_cli.latent.header import (
+    ALONE_VERSION,
     FORMAT_VERSION,
     MAX_PIXELS,
     MAX_SIDE,
@@ -59,13 +60,24 @@ def test_json_is_sorted_ascii_with_nothing_between() -> None:
     values = json.loads(text)
     assert list(values) == sorted(values)
     assert text == json.dumps(values, sort_keys=True, separators=(",", ":"))
-    assert values["format"] == FORMAT_VERSION
+    assert values["format"] == ALONE_VERSION
+    assert "chain" not in values
     assert values["time_base"] == "1/1000"
     assert values["checksums"] == {"table": 7}
 
 
-def test_every_changed_value_is_noticed() -> None:
-    values = json.loads(HEADER.to_json(table=7))
+def test_chains_are_of_a_version_of_their_own() -> None:
+    header = dataclasses.replace(HEADER, chain=16)
+    text = header.to_json(table=7)
+    assert json.loads(text)["format"] == FORMAT_VERSION
+    assert Header.from_json(text) == (header, {"table": 7})
+    assert [node for node in range(40) if header.is_key(node)] == [0, 16, 32]
+    assert all(HEADER.is_key(node) for node in range(5))
+
+
+@pytest.mark.parametrize("chain", [1, 16])
+def test_every_changed_value_is_noticed(chain: int) -> None:
+    values = json.loads(dataclasses.replace(HEADER, chain=chain).to_json(table=7))
     for name in values:
         for other in (None, 1, "x", values[name], [values[name]]):
             if other != values[name] and name != "format":

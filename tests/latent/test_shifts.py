@@ -25,9 +25,7 @@ def random_motion(rows: int, columns: int, groups: int, reach: int, alone: float
     alone=st.sampled_from([0.0, 0.3, 1.0]),
     seed=st.integers(0, 99),
 )
-def test_motion_comes_back(
-    rows: int, columns: int, groups: int, reach: int, alone: float, seed: int
-) -> None:
+def test_motion_comes_back(rows: int, columns: int, groups: int, reach: int, alone: float, seed: int) -> None:
     motion = random_motion(rows, columns, groups, reach, alone, seed)
     before = random_motion(rows, columns, groups, reach, 0, seed + 1).shifts
     data, as_coded = encode_motion(motion, before)
@@ -41,7 +39,9 @@ def test_motion_comes_back(
 
 
 def test_a_still_picture_costs_a_few_bytes() -> None:
-    motion = Motion(np.zeros((2, 30, 40), np.int32), np.zeros((30, 40), bool), np.full(6, GAIN_UNIT, np.int32))
+    motion = Motion(
+        np.zeros((2, 30, 40), np.int32), np.zeros((30, 40), bool), np.full(6, GAIN_UNIT, np.int32)
+    )
     assert len(encode_motion(motion, np.zeros_like(motion.shifts))[0]) < 80
 
 
@@ -57,6 +57,13 @@ def test_motion_that_goes_on_costs_less_than_one_that_begins() -> None:
 def test_bytes_that_are_no_motion_are_refused() -> None:
     before = np.zeros((2, 4, 5), np.int32)
     data, _ = encode_motion(random_motion(4, 5, 6, 9, 0.2, 0), before)
-    for wrong in (b"", data[:3], data[:-1], data + b"\0\0\0\0", bytes([7]) + data[1:], data[:1] + b"\xff" * 3):
+    for wrong in (
+        b"",
+        data[:3],
+        data[:-1],
+        data + b"\0\0\0\0",
+        bytes([7]) + data[1:],
+        data[:1] + b"\xff" * 3,
+    ):
         with pytest.raises(ValueError, match=r"malformed|left over|run out|ANS"):
             decode_motion(wrong, 4, 5, 6, before)

@@ -19,9 +19,7 @@ def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
 def panned(ratio: int, dy: float, dx: float, height: int = 96, width: int = 128) -> np.ndarray:
     """r + 1 frames cut from one picture by a camera that moves by (dy, dx) whole pixels a frame."""
     wide = texture(height + 200, width + 200)
-    frames = [
-        wide[100 - round(t * dy) :, 100 - round(t * dx) :][:height, :width] for t in range(ratio + 1)
-    ]
+    frames = [wide[100 - round(t * dy) :, 100 - round(t * dx) :][:height, :width] for t in range(ratio + 1)]
     return np.stack(frames)
 
 
