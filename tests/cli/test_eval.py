@@ -158,7 +158,7 @@ def test_the_student_beside_the_tree(evaluate: Cli) -> None:
         (True, True),
     ]
     assert rows[2]["label"] == "imfn 4:1 student"
-    assert rows[2]["options"] == "-m tiny -r 4 --student -q 50"
+    assert rows[2]["options"] == "-m tiny -r 4 --student -q 50 -g 256"
     tree, student = (np.array(row["psnr_per_frame"]) for row in (rows[1], rows[3]))
     # The same but for the tail, whose frames a finer node of the tree holds.
     whole = len(tree) // 4 * 4

@@ -22,6 +22,7 @@ def row(clip: str, setting: Setting, rate: float, psnr: float) -> Row:
         quality=setting.quality,
         in_float=False,
         student=False,
+        group=None,
         crf=setting.crf,
         options="",
         frames=1,

@@ -22,7 +22,7 @@ from imfn_cli.evaluation.rows import IMFN, Row, Setting
 from imfn_cli.frames import expand_inputs, open_sequence
 
 ROW_KEYS = {
-    *("clip", "codec", "label", "model", "ratio", "quality", "float", "student", "crf", "options", "frames"),
+    *("clip", "codec", "label", "model", "ratio", "quality", "float", "student", "group", "crf", "options", "frames"),
     *("psnr_rgb", "psnr_yuv", "psnr_y", "ssim", "ms_ssim", "bytes", "bits_per_pixel"),
     *("compress_fps", "restore_fps", "peak_memory_mb", "psnr_per_frame", "notes"),
 }
@@ -81,7 +81,7 @@ def test_a_row_is_what_compress_and_decompress_give(
     assert (row.model, row.label, row.options) == (
         "tiny",
         f"imfn {ratio}:1",
-        f"-m tiny -r {ratio} -q {quality}",
+        f"-m tiny -r {ratio} -q {quality} -g 256",
     )
 
 
