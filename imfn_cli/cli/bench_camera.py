@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import defaults
 from ..errors import InputError
 from . import options
 from .bench_common import make_folder, model_name
@@ -39,6 +40,7 @@ def camera(
     time_limit: Annotated[
         str, typer.Option("--time-limit", metavar="TIME", help="Training on the first half: 90s, 30m.")
     ] = "30m",
+    group: options.Group = defaults.GROUP,
     frames: Annotated[
         int | None, typer.Option(min=2, help="Use the first frames alone.", show_default="all")
     ] = None,
@@ -94,6 +96,7 @@ def camera(
                 [str(start), *(str(folder) for folder, _ in made.values())],
                 _RATIOS,
                 _QUALITIES,
+                group=group,
                 jobs=jobs,
                 cache=cache,
             )

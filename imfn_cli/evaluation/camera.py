@@ -59,18 +59,19 @@ def second_half(
     ratios: Sequence[int],
     qualities: Sequence[int],
     *,
+    group: int,
     jobs: int,
     cache: Path | None,
 ) -> dict[str, list[Row]]:
     """Rows of every model, by its name as given, and of x264, on frames start … stop − 1 of `source`.
 
-    Raises `ImfnError` where something cannot be measured.
+    group: as `imfn compress` takes it. Raises `ImfnError` where something cannot be measured.
     """
     clips = clips_of([source], start, stop)
     peers = sweep("x264")
     found: dict[str, list[Row]] = {}
     for model in models:
-        settings = settings_of(ratios, qualities, against=() if found else peers)
+        settings = settings_of(ratios, qualities, group=group, against=() if found else peers)
         done = evaluate(clips, settings, model=model, jobs=jobs, cache=cache).whole()
         if not found:
             found["x264"] = [row for row in done.rows if row.codec != IMFN]
