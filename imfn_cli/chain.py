@@ -42,6 +42,33 @@ class NodeParts(NamedTuple):
     motion: bytes | None
 
 
+class Looks:
+    """Keeps, of frames that come one by one, those that motion is looked for in (`network.motion.looks`).
+
+    They are the middle and the last frame of each node; like the memories themselves (`BinaryCounter`), two for
+    every pending node are enough.
+    """
+
+    def __init__(self, level: int) -> None:
+        self._level = level
+        self._pending: list[tuple[int, NDArray[np.uint8], NDArray[np.uint8]]] = []
+
+    def feed(self, bright: NDArray[np.uint8]) -> None:
+        """Take the next frames' brightness, (T, H, W)."""
+        for frame in bright:
+            level, middle, end = 0, frame, frame
+            while self._pending and self._pending[-1][0] == level and level < self._level:
+                _, _, middle = self._pending.pop()
+                level += 1
+            self._pending.append((level, middle, end))
+
+    def pop(self, level: int) -> NDArray[np.uint8]:
+        """The looks at the oldest node, which is of `level`: (L, H, W)."""
+        found, middle, end = self._pending.pop(0)
+        assert found == level, "nodes come in order"
+        return np.stack([middle, end] if level else [end])
+
+
 class Chain:
     """One chain after another, as it is coded or restored: the frame before, and its motion.
 

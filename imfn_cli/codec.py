@@ -2,7 +2,6 @@
 
 import time
 from array import array
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from . import defaults
-from .chain import Chain, NodeParts
+from .chain import Chain, Looks, NodeParts
 from .errors import InputError, LatentError, ModelError
 from .frames import ColourDescription, Frame, Sequence, SequenceInfo, batched, open_writer, selected
 from .growers import grower_of
@@ -23,7 +22,7 @@ from .latent.header import MAX_PIXELS, MAX_SIDE, Header
 from .latent.quantiser import step_of_quality
 from .model import Model, load, model_folders
 from .network import Stored, level_of_ratio
-from .network.motion import looks, luma
+from .network.motion import luma
 from .parallel import map_ordered, prefetch
 from .reports import CompressReport, DamagedNode, DecompressReport, VerifyReport
 from .restoring import batch_frames, restored_parts
@@ -70,14 +69,14 @@ def compress_sequence(
     check_size(sequence)
     times = array("q")
     chain = chain_of(model, ratio, group)
-    bright: deque[Pixels] = deque()  # of the frames whose node is not complete
+    seen = Looks(level)
 
     def grow() -> Iterator[tuple[int, Tensor]]:
         done = 0
         for pixels, shown in prefetch(batched(sequence, batch_frames(info.height, info.width)), 2):
             times.extend(shown)
             if chain > 1:
-                bright.extend(luma(pixels))
+                seen.feed(luma(pixels))
             yield from grower.feed(pixels)
             done += len(pixels)
             progress(done)
@@ -90,14 +89,12 @@ def compress_sequence(
 
     @torch.inference_mode()
     def link(node: tuple[bool, int, Tensor, Pixels]) -> tuple[int, bytes]:
-        key, node_level, memory, seen = node
-        return node_level, links.encode(node_level, memory, seen, key=key)
+        key, node_level, memory, looks = node
+        return node_level, links.encode(node_level, memory, looks, key=key)
 
     def with_looks() -> Iterator[tuple[bool, int, Tensor, Pixels]]:
         for index, (node_level, memory) in enumerate(grow()):
-            under = [bright.popleft() for _ in range(1 << node_level)]
-            seen = np.stack([under[t - 1] for t in looks(1 << node_level)])
-            yield index % chain == 0, node_level, memory, seen
+            yield index % chain == 0, node_level, memory, seen.pop(node_level)
 
     grower = grower_of(model, level, student=student)
     with LatentWriter(output, force=force) as writer:
@@ -278,8 +275,13 @@ def info_of(header: Header) -> SequenceInfo:
 
 
 def chain_of_latent(reader: LatentReader, model: Model) -> Chain:
-    """What decodes the nodes of a latent, one after another."""
+    """What decodes the nodes of a latent, one after another.
+
+    Raises `LatentError` for nodes that build on one another by a model that cannot forecast.
+    """
     header = reader.header
+    if header.chain > 1 and not model.can_forecast:
+        raise LatentError(f"{reader.path}: its nodes build on one another, which model {model.name!r} cannot")
     return Chain(model, (header.height, header.width, header.channels), header.quality)
 
 
@@ -406,7 +408,8 @@ def _memories(
                 problem = str(error)
         if memory is None and damaged is not None:
             broken = broken or node
-            damaged.append((node, problem))
+            if node.index >= first:
+                damaged.append((node, problem))
         yield node, memory
 
 

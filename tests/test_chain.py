@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import imfn_cli as imfn
-from imfn_cli.chain import Chain
+from imfn_cli.chain import Chain, Looks
 from imfn_cli.codec import Damaged, compress_sequence, restored_frames
 from imfn_cli.frames import LoadedArray
 from imfn_cli.latent.container import LatentReader
-from imfn_cli.network import IMFN
+from imfn_cli.network import IMFN, forest_levels
 from imfn_cli.network.motion import looks, luma
 
 
@@ -219,3 +219,34 @@ def test_independent_pictures_and_single_nodes_stand_alone(
     assert not apart.can_forecast
     with pytest.raises(ValueError, match="group -1"):
         imfn.compress(clip_frames, path, model=tiny_model, ratio=4, group=-1, force=True)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 4])
+@pytest.mark.parametrize("count", [1, 13, 32, 39])
+def test_looks_are_the_middle_and_the_end_of_every_node(level: int, count: int) -> None:
+    frames = np.arange(count, dtype=np.uint8)[:, None, None]
+    kept = Looks(level)
+    first = fed = 0
+    for below in forest_levels(count, level):
+        ratio = 1 << below
+        # Frames come in batches, ahead of the nodes.
+        while fed < min(count, first + ratio):
+            kept.feed(frames[fed : fed + 8])
+            fed += 8
+        wanted = frames[first : first + ratio][[t - 1 for t in looks(ratio)]]
+        assert (kept.pop(below) == wanted).all()
+        first += ratio
+
+
+def test_damage_before_a_selection_is_not_said_of_it(
+    tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray
+) -> None:
+    path = tmp_path / "x.safetensors"
+    imfn.compress(clip_frames, path, model=tiny_model, ratio=4, group=16)
+    reader = LatentReader(path)
+    content = bytearray(path.read_bytes())
+    content[reader._nodes_at + 9] ^= 255
+    path.write_bytes(content)
+    damaged = Damaged()
+    assert len(list(restored_frames(LatentReader(path), tiny_model, 9, 18, damaged=damaged))) == 9
+    assert [node.index for node, _ in damaged] == [2, 3]

@@ -40,7 +40,16 @@ def pictures(
                 continue
             path = Path(folder) / "clip.safetensors"
             with clip.open() as sequence:
-                compress_sequence(sequence, path, loaded, ratio=row.ratio, quality=row.quality, force=True)
+                compress_sequence(
+                    sequence,
+                    path,
+                    loaded,
+                    ratio=row.ratio,
+                    quality=row.quality,
+                    group=row.group or 0,
+                    student=row.student,
+                    force=True,
+                )
                 chosen = worst(row.psnr_per_frame)
                 before = _at(sorted(chosen), (frame.pixels for frame in sequence))
             reader = LatentReader(path)

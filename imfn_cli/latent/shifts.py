@@ -31,7 +31,7 @@ _RATIOS = (4, 30, 70, 110, 150, 180, 205, 225, 240, 250)
 _FIRST_RATIO = 150
 # Chance, in 256ths, that a block stands alone, by how many of its four neighbours do; the last without any.
 _ALONE_CHANCES = (6, 60, 120, 170, 235, 60)
-# Limit of a coded difference; anything a field may hold is far below.
+# Limit of a shift and of a difference; what an encoder finds is far below.
 _LARGEST = 1 << 15
 
 
@@ -117,6 +117,7 @@ def decode_motion(data: bytes, rows: int, columns: int, groups: int, before: Int
             follows = ~flags
             differences = code(np.tile(tables[follows], 2)).reshape(2, -1)
             predicted[:, follows] += np.clip(differences, -_LARGEST, _LARGEST)
+            np.clip(predicted, -_LARGEST, _LARGEST, out=predicted)
         else:
             predicted[:] = 0
         walk.learn(lattice, predicted, flags)

@@ -160,9 +160,13 @@ def _moved(picture: Tensor, by: Tensor, mode: str) -> Tensor:
     y = torch.arange(height, device=by.device)[:, None] - by[:, 1]
     # grid_sample wants −1 … 1 from the first pixel's centre to the last's.
     grid = torch.stack((x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1), dim=-1)
-    return functional.grid_sample(
-        picture.expand(count, -1, -1, -1), grid, mode=mode, padding_mode="border", align_corners=True
+    pictures = picture.expand(count, -1, -1, -1)
+    # Not every version of PyTorch can do this on every device (MPS).
+    where = torch.device("cpu") if by.device.type == "mps" else by.device
+    moved = functional.grid_sample(
+        pictures.to(where), grid.to(where), mode=mode, padding_mode="border", align_corners=True
     )
+    return moved.to(by.device)
 
 
 def _shifted(field: Tensor, by: int, axis: int) -> Tensor:

@@ -22,7 +22,20 @@ from imfn_cli.evaluation.rows import IMFN, Row, Setting
 from imfn_cli.frames import expand_inputs, open_sequence
 
 ROW_KEYS = {
-    *("clip", "codec", "label", "model", "ratio", "quality", "float", "student", "group", "crf", "options", "frames"),
+    *(
+        "clip",
+        "codec",
+        "label",
+        "model",
+        "ratio",
+        "quality",
+        "float",
+        "student",
+        "group",
+        "crf",
+        "options",
+        "frames",
+    ),
     *("psnr_rgb", "psnr_yuv", "psnr_y", "ssim", "ms_ssim", "bytes", "bits_per_pixel"),
     *("compress_fps", "restore_fps", "peak_memory_mb", "psnr_per_frame", "notes"),
 }
