@@ -45,8 +45,8 @@ class NodeParts(NamedTuple):
 class Looks:
     """Keeps, of frames that come one by one, those that motion is looked for in (`network.motion.looks`).
 
-    They are the middle and the last frame of each node; like the memories themselves (`BinaryCounter`), two for
-    every pending node are enough.
+    They are the middle and the last frame of each node; two for every pending node are enough, as one memory
+    is for each in `BinaryCounter`.
     """
 
     def __init__(self, level: int) -> None:
