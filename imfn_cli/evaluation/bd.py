@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import product
-from math import log10
+from itertools import pairwise, product
+from math import ceil, log10
 from typing import Any, NamedTuple
 
 from .extra import require
@@ -16,6 +16,8 @@ METHOD = "pchip"
 BEST = f"{IMFN} best"
 # An overlap of fewer dB deserves a word.
 _NARROW = 1.0
+# dB from point to point of the best curve.
+_SPACING = 0.25
 
 
 class Point(NamedTuple):
@@ -134,6 +136,24 @@ def hull(points: Iterable[Point]) -> list[Point]:
     return kept
 
 
+def best(points: Iterable[Point]) -> list[Point]:
+    """The hull as a curve: straight lines over log10 of the rate, a point at least every `_SPACING` dB.
+
+    A cubic through the hull's corners would swing: some lie close together and the next many dB away. The
+    true curve between two corners lies above the line.
+    """
+    corners = hull(points)
+    curve = corners[:1]
+    for one, other in pairwise(corners):
+        parts = max(1, ceil((other.psnr - one.psnr) / _SPACING))
+        for part in range(1, parts):
+            share = part / parts
+            rate = one.rate ** (1 - share) * other.rate**share
+            curve.append(Point(rate, one.psnr + share * (other.psnr - one.psnr)))
+        curve.append(other)
+    return curve
+
+
 def _slope(one: Point, other: Point) -> float:
     return (other.psnr - one.psnr) / (log10(other.rate) - log10(one.rate))
 
@@ -141,7 +161,7 @@ def _slope(one: Point, other: Point) -> float:
 def _curve(rows: Sequence[Row], label: str) -> list[Point]:
     """One clip's curve of this label."""
     if label == BEST:
-        return hull(points_of(row for row in rows if row.codec == IMFN))
+        return best(points_of(row for row in rows if row.codec == IMFN))
     return points_of(row for row in rows if row.label == label)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import ImfnError, InputError
 from ..frames import Source, open_sequence, open_writer
-from .bd import Delta, delta, hull, points_of
+from .bd import Delta, best, delta, points_of
 from .engine import clips_of, evaluate, settings_of
 from .peers import sweep
 from .rows import IMFN, Row
@@ -81,7 +81,7 @@ def second_half(
 
 def compared(rows: dict[str, list[Row]], anchors: Sequence[str]) -> list[Delta]:
     """Every curve, the best of its ratios at each rate, against each of `anchors`."""
-    curves = {name: hull(points_of(some)) for name, some in rows.items()}
+    curves = {name: best(points_of(some)) for name, some in rows.items()}
     clip = next(iter(rows.values()))[0].clip
     return [
         delta(curves[anchor], curve, clip=clip, names=(anchor, name))
