@@ -208,11 +208,15 @@ class Chain:
         return self._last
 
     def _follow(self, level: int, memory: Tensor, shifts: NDArray[np.int32]) -> None:
-        """Go on to the next node. Of this one only the last frame is restored."""
+        """Go on to the next node. Of this one only the last frame is restored.
+
+        It is not refined: what refining adds would go into the next forecast, and be added to again there.
+        """
         ratio = 1 << level
         memories = memory[None].to(self.model.device)
         parts = restored_parts(
-            self.model, memories, level, self.size, (ratio - 1, ratio), Stored(level, self.step)
+            *(self.model, memories, level, self.size, (ratio - 1, ratio)),
+            Stored(level, self.step, refine=False),
         )
         self._last = list(parts)[-1][-1]
         self._before, self._level = shifts, level

@@ -61,10 +61,10 @@ class LeafTransform(nn.Module):
         """Leaves (T, C, h, w) that came out of rounded memories → nearer to what they were, (T, C, h, w).
 
         What is added is in units of the quantisation step: where nothing was rounded, leaves stay as they
-        are.
+        are; and where `stored` says so.
         """
         branch = self.inverse_branch
-        if branch is None or not stored.step:
+        if branch is None or not stored.step or not stored.refine:
             return leaves
         condition = stored.condition(self.config.levels).to(leaves)
         rows = leaves.permute(0, 2, 3, 1)

@@ -15,10 +15,12 @@ class Stored:
     """The root that a memory was split from.
 
     level: of the root.   step: its quantisation step in units of the pixels' range, 0 for floats.
+    refine: whether the leaf transform may refine what comes of it.
     """
 
     level: int
     step: float = 0.0
+    refine: bool = True
 
     def condition(self, levels: int) -> Tensor:
         """(1, levels + 1) numbers in [0, 1]: the step's logarithm, then the level as a unit vector."""
