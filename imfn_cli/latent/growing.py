@@ -21,7 +21,8 @@ Sync: a record is with the system as soon as `add` returns, so SIGKILL loses non
 
 Why not in place (table and nodes before the end): safetensors allows no gaps, so a table that grows in front
 of nodes would move them. Why not a rename per node: it costs the whole file each time. When the stream ends
-`container.compact` rewrites the journal as a plain latent, the same bytes as `imfn compress` would have made.
+`container.compact` rewrites the journal as a plain latent, the same bytes as `imfn compress -g 0` would have
+made.
 """
 
 import json

@@ -106,7 +106,7 @@ def test_a_file_gives_what_compress_student_gives(
     assert report["bytes"] == output.stat().st_size
     assert report["nodes"] == 10
     other = output.with_name("compressed.safetensors")
-    assert cli("compress", clip_path, "-o", other, *model, "--student").code == 0
+    assert cli("compress", clip_path, "-o", other, *model, "--student", "-g", "0").code == 0
     assert output.read_bytes() == other.read_bytes()
     assert LatentReader(output).header.tool.endswith("(student)")
 
@@ -114,7 +114,7 @@ def test_a_file_gives_what_compress_student_gives(
 def test_the_tree_online_is_the_tree(cli: Cli, clip_path: Path, output: Path, model: Words) -> None:
     assert cli("stream", clip_path, "-o", output, *model, "--tree", "--frames", "13").code == 0
     other = output.with_name("compressed.safetensors")
-    assert cli("compress", clip_path, "-o", other, *model, "--frames", ":13").code == 0
+    assert cli("compress", clip_path, "-o", other, *model, "-g", "0", "--frames", ":13").code == 0
     header = LatentReader(output).header
     assert header == LatentReader(other).header
     tree, compressed = (
