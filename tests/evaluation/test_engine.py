@@ -272,7 +272,7 @@ def test_content_is_hashed_not_names(tmp_path: Path) -> None:
 
 
 def test_one_job_and_two_give_the_same(clip_path: Path, tiny_model_dir: Path) -> None:
-    settings = [Setting(IMFN, 8, 40), Setting(IMFN, 2, in_float=True), *peers.sweep("x265", [30])]
+    settings = [Setting(IMFN, 8, 40), Setting(IMFN, 2, in_float=True), *peers.sweep("x264", [30])]
     one = of(clip_path, *settings, model=tiny_model_dir, jobs=1)
     two = of(clip_path, *settings, model=tiny_model_dir, jobs=2)
     assert len(one.rows) == 3
