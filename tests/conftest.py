@@ -84,6 +84,11 @@ def make_digits(count: int, *, seed: int = 0) -> np.ndarray:
     return images
 
 
+def psnr(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """PSNR in dB of two uint8 arrays of one shape, over all samples."""
+    return float(10 * np.log10(255**2 / max(np.mean((ours.astype(float) - theirs) ** 2), 1e-9)))
+
+
 def read_csv(path: Path) -> list[dict[str, str]]:
     """The rows of a table with a header."""
     with path.open(newline="", encoding="utf-8") as file:

@@ -16,11 +16,7 @@ from imfn_cli.frames import LoadedArray
 from imfn_cli.latent.container import LatentReader
 from imfn_cli.network import IMFN, forest_levels
 from imfn_cli.network.motion import looks, luma
-
-
-def psnr(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """PSNR in dB of two uint8 arrays of one shape."""
-    return float(10 * np.log10(255**2 / max(np.mean((ours.astype(float) - theirs) ** 2), 1e-9)))
+from tests.conftest import psnr
 
 
 def restored(path: Path, model: imfn.Model, start: int = 0, stop: int | None = None) -> np.ndarray:

@@ -20,17 +20,13 @@ from imfn_cli.frames import Frame, LoadedArray, SequenceInfo, open_sequence, ope
 from imfn_cli.latent.container import LatentReader
 from imfn_cli.latent.quantiser import step_of_quality
 from imfn_cli.network import frames_from_pixels, pixels_from_frames
+from tests.conftest import psnr
 
 several = settings(
     max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-
-
-def psnr(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """PSNR in dB of two uint8 arrays of one shape, over all samples."""
-    return float(10 * np.log10(255**2 / max(np.mean((ours.astype(float) - theirs) ** 2), 1e-9)))
 
 
 def round_trip(

@@ -79,7 +79,7 @@ def encode_motion(motion: Motion, before: Integers) -> tuple[bytes, Motion]:
             differences = wanted[:, lattice.positions[follows]] - predicted[:, follows]
             code(differences.ravel(), np.tile(tables[follows], 2))
             predicted[:, follows] += differences
-        elif here & _ALONE or not here:
+        else:
             predicted[:] = 0
         walk.learn(lattice, predicted, flags)
     bits = raw.to_bytes()
