@@ -6,7 +6,7 @@ from pathlib import Path
 
 import imfn_cli as imfn
 from imfn_cli.evaluation.psnr import psnr
-from imfn_cli.frames import open_sequence
+from imfn_cli.media import open_sequence
 
 clip = sys.argv[1] if len(sys.argv) > 1 else "examples/clip.mp4"
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from imfn_cli.frames import SequenceInfo, open_writer
+from imfn_cli.media import SequenceInfo, open_writer
 
 FRAMES, HEIGHT, WIDTH, RATE = 108, 240, 320, 25
 Y, X = np.mgrid[:HEIGHT, :WIDTH].astype(np.float64)

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 import imfn_cli as imfn
 from imfn_cli.evaluation.psnr import psnr
-from imfn_cli.frames import open_sequence
+from imfn_cli.media import open_sequence
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("clip", nargs="?", default="examples/clip.mp4")

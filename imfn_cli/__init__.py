@@ -13,15 +13,8 @@ Importing this imports neither torch nor numpy; the first call does.
 
 from .api import compress, decompress, read_frames, stream, verify
 from .errors import ImfnError, InputError, LatentError, ModelError, OutputError, RatioError
-from .model import Model, load
-from .reports import (
-    CompressReport,
-    DamagedNode,
-    DecompressReport,
-    MemoryReport,
-    StreamReport,
-    VerifyReport,
-)
+from .zoo.model import Model, load
+from .reports import CompressReport, DamagedNode, DecompressReport, MemoryReport, StreamReport, VerifyReport
 from .version import __version__
 
 __all__ = [

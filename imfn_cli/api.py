@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from . import defaults
 from .errors import InputError, ModelError, OutputError
-from .files import check_output
-from .model import Model, load
+from .system.files import check_output
+from .zoo.model import Model, load
 from .reports import CompressReport, DecompressReport, MemoryReport, StreamReport, VerifyReport
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from .forgetting import Memory
-    from .frames import Sequence, Source
-    from .latent.header import Header
-    from .streaming import Live
+    from .codec.fading_memory import Memory
+    from .media import Sequence, Source
+    from .bitstream.container.header import Header
+    from .codec.stream import Live
 
 #: Called as work goes on: (done so far, in all or None where that is not known).
 Progress = Callable[[int, int | None], None]
@@ -74,7 +74,7 @@ def compress(
     """
     ratio, quality, group = operator.index(ratio), operator.index(quality), operator.index(group)
     start, stop = frames or (0, None)
-    from .frames import Source
+    from .media import Source
 
     if isinstance(source, str | Path):
         source = _one_source(source)
@@ -85,7 +85,7 @@ def compress(
     else:
         place = Path(output)
         check_output(place, force=force)
-    from .codec import compress_sequence
+    from .codec.codec import compress_sequence
 
     loaded = model if isinstance(model, Model) else load(model, device=device)
     with _open(source, start, stop) as sequence:
@@ -171,7 +171,7 @@ def stream(
     """
     ratio, quality = operator.index(ratio), operator.index(quality)
     _check_stream(frames, duration, half_life, forget, sync)
-    from .frames import Sequence
+    from .media import Sequence
 
     place = stream_place(source, output, force=force)
     loaded = stream_model(model, ratio, quality, tree=tree, forget=forget, device=device)
@@ -189,12 +189,12 @@ def stream(
     )
     with opened as sequence:
         if forget:
-            from .forgetting import HALF_LIFE, remember_sequence
+            from .codec.fading_memory import HALF_LIFE, remember_sequence
 
             return remember_sequence(
                 sequence, place, loaded, half_life=half_life or HALF_LIFE, every=sync, **ends
             )
-        from .streaming import stream_sequence
+        from .codec.stream import stream_sequence
 
         return stream_sequence(
             sequence, place, loaded, ratio=ratio, quality=quality, student=not tree, sync=sync, **ends
@@ -223,7 +223,7 @@ def _open_stream(
     input_format: str | None,
     timeout: float | None,
 ) -> "Sequence":
-    from .frames import GivenFrames, RawVideo, open_live, parse_rate
+    from .media import GivenFrames, RawVideo, open_live, parse_rate
 
     if isinstance(source, str | Path):
         video = None if raw is None else RawVideo.parse(raw, pixel_format, rate)
@@ -259,10 +259,10 @@ def decompress(
 
     Raises `LatentError`, `ModelError`, `OutputError`, and `InputError` for an empty selection.
     """
-    from .codec import decompress_latent, default_restored, model_of
-    from .forgetting import is_memory
-    from .frames import selected
-    from .latent.container import LatentReader
+    from .codec.codec import decompress_latent, default_restored, model_of
+    from .codec.fading_memory import is_memory
+    from .media import selected
+    from .bitstream.container.latent import LatentReader
 
     start, stop = frames or (0, None)
     if is_memory(Path(latent)):
@@ -295,8 +295,8 @@ def _recall(
     force: bool,
     progress: Progress | None,
 ) -> DecompressReport:
-    from .codec import default_restored
-    from .forgetting import recall_memory
+    from .codec.codec import default_restored
+    from .codec.fading_memory import recall_memory
 
     place = default_restored(path, "video") if output is None else output
     if _same_file(Path(place), path):
@@ -321,9 +321,9 @@ def read_frames(
     Raises `LatentError`, `ModelError`, and `InputError` for an empty selection, before the first frame; a
     damaged node raises `LatentError` when its frames come.
     """
-    from .codec import model_of, restored_frames
-    from .frames import selected
-    from .latent.container import LatentReader
+    from .codec.codec import model_of, restored_frames
+    from .media import selected
+    from .bitstream.container.latent import LatentReader
 
     reader = LatentReader(Path(latent))
     selected(str(latent), reader.header.frames, start, stop)
@@ -341,9 +341,9 @@ def verify(
     checked: `decoded` is False then. Raises `LatentError` where nothing can be read at all, and `ModelError`
     for a `model` that did not write it. Damaged nodes do not raise: the report names them.
     """
-    from .codec import verify_latent
-    from .forgetting import is_memory, stored_memory, verify_memory
-    from .latent.container import LatentReader
+    from .codec.codec import verify_latent
+    from .codec.fading_memory import is_memory, stored_memory, verify_memory
+    from .bitstream.container.latent import LatentReader
 
     path = Path(latent)
     if is_memory(path):
@@ -361,7 +361,7 @@ def _writer_if_there(
     path: Path, written: "Header | Memory", model: str | Path | Model | None
 ) -> tuple[Model | None, tuple[str, ...]]:
     """The model that wrote a file, and notes; none where it does not ship and none is given."""
-    from .codec import writer_of
+    from .codec.codec import writer_of
 
     try:
         return writer_of(path, written.model, written.model_sha256, model, "cpu"), ()
@@ -403,7 +403,7 @@ def stream_model(
     model: str | Path | Model | None, ratio: int, quality: int, *, tree: bool, forget: bool, device: str
 ) -> Model:
     """The model that a stream goes through; what it cannot do is raised here, before a camera is opened."""
-    from .latent.quantiser import step_of_quality
+    from .bitstream.quantiser import step_of_quality
     from .network import level_of_ratio
 
     loaded = model if isinstance(model, Model) else load(model, device=device)
@@ -431,7 +431,7 @@ def _stream_name(source: str) -> str:
 
 
 def _one_source(name: str | Path) -> "Source":
-    from .frames import expand_inputs
+    from .media import expand_inputs
 
     sources = expand_inputs([str(name)])
     if len(sources) != 1:
@@ -440,7 +440,7 @@ def _one_source(name: str | Path) -> "Source":
 
 
 def _open(source: "Source | np.ndarray", start: int, stop: int | None) -> "Sequence":
-    from .frames import LoadedArray, Source, open_sequence
+    from .media import LoadedArray, Source, open_sequence
 
     if isinstance(source, Source):
         return open_sequence(source, start=start, stop=stop)

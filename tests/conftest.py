@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imfn_cli.frames import SequenceInfo, Source, expand_inputs, open_writer
-from imfn_cli.model import Model, load, save
+from imfn_cli.media import SequenceInfo, Source, expand_inputs, open_writer
+from imfn_cli.zoo.model import Model, load, save
 from imfn_cli.network import IMFNConfig
 
 # A shell's background job ignores Ctrl-C, and so would every process that tests start and interrupt.
@@ -138,7 +138,7 @@ def training_sources(tmp_path_factory: pytest.TempPathFactory) -> list[Source]:
 @pytest.fixture(scope="session")
 def fit_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, list[Source], IMFNConfig], Path]:
     """Fit a linear model and save it; returns its folder, which bears its name."""
-    from imfn_cli.training import linear
+    from imfn_cli.training import klt_fit as linear
 
     def fit(name: str, sources: list[Source], config: IMFNConfig) -> Path:
         with pytest.MonkeyPatch.context() as patch:

@@ -17,8 +17,8 @@ import torch
 import imfn_cli as imfn
 from imfn_cli import defaults
 from imfn_cli.api import stream_place
-from imfn_cli.latent.container import LatentReader
-from imfn_cli.model import model_folders
+from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.zoo.model import model_folders
 
 
 def test_importing_it_is_light() -> None:

@@ -12,7 +12,7 @@ from .output import Output
 from .process import settle_for
 
 if TYPE_CHECKING:
-    from ..frames import Source
+    from ..media import Source
     from ..reports import CompressReport
 
 
@@ -54,7 +54,7 @@ def compress(
     """
     out = Output(json, quiet)
     selection = options.parse_frames(frames)
-    from ..frames import expand_inputs
+    from ..media import expand_inputs
 
     sources = expand_inputs(inputs)
     if not sources:
@@ -63,7 +63,7 @@ def compress(
     loaded = None
     if not all(isinstance(place, ImfnError) for place in places):
         # Once for all inputs; a wrong model or ratio is wrong for all of them.
-        from ..model import load
+        from ..zoo.model import load
         from ..network import level_of_ratio
 
         settle_for(model)
@@ -116,7 +116,7 @@ def human(report: "CompressReport") -> list[str]:
 
 def _places(sources: "list[Source]", output: str | None, force: bool) -> list[Path | ImfnError]:
     """Where each source's latent goes, or why there will be none: known before any work is done."""
-    from ..frames import open_sequence
+    from ..media import open_sequence
 
     folder = Path(output) if output is not None and (output.endswith("/") or Path(output).is_dir()) else None
     if folder is not None and not folder.is_dir():

@@ -10,12 +10,12 @@ import typer
 
 from .. import defaults
 from ..errors import InputError, ModelError
-from ..files import check_output
+from ..system.files import check_output
 from . import options
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from ..zoo.model import Model
     from ..network import Update
 
 
@@ -77,7 +77,7 @@ def distill(
         from ..training.export import require_packages
 
         require_packages(form.value)
-    from ..model import load
+    from ..zoo.model import load
     from ..network import Student, level_of_ratio
 
     # Programs are made on the CPU; they run anywhere.
@@ -102,7 +102,7 @@ def distill(
             f"model {loaded.name!r} has branches: its student is learned; name DATA to learn from"
         )
     if form is Format.safetensors:
-        from ..students import write_student
+        from ..zoo.student_file import write_student
 
         linear = {ratio: loaded.student(ratio)} if exact else None
         write_student(
@@ -136,8 +136,8 @@ def _learned(
     memory: float,
     seed: int,
 ) -> "tuple[Update | None, dict[str, Any]]":
-    from ..allocation import reuse_freed_memory
-    from ..training.distill import Distiller
+    from ..system.allocator import reuse_freed_memory
+    from ..training.distiller import Distiller
     from ..training.places import sources_of
     from ..training.pool import read_pool
 

@@ -8,7 +8,7 @@ import typer
 
 from .. import defaults
 from ..errors import InputError, OutputError
-from ..files import check_output
+from ..system.files import check_output
 from . import options
 from .output import Output, say
 
@@ -112,14 +112,14 @@ def evaluate(
     settings = engine.settings_of(
         ratios, qualities, in_float=in_float, student=student, group=group, against=peers
     )
-    from ..frames import expand_inputs
+    from ..media import expand_inputs
 
     sources = expand_inputs(clips)
     if not sources:
         raise InputError("no input found; name a file or a directory")
     from ..evaluation.document import COLUMNS, document
     from ..evaluation.tables import write_csv
-    from ..model import load
+    from ..zoo.model import load
 
     engine.check_settings(settings, load(model, device="cpu"))
     chosen = engine.clips_of(sources, *selection)

@@ -21,13 +21,13 @@ def info(
 
     Of a latent: header, node table, and sizes by part. Of a model: configuration, data and results.
     """
-    from ..model import model_folders
+    from ..zoo.model import model_folders
 
     path = Path(file)
     if path.is_dir() or file.startswith("hf://") or (file in model_folders() and not path.exists()):
         _model(file, Output(json))
     else:
-        from ..forgetting import is_memory
+        from ..codec.fading_memory import is_memory
 
         if is_memory(path):
             _memory(path, Output(json))
@@ -38,7 +38,7 @@ def info(
 def _memory(path: Path, out: Output) -> None:
     from rich.table import Table
 
-    from ..forgetting import Memory
+    from ..codec.fading_memory import Memory
 
     memory = {name: value for name, value in vars(Memory.read(path)).items() if name != "values"}
     fields = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
@@ -51,8 +51,8 @@ def _memory(path: Path, out: Output) -> None:
 def _latent(path: Path, every_node: bool, out: Output) -> None:
     from rich.table import Table
 
-    from ..latent.container import LatentReader
-    from ..latent.growing import HEAD_SIZE
+    from ..bitstream.container.latent import LatentReader
+    from ..bitstream.container.growing import HEAD_SIZE
 
     reader = LatentReader(path)
     header = asdict(reader.header)
@@ -117,7 +117,7 @@ def _node_table(rows: list[dict[str, Any]], every_node: bool) -> Any:
 def _model(name: str, out: Output) -> None:
     from rich.table import Table
 
-    from ..model import STUDENT_FILE, find_model, read_config, weights_sha256
+    from ..zoo.model import STUDENT_FILE, find_model, read_config, weights_sha256
 
     folder = find_model(name)
     config = read_config(folder)

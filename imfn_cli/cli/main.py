@@ -10,7 +10,7 @@ import typer
 
 from ..errors import ImfnError
 from ..version import __version__
-from .bench import bench
+from .bench.tables import bench
 from .compress import compress
 from .decompress import decompress
 from .distill import distill

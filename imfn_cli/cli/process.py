@@ -3,7 +3,7 @@
 import contextlib
 import os
 
-from ..allocation import return_freed_memory, reuse_freed_memory
+from ..system.allocator import return_freed_memory, reuse_freed_memory
 from ..errors import ImfnError
 
 
@@ -19,7 +19,7 @@ def settle() -> None:
 
 def settle_for(model: str | None) -> None:
     """Choose what suits a model, by its name or path, before it is loaded; a wrong name changes nothing."""
-    from ..model import find_model, read_config
+    from ..zoo.model import find_model, read_config
 
     with contextlib.suppress(ImfnError):
         # The branches of a learned model work on many large arrays; a linear one on two a batch. A model that

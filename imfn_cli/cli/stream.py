@@ -15,7 +15,7 @@ from .process import settle_for
 
 if TYPE_CHECKING:
     from ..reports import MemoryReport, StreamReport
-    from ..streaming import Live
+    from ..codec.stream import Live
 
 
 def stream(
@@ -123,7 +123,7 @@ def stream(
             "needs --forget and a number of frames from 1 to 1,000,000", param_hint="--half-life"
         )
     place = api.stream_place(source, output, force=force)
-    from ..frames import RawVideo, is_device, open_live
+    from ..media import RawVideo, is_device, open_live
 
     if size is not None and (raw is not None or not is_device(source, input_format)):
         raise typer.BadParameter("is asked of a camera; leave it out", param_hint="--size")

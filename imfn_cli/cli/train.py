@@ -104,7 +104,7 @@ def train(
         recipe = changed(read_recipe(recipe_file), start=start, **overrides)
     else:
         assert data
-        from ..model import default_model
+        from ..zoo.model import default_model
 
         given = {name: value for name, value in overrides.items() if value is not None}
         # With a time limit, time decides.
@@ -121,10 +121,11 @@ def _train(
 
     import torch
 
-    from .. import __version__, model
-    from ..allocation import reuse_freed_memory
-    from ..files import replacing, writing
-    from ..training.card import trained_card
+    from .. import __version__
+    from ..zoo import model
+    from ..system.allocator import reuse_freed_memory
+    from ..system.files import replacing, writing
+    from ..zoo.card import trained_card
     from ..training.places import short_names, sources_of
     from ..training.processes import joined
     from ..training.run import device_of, train_model
@@ -162,7 +163,7 @@ def _train(
     }
     model.save(output, trained.network, trained.entropy, description)
     if recipe.test and not recipe.shuffled:
-        from ..evaluation.floats import float_rows, mean_by_ratio
+        from ..evaluation.float_psnr import float_rows, mean_by_ratio
 
         held_out = sources_of(recipe.test)
         results: dict[str, Any] = {"data": short_names(recipe.test), "clips": len(held_out)}
@@ -237,9 +238,10 @@ def _fit(
 
     import torch
 
-    from .. import __version__, model
-    from ..training.card import linear_card
-    from ..training.linear import fit_linear
+    from .. import __version__
+    from ..zoo import model
+    from ..zoo.card import linear_card
+    from ..training.klt_fit import fit_linear
 
     began = time.perf_counter()
     with out.stages("clips") as progress:
@@ -261,7 +263,7 @@ def _fit(
         ) from error
     model.save(output, fit.network, fit.entropy, description)
     if held_out:
-        from ..evaluation.floats import float_rows, mean_by_ratio
+        from ..evaluation.float_psnr import float_rows, mean_by_ratio
 
         with out.stages("clips") as progress:
             means = mean_by_ratio(float_rows(model.load(str(output)), held_out, progress=progress))

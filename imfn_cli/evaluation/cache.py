@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError
-from ..files import replacing, writing
-from ..frames import Source
-from ..frames.inputs import still_images
-from ..frames.problems import reading
+from ..system.files import replacing, writing
+from ..media import Source
+from ..media.sources.inputs import still_images
+from ..media.problems import reading
 from .rows import Row
 
 _BLOCK = 1 << 20

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..files import replacing, writing
+from ..system.files import replacing, writing
 from .extra import require
 
 

@@ -16,10 +16,10 @@ import av
 import torch
 
 from .. import defaults
-from ..allocation import reuse_freed_memory
+from ..system.allocator import reuse_freed_memory
 from ..errors import ImfnError, InputError
-from ..frames import Source
-from ..model import Model, load
+from ..media import Source
+from ..zoo.model import Model, load
 from ..network import level_of_ratio
 from ..version import __version__
 from . import peers

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..codec import compress_sequence, restored_frames
+from ..codec.codec import compress_sequence, restored_frames
 from ..errors import InputError
-from ..frames import Frame, Source, open_sequence
-from ..frames import Sequence as Frames
-from ..growers import grower_of
-from ..latent.container import LatentReader
-from ..model import Model, load
+from ..media import Frame, Source, open_sequence
+from ..media import Sequence as Frames
+from ..codec.node_builders import grower_of
+from ..bitstream.container.latent import LatentReader
+from ..zoo.model import Model, load
 from ..network import forest_levels, level_of_ratio
 from . import peers
-from .memory import PeakMemory
+from .peak_memory import PeakMemory
 from .metrics import Comparison
 from .rows import IMFN, Row, Setting
 

@@ -13,11 +13,11 @@ from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
 from ..errors import ImfnError
-from ..frames import ColourDescription, SequenceInfo
-from ..frames import Sequence as Frames
-from ..frames.colour import FromRgb, ToRgb, is_convertible
-from ..frames.problems import reason
-from ..frames.sequence import DEFAULT_RATE
+from ..media import ColourDescription, SequenceInfo
+from ..media import Sequence as Frames
+from ..media.colour import FromRgb, ToRgb, is_convertible
+from ..media.problems import reason
+from ..media.sequence import DEFAULT_RATE
 from .rows import Setting
 
 # Luma of BT.601, for what comes back of a gray clip.

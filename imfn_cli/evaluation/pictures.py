@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import defaults
-from ..codec import compress_sequence, restored_frames
-from ..latent.container import LatentReader
-from ..model import load
+from ..codec.codec import compress_sequence, restored_frames
+from ..bitstream.container.latent import LatentReader
+from ..zoo.model import load
 from .measure import Clip
 from .report import ClipPictures, FramePicture
 from .rows import IMFN, Row

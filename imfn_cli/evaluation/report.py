@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..files import replacing, writing
+from ..system.files import replacing, writing
 
 #: Bytes of pictures in a page, as text; with more to show, pictures are compressed harder, then fewer.
 PICTURE_BYTES = 12 << 20

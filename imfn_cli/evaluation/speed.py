@@ -9,7 +9,7 @@ from pathlib import Path
 
 import av
 
-from ..frames import Source, open_sequence
+from ..media import Source, open_sequence
 
 Progress = Callable[[str, int, int], None]
 #: What the peer is, exactly.
@@ -36,9 +36,9 @@ def speed_rows(
     progress: Progress = lambda *_: None,
 ) -> list[SpeedRow]:
     """Time compressing `source` to a latent and restoring it to .mp4, and libx264 medium doing the same."""
-    from ..codec import compress_sequence, decompress_latent
-    from ..latent.container import LatentReader
-    from ..model import load
+    from ..codec.codec import compress_sequence, decompress_latent
+    from ..bitstream.container.latent import LatentReader
+    from ..zoo.model import load
 
     loaded = load(model)
     total = runs * (len(ratios) + 1)
@@ -96,8 +96,8 @@ def x264(source: Source, output: Path) -> int:
 
 def _rewrite(sequence: object, output: Path) -> None:
     # Restoring ends in an .mp4 for the latent, so it does for the peer.
-    from ..frames import Sequence as Frames
-    from ..frames import open_writer
+    from ..media import Sequence as Frames
+    from ..media import open_writer
 
     assert isinstance(sequence, Frames)
     with open_writer(output, sequence.info, force=True) as writer:

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files import replacing, writing
+from ..system.files import replacing, writing
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -7,7 +7,7 @@ from torch.nn import functional
 from .branch import Branch
 from .config import IMFNConfig
 from .linear import OrthonormalMap
-from .stored import Stored
+from .root_coding import Stored
 
 # Grid positions that are refined at once where no gradients are kept: bounds the branch's hidden values.
 _POSITIONS = 1 << 14

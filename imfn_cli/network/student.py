@@ -8,7 +8,7 @@ from .branch import Branch
 from .config import IMFNConfig
 from .folded import fold
 from .leaf import LeafTransform
-from .stored import Stored
+from .root_coding import Stored
 from .tree import IMFN
 
 

@@ -11,7 +11,7 @@ from .branch import Branch
 from .config import IMFNConfig
 from .leaf import LeafTransform
 from .ratios import level_of_ratio
-from .stored import Stored
+from .root_coding import Stored
 from .sweeper import Sweeper
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ..errors import InputError
-from ..files import replacing, writing
+from ..system.files import replacing, writing
 
 #: Folder inside the model's that holds a run's checkpoint and log.
 FOLDER = "training"

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..frames import Source, batched, open_sequence
+from ..media import Source, batched, open_sequence
 from ..network import IMFNConfig, frames_from_pixels
-from ..parallel import prefetch
+from ..system.threads import prefetch
 
 # Pixels that are read and transformed at once.
 _BATCH_PIXELS = 4 << 20

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ImfnError
-from ..files import replacing, writing
+from ..system.files import replacing, writing
 from ..network import Student
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")

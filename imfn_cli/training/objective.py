@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..latent.quantiser import step_of_quality
+from ..bitstream.quantiser import step_of_quality
 from ..network import IMFN, MemoryNetwork, Stored
 from .rate import RateModel, rounded
 from .target import Target, leaf_target, tree_targets

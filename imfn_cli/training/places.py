@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
-from ..frames import Source, expand_inputs
+from ..media import Source, expand_inputs
 
 
 def data_folders() -> list[Path]:

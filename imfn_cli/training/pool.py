@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..frames import Source, batched, open_sequence
+from ..media import Source, batched, open_sequence
 from ..network import IMFNConfig, frames_from_pixels, pixels_from_frames
-from ..parallel import prefetch
+from ..system.threads import prefetch
 
 #: Called while clips are read: (what is done, clips done, clips in all).
 Progress = Callable[[str, int, int], None]

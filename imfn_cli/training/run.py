@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..frames import Source
-from ..latent.entropy import EntropyModel
-from ..model import find_model, load, pick_device
+from ..media import Source
+from ..bitstream.entropy.entropy_model import EntropyModel
+from ..zoo.model import find_model, load, pick_device
 from ..network import IMFN, IMFNConfig, frames_from_pixels
 from .checkpoint import load_checkpoint
-from .entropy import fit_entropy
-from .linear import Progress, fit_maps
+from .entropy_fit import fit_entropy
+from .klt_fit import Progress, fit_maps
 from .places import sources_of
 from .pool import Pool, read_pool
 from .processes import Processes

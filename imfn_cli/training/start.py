@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from ..errors import ModelError
-from ..latent.quantiser import step_of_quality
+from ..bitstream.quantiser import step_of_quality
 from ..network import IMFN, Branch, Sweeper
 from .recipe import Recipe
 

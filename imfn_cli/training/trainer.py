@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..files import writing
-from ..latent.quantiser import step_of_quality
+from ..system.files import writing
+from ..bitstream.quantiser import step_of_quality
 from ..network import IMFN, Branch, MemoryNetwork, frames_from_pixels
 from .checkpoint import FOLDER, load_checkpoint, save_checkpoint
 from .objective import (

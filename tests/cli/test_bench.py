@@ -13,8 +13,8 @@ from .conftest import Ran
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few settings, so that the tests are quick."""
-    monkeypatch.setattr("imfn_cli.cli.bench._RATIOS", (2, 8))
-    monkeypatch.setattr("imfn_cli.cli.bench._QUALITIES", (20, 60))
+    monkeypatch.setattr("imfn_cli.cli.bench.tables._RATIOS", (2, 8))
+    monkeypatch.setattr("imfn_cli.cli.bench.tables._QUALITIES", (20, 60))
 
 
 def test_ucf101(

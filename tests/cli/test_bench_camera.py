@@ -25,7 +25,7 @@ def test_both_models_see_the_first_half_and_are_measured_on_the_second(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("imfn_cli.cli.bench_camera._RATIOS", (2, 8))
+    monkeypatch.setattr("imfn_cli.cli.bench.camera._RATIOS", (2, 8))
     results, cache = tmp_path / "results", tmp_path / "cache"
     args = ("bench", "camera", footage, "-m", tiny_model_dir, "--time-limit", "1s", "--cache", cache)
     ran = cli(*args, "--results", results, "--jobs", 1)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from imfn_cli.cli.main import run
-from imfn_cli.evaluation.factorisation import rival as rival_module
+from imfn_cli.studies.factorisation import rival as rival_module
 from imfn_cli.training import run as training_run
 from tests.conftest import make_clip, read_csv
 

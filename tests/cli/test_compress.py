@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from imfn_cli.cli.compress import human
-from imfn_cli.latent.container import LatentReader
+from imfn_cli.bitstream.container.latent import LatentReader
 from imfn_cli.reports import CompressReport
 
 from .conftest import Ran, digests

@@ -239,7 +239,7 @@ def _long_latent(path: Path, model: imfn.Model) -> None:
     """A latent of 60 000 small gray frames, from the nodes of a short one."""
     from dataclasses import replace
 
-    from imfn_cli.latent.container import LatentReader, LatentWriter
+    from imfn_cli.bitstream.container.latent import LatentReader, LatentWriter
 
     imfn.compress(np.zeros((8, 64, 64), np.uint8), path, model=model, ratio=8, group=0, force=True)
     reader = LatentReader(path)

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import imfn_cli as imfn
-from imfn_cli import streaming
-from imfn_cli.latent.container import LatentReader
-from imfn_cli.latent.growing import HEAD_SIZE
+from imfn_cli.codec import stream as streaming
+from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.bitstream.container.growing import HEAD_SIZE
 
 from .conftest import Ran, environment
 
@@ -264,7 +264,7 @@ def test_a_damaged_head_costs_its_node_only(
 def test_a_source_that_breaks_keeps_what_came_before(
     cli: Cli, clip_path: Path, output: Path, model: Words, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from imfn_cli.frames import video
+    from imfn_cli.media.sources import video
 
     original = video.Picture.converter
 

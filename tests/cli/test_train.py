@@ -12,8 +12,8 @@ import typer
 
 import imfn_cli as imfn
 from imfn_cli.cli.options import parse_duration
-from imfn_cli.codec import decode_node
-from imfn_cli.latent.container import LatentReader
+from imfn_cli.codec.codec import decode_node
+from imfn_cli.bitstream.container.latent import LatentReader
 from imfn_cli.training import run as training_run
 from tests.conftest import make_clip, make_digits, read_csv
 

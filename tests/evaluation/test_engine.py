@@ -17,9 +17,9 @@ from imfn_cli.evaluation import engine, measure, peers
 from imfn_cli.evaluation.cache import RowCache, content_hash
 from imfn_cli.evaluation.document import COLUMNS, SCHEMA, document
 from imfn_cli.evaluation.engine import Evaluation, check_settings, clips_of, evaluate, settings_of
-from imfn_cli.evaluation.memory import PeakMemory
+from imfn_cli.evaluation.peak_memory import PeakMemory
 from imfn_cli.evaluation.rows import IMFN, Row, Setting
-from imfn_cli.frames import expand_inputs, open_sequence
+from imfn_cli.media import expand_inputs, open_sequence
 
 ROW_KEYS = {
     *(
@@ -149,7 +149,7 @@ def test_float_frames_take_the_same_trees_as_a_file(clip_frames: np.ndarray, tin
 
 
 def imfn_array(frames: np.ndarray) -> Any:
-    from imfn_cli.frames import LoadedArray
+    from imfn_cli.media import LoadedArray
 
     return LoadedArray(frames)
 

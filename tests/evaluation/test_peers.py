@@ -11,7 +11,7 @@ import pytest
 from imfn_cli.errors import ImfnError
 from imfn_cli.evaluation.peers import PEERS, check, decode, encode, options_of, sweep
 from imfn_cli.evaluation.psnr import psnr
-from imfn_cli.frames import LoadedArray
+from imfn_cli.media import LoadedArray
 
 CODECS = tuple(PEERS)
 

@@ -3,7 +3,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imfn_cli.network import IMFN, FoldedTree, IMFNConfig, Student, StudentStream, Update, fold, forest_levels
+from imfn_cli.network import (
+    IMFN,
+    FoldedTree,
+    IMFNConfig,
+    Student,
+    StudentStream,
+    Update,
+    fold,
+    forest_levels,
+)
 
 from .conftest import fitted
 

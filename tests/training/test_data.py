@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from imfn_cli.errors import InputError
-from imfn_cli.frames import Source, expand_inputs
+from imfn_cli.media import Source, expand_inputs
 from imfn_cli.network import IMFNConfig
 from imfn_cli.training import data
 from imfn_cli.training.data import batches

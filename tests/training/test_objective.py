@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from imfn_cli.latent.quantiser import step_of_quality
+from imfn_cli.bitstream.quantiser import step_of_quality
 from imfn_cli.network import IMFN, IMFNConfig, Stored
 from imfn_cli.training.objective import (
     joint_loss,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from imfn_cli.model import Model, save
+from imfn_cli.zoo.model import Model, save
 from imfn_cli.network import IMFN
 from imfn_cli.training.recipe import RECIPE_FILE, Recipe
 from imfn_cli.training.run import recipe_for

@@ -11,7 +11,7 @@ from imfn_cli.errors import InputError, ModelError
 from imfn_cli.network import IMFN, IMFNConfig
 from imfn_cli.training import run as training_run
 from imfn_cli.training import trainer as trainer_module
-from imfn_cli.training.linear import fit_maps
+from imfn_cli.training.klt_fit import fit_maps
 from imfn_cli.training.pool import Pool
 from imfn_cli.training.processes import Processes
 from imfn_cli.training.recipe import Recipe
@@ -51,7 +51,7 @@ def pool() -> Pool:
 
 @pytest.fixture(scope="module")
 def start(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> IMFN:
-    from imfn_cli.frames import expand_inputs
+    from imfn_cli.media import expand_inputs
 
     folder = tmp_path_factory.mktemp("waves")
     for index, run in enumerate(pool.runs):

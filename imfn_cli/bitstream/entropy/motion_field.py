@@ -1,0 +1,206 @@
+"""Coding a node's motion: which blocks follow the forecast, how far each moved, how much it all counts.
+
+Shifts are predicted by the median of their known neighbours and of the same block in the node before, and
+coded lattice by lattice like a memory's symbols. The tables are two-sided geometric distributions, computed
+here in whole numbers; which one a shift is coded with, its neighbours' disagreement says.
+
+Bytes: one that says what follows (bits 0 and 1: some blocks stand alone, some moved), gains as nibbles,
+varint size of the raw bits, raw bits, 32-bit words of the rANS coder, little-endian.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .scan import FIRST, Pass, passes
+from .rans import PRECISION, Tables
+from .tokens import DIRECT, TOKENS, BitReader, BitWriter, tokenise
+from .varint import read_varint, varint
+
+Integers = NDArray[np.int32]
+
+#: A gain's unit is 1 / GAIN_UNIT.
+GAIN_UNIT = 8
+_ALONE, _MOVED = 1, 2
+_STRIDE = 4
+# Ratios of the geometric distributions, in 256ths, by the neighbours' disagreement (its number of bits).
+_RATIOS = (4, 30, 70, 110, 150, 180, 205, 225, 240, 250)
+# For shifts without neighbours.
+_FIRST_RATIO = 150
+# Chance, in 256ths, that a block stands alone, by how many of its four neighbours do; the last without any.
+_ALONE_CHANCES = (6, 60, 120, 170, 235, 60)
+# Limit of a shift and of a difference; what an encoder finds is far below.
+_LARGEST = 1 << 15
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What a node's forecast is made with.
+
+    shifts (2, rows, columns) int32: of each block, as in `network/motion.py`; any where a block stands alone.
+    alone (rows, columns) bool: blocks that do not follow the forecast.
+    gains (G,) int32: 0 … GAIN_UNIT, how much the forecast counts in each group of channels.
+    """
+
+    shifts: Integers
+    alone: NDArray[np.bool_]
+    gains: Integers
+
+
+def encode_motion(motion: Motion, before: Integers) -> tuple[bytes, Motion]:
+    """Code a node's motion, given the shifts of the node before (2, rows, columns).
+
+    Returns the bytes, and the motion as it will be decoded: shifts of blocks that stand alone are filled in.
+    """
+    _, rows, columns = motion.shifts.shape
+    here = (_ALONE if motion.alone.any() else 0) | (_MOVED if motion.shifts[:, ~motion.alone].any() else 0)
+    wanted = motion.shifts.reshape(2, -1)
+    alone = motion.alone.ravel()
+    passed: list[tuple[Integers, Integers]] = []
+    raw = BitWriter()
+
+    def code(values: Integers, tables: Integers) -> Integers:
+        tokens = tokenise(values)
+        raw.write(values, tokens)
+        passed.append((tokens, tables))
+        return values
+
+    walk = _Walk(rows, columns, before)
+    for lattice in passes(rows, columns, _STRIDE):
+        flags = np.zeros(lattice.positions.size, bool)
+        if here & _ALONE:
+            flags = alone[lattice.positions]
+            code(flags.astype(np.int32), walk.flag_tables(lattice))
+        predicted, tables = walk.prediction(lattice)
+        if here & _MOVED:
+            follows = ~flags
+            differences = wanted[:, lattice.positions[follows]] - predicted[:, follows]
+            code(differences.ravel(), np.tile(tables[follows], 2))
+            predicted[:, follows] += differences
+        else:
+            predicted[:] = 0
+        walk.learn(lattice, predicted, flags)
+    bits = raw.to_bytes()
+    nibbles = np.append(motion.gains, [0] * (motion.gains.size % 2)).astype(np.uint8).reshape(-1, 2)
+    packed = (nibbles[:, 0] | nibbles[:, 1] << 4).astype(np.uint8).tobytes()
+    words = _tables().encode(passed).astype("<u4").tobytes()
+    data = bytes([here]) + packed + varint(len(bits)) + bits + words
+    return data, Motion(walk.field(), walk.flags(), motion.gains.astype(np.int32))
+
+
+def decode_motion(data: bytes, rows: int, columns: int, groups: int, before: Integers) -> Motion:
+    """What `encode_motion` gave. Raises `ValueError` where the bytes cannot be a node's motion."""
+    nibbles = -(-groups // 2)
+    if len(data) < 1 + nibbles or data[0] > _ALONE | _MOVED:
+        raise ValueError("malformed motion")
+    here = data[0]
+    packed = np.frombuffer(data, np.uint8, nibbles, 1)
+    gains = np.stack((packed & 15, packed >> 4), axis=1).ravel()[:groups].astype(np.int32)
+    length, at = read_varint(data, 1 + nibbles)
+    if (gains > GAIN_UNIT).any() or length > len(data) - at or (len(data) - at - length) % 4:
+        raise ValueError("malformed motion")
+    raw = BitReader(data[at : at + length])
+    decoder = _tables().decoder(np.frombuffer(data[at + length :], "<u4"))
+
+    def code(tables: Integers) -> Integers:
+        return raw.read(decoder.decode(tables))
+
+    walk = _Walk(rows, columns, before)
+    for lattice in passes(rows, columns, _STRIDE):
+        flags = np.zeros(lattice.positions.size, bool)
+        if here & _ALONE:
+            flags = code(walk.flag_tables(lattice)) != 0
+        predicted, tables = walk.prediction(lattice)
+        if here & _MOVED:
+            follows = ~flags
+            differences = code(np.tile(tables[follows], 2)).reshape(2, -1)
+            predicted[:, follows] += np.clip(differences, -_LARGEST, _LARGEST)
+            np.clip(predicted, -_LARGEST, _LARGEST, out=predicted)
+        else:
+            predicted[:] = 0
+        walk.learn(lattice, predicted, flags)
+    if not decoder.finished:
+        raise ValueError("bytes left over")
+    return Motion(walk.field(), walk.flags(), gains)
+
+
+class _Walk:
+    """What both sides know as they go: shifts and flags so far, and the field before."""
+
+    def __init__(self, rows: int, columns: int, before: Integers) -> None:
+        self._shape = rows, columns
+        # The extra column is "outside the grid".
+        self._shifts = np.zeros((2, rows * columns + 1), np.int32)
+        self._alone = np.zeros(rows * columns + 1, bool)
+        self._before = before.reshape(2, -1)
+
+    def flag_tables(self, lattice: Pass) -> Integers:
+        """The table of each flag of a pass."""
+        if lattice.kind == FIRST:
+            count: NDArray[np.integer] = np.full(lattice.positions.size, 5)
+        else:
+            count = self._alone[lattice.neighbours].sum(axis=0)
+        return (len(_RATIOS) + 1 + count).astype(np.int32)
+
+    def prediction(self, lattice: Pass) -> tuple[Integers, Integers]:
+        """(2, P): the predicted shifts of a pass; (P,): the table of each."""
+        before = self._before[:, lattice.positions]
+        if lattice.kind == FIRST:
+            return before.copy(), np.full(lattice.positions.size, len(_RATIOS), np.int32)
+        near = self._shifts[:, lattice.neighbours]
+        near = np.where(lattice.neighbours == self._alone.size - 1, before[:, None], near)
+        near = np.sort(np.concatenate((near, before[:, None]), axis=1), axis=1)
+        spread = (near[:, 3] - near[:, 1]).sum(axis=0)
+        tables = np.minimum(np.frexp(spread.astype(np.float64))[1], len(_RATIOS) - 1)
+        return near[:, 2].copy(), tables.astype(np.int32)
+
+    def learn(self, lattice: Pass, shifts: Integers, alone: NDArray[np.bool_]) -> None:
+        """Take in a pass."""
+        self._shifts[:, lattice.positions] = shifts
+        self._alone[lattice.positions] = alone
+
+    def field(self) -> Integers:
+        """(2, rows, columns)."""
+        return self._shifts[:, :-1].reshape(2, *self._shape).copy()
+
+    def flags(self) -> NDArray[np.bool_]:
+        """(rows, columns)."""
+        return self._alone[:-1].reshape(self._shape).copy()
+
+
+@lru_cache(maxsize=1)
+def _tables() -> Tables:
+    rows = [_geometric(ratio) for ratio in (*_RATIOS, _FIRST_RATIO)]
+    rows += [_flag(chance) for chance in _ALONE_CHANCES]
+    return Tables(np.array(rows, np.int32))
+
+
+def _flag(chance: int) -> list[int]:
+    """Counts of the tokens 0 and 1; the others are possible, since every token must be."""
+    counts = [1] * TOKENS
+    free = (1 << PRECISION) - TOKENS
+    counts[1] += free * chance // 256
+    counts[0] += free - free * chance // 256
+    return counts
+
+
+def _geometric(ratio: int) -> list[int]:
+    """Counts of the tokens of differences that fall off by `ratio` / 256 from each magnitude to the next."""
+
+    def weight(magnitude: int) -> int:
+        return (ratio**magnitude << 256) // 256**magnitude
+
+    weights = [weight(0)]
+    for magnitude in range(1, DIRECT):
+        weights += [weight(magnitude)] * 2
+    first = DIRECT
+    while len(weights) < TOKENS:
+        # Of a class of magnitudes the first counts for all: the tail is thin, and hardly used.
+        weights += [weight(min(first, 1024)) * min(first, 64)] * 2
+        first *= 2
+    free, total = (1 << PRECISION) - TOKENS, sum(weights)
+    counts = [1 + free * value // total for value in weights]
+    counts[0] += (1 << PRECISION) - sum(counts)
+    return counts

@@ -1,0 +1,264 @@
+"""Frames to a growing latent, as they come: constant memory and constant work per frame, for ever."""
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import defaults
+from .codec import check_size, constant_ticks, encode_node, header_of
+from ..errors import ImfnError, InputError, OutputError
+from ..system.files import check_output
+from ..media import Frame, Sequence, stalled
+from .node_builders import grower_of
+from ..bitstream.container.latent import compact
+from ..bitstream.container.growing import GrowingWriter
+from ..bitstream.quantiser import step_of_quality
+from ..zoo.model import Model
+from ..network import level_of_ratio
+from ..system.threads import prefetch
+from ..reports import StreamReport
+
+# Frames that a source may be ahead, and nodes that may wait to be coded.
+_AHEAD = 4
+_WAITING_NODES = 2
+# Frames from one look at the process's memory to the next.
+_LOOK_EVERY = 64
+
+
+@dataclass(frozen=True)
+class Live:
+    """Where a stream is. bytes: of the file.   memory_mb: resident now, None where that is not known."""
+
+    frames: int
+    nodes: int
+    bytes: int
+    memory_mb: float | None
+
+
+@torch.inference_mode()
+def stream_sequence(
+    sequence: Sequence,
+    output: Path,
+    model: Model,
+    *,
+    ratio: int = defaults.RATIO,
+    quality: int = defaults.QUALITY,
+    student: bool = True,
+    frames: int | None = None,
+    duration: float | None = None,
+    force: bool = False,
+    sync: float = 1.0,
+    stopping: Callable[[], bool] = lambda: False,
+    progress: Callable[[Live], None] = lambda _: None,
+) -> StreamReport:
+    """Compress the frames of `sequence` as they come into a latent that is readable from its first node on.
+
+    student: one update per frame and one memory; else the exact tree by the binary counter.
+    frames, duration: end after so many frames, or seconds of presentation time.
+    sync: seconds, at most, of finished nodes that a power cut may cost; a kill costs none.
+    stopping: asked all the time; once it says True the stream ends, its tail included.
+
+    However it ends, what was finished stays: when the source fails half-way, or gives no frame for its
+    `timeout`, the file is finished before `InputError` is raised (or what else the source raised). Raises
+    `RatioError`, `ModelError` (no student), `OutputError` besides.
+    """
+    level = level_of_ratio(ratio, model.network.config.levels)
+    step_of_quality(quality)  # refuses others
+    check_output(output, force=force)
+    check_size(sequence)
+    info = sequence.info
+    header = header_of(
+        model,
+        info,
+        ratio=ratio,
+        quality=quality,
+        student=student,
+        frames=1,
+        start_time=0,
+        frame_ticks=constant_ticks(np.zeros(0, np.int64), info),
+    )
+    began = time.perf_counter()
+    state = _Stream(GrowingWriter(output, header, force=force, sync=sync), model, quality)
+    grower = grower_of(model, level, student=student)
+    intake = Intake(sequence, frames, duration, stopping)
+    with ThreadPoolExecutor(1) as pool:
+        for frame in intake:
+            state.times.append(frame.time)
+            for node in grower.feed(frame.pixels[None]):
+                state.submit(pool, node)
+            state.done += 1
+            state.collect(_WAITING_NODES)
+            progress(state.live())
+        for node in grower.flush():
+            state.submit(pool, node)
+        state.collect(0)
+    state.writer.close()
+    if not state.done:
+        raise intake.problem or InputError(f"{sequence.name}: no frame came")
+    seconds = time.perf_counter() - began
+    notes = [*info.notes, *sequence.warnings]
+    finished = True
+    try:
+        compact(output)
+    except (ImfnError, OSError) as error:
+        finished = False
+        notes.append(f"left as it grew, readable all the same ({error})")
+    if intake.problem is not None:
+        raise intake.told(output, state.done)
+    size = output.stat().st_size
+    return StreamReport(
+        source=sequence.name,
+        output=str(output),
+        model=model.name,
+        method="student" if student else "tree",
+        ratio=ratio,
+        quality=quality,
+        frames=state.done,
+        height=info.height,
+        width=info.width,
+        channels=info.channels,
+        nodes=state.nodes,
+        bytes=size,
+        bits_per_pixel=8 * size / (state.done * info.height * info.width),
+        seconds=seconds,
+        frames_per_second=state.done / seconds,
+        memory_mb=state.resident.largest,
+        ended=intake.ended,
+        finished=finished,
+        notes=tuple(notes),
+    )
+
+
+class Intake:
+    """The frames of a sequence, read ahead, until it ends or breaks, a limit is reached or somebody stops it.
+
+    ended: "source", "limit" or "signal", once it has.   problem: what broke the source, silence longer than
+    its timeout too; it ends the frames and is for the caller to raise, after what came before is safe.
+    """
+
+    def __init__(
+        self,
+        sequence: Sequence,
+        frames: int | None,
+        duration: float | None,
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._sequence = sequence
+        self._frames = frames
+        self._ticks = None if duration is None else duration / float(sequence.info.time_base)
+        self._stopping = stopping
+        self._asked = 0.0
+        self.ended = "source"
+        self.problem: Exception | None = None
+
+    def __iter__(self) -> Iterator[Frame]:
+        first: int | None = None
+        self._asked = time.monotonic()
+        try:
+            for count, frame in enumerate(prefetch(self._sequence, _AHEAD, stopping=self._over)):
+                first = frame.time if first is None else first
+                if count == self._frames or (self._ticks is not None and frame.time - first >= self._ticks):
+                    self.ended = "limit"
+                    return
+                yield frame
+                self._asked = time.monotonic()
+        except Exception as error:
+            self.problem = error
+            return
+        if self._stopping():
+            self.ended = "signal"
+
+    def _over(self) -> bool:
+        """Whether to wait no longer; asked while there is no frame."""
+        timeout = self._sequence.timeout
+        if timeout is not None and time.monotonic() - self._asked > timeout:
+            raise stalled(self._sequence.name, timeout)
+        return self._stopping()
+
+    def told(self, output: Path, frames: int) -> Exception:
+        """`problem`, with what came of the frames before it."""
+        assert self.problem is not None
+        kept = f"the {frames:,} frames before are in {output}"
+        if isinstance(self.problem, InputError):
+            return InputError(f"{self.problem}; {kept}")
+        # Not ours: what a program's own frames raised goes back to it as it is.
+        self.problem.add_note(f"imfn: {kept}")
+        return self.problem
+
+
+class _Stream:
+    """What a stream holds: the times of frames whose node is not finished, and a few nodes being coded."""
+
+    def __init__(self, writer: GrowingWriter, model: Model, quality: int) -> None:
+        self.writer = writer
+        self.model = model
+        self.quality = quality
+        self.times: deque[int] = deque()
+        self.done = self.nodes = 0
+        self.resident = Resident()
+        self._waiting: deque[Future[None]] = deque()
+
+    def submit(self, pool: ThreadPoolExecutor, node: tuple[int, Tensor]) -> None:
+        """Have a node coded and appended by the one worker: in order, and as soon as it is coded."""
+        times = [self.times.popleft() for _ in range(1 << node[0])]
+        self._waiting.append(pool.submit(self._write, node, times))
+
+    def _write(self, node: tuple[int, Tensor], times: list[int]) -> None:
+        with torch.inference_mode():
+            self.writer.add(*encode_node(self.model, node, self.quality), times)
+        self.nodes += 1
+
+    def collect(self, most: int) -> None:
+        """Wait until at most `most` nodes are not written; raises what writing them raised."""
+        while self._waiting and (len(self._waiting) > most or self._waiting[0].done()):
+            try:
+                self._waiting.popleft().result()
+            except OutputError as error:
+                kept = f"; its {self.nodes} finished nodes are kept and readable" if self.nodes else ""
+                raise OutputError(f"{error}{kept}") from error
+
+    def live(self) -> Live:
+        """Where it is."""
+        return Live(self.done, self.nodes, self.writer.size, self.resident.look(self.done))
+
+
+class Resident:
+    """The process's memory, looked at now and then. largest: that was seen, 10^6 bytes; None: unknown."""
+
+    def __init__(self) -> None:
+        self._now: float | None = None
+        self.largest: float | None = None
+
+    def look(self, frame: int) -> float | None:
+        """Memory at about this frame."""
+        if self._now is None or frame % _LOOK_EVERY == 1:
+            self._now = resident_megabytes()
+            if self._now is not None:
+                self.largest = max(self.largest or 0.0, self._now)
+        return self._now
+
+
+def resident_megabytes() -> float | None:
+    """This process's resident memory in 10^6 bytes: now on Linux, its peak elsewhere, None where unknown."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        import resource
+
+        return pages * resource.getpagesize() / 1e6
+    except (OSError, ValueError, ImportError):
+        pass
+    try:
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
+    except ImportError:
+        return None

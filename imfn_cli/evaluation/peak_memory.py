@@ -1,0 +1,111 @@
+"""How much memory: the peak of a piece of work in this process, or of whole commands in their own."""
+
+import contextlib
+import ctypes
+import gc
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from ..media import SequenceInfo, open_writer
+
+Progress = Callable[[str, int, int], None]
+_RATE = 25
+_WIDTH, _HEIGHT = 320, 240
+
+
+@dataclass(frozen=True)
+class MemoryRow:
+    """Peak resident memory of the process, in MB (10^6 bytes)."""
+
+    seconds: int
+    frames: int
+    compress: float
+    decompress: float
+
+
+def memory_rows(
+    model: str | None, lengths: tuple[int, ...], *, ratio: int = 16, progress: Progress = lambda *_: None
+) -> list[MemoryRow]:
+    """Peak memory of `imfn compress` and `imfn decompress` for 320×240 clips of `lengths` seconds."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for index, seconds in enumerate(lengths):
+            progress("peak memory", index, len(lengths))
+            clip, latent = Path(folder) / f"{seconds}.mp4", Path(folder) / f"{seconds}.safetensors"
+            render(clip, seconds * _RATE)
+            named = ["-m", model] if model else []
+            there = _peak(["compress", str(clip), "-r", str(ratio), *named, "--quiet"])
+            back = _peak(["decompress", str(latent), *named, "--quiet"])
+            rows.append(MemoryRow(seconds, seconds * _RATE, there, back))
+            for file in Path(folder).iterdir():
+                file.unlink()
+    return rows
+
+
+def render(path: Path, frames: int) -> None:
+    """A clip of a textured disc that wanders over a textured ground, `frames` long."""
+    random = np.random.default_rng(0)
+    ground = random.integers(60, 180, (_HEIGHT // 8, _WIDTH // 8, 3)).repeat(8, 0).repeat(8, 1)
+    y, x = np.mgrid[:_HEIGHT, :_WIDTH]
+    rate = Fraction(_RATE)
+    info = SequenceInfo(_WIDTH, _HEIGHT, 3, 1 / rate, rate, frames, "video", 0)
+    with open_writer(path, info) as writer:
+        for t in range(frames):
+            centre_x, centre_y = 160 + 110 * np.sin(t / 31), 120 + 80 * np.cos(t / 23)
+            disc = (x - centre_x) ** 2 + (y - centre_y) ** 2 < 40**2
+            picture = np.where(disc[..., None], 255 - np.roll(ground, t, axis=1), ground)
+            writer.write(picture.astype(np.uint8), t)
+
+
+def _peak(args: list[str]) -> float:
+    """Peak resident memory of one command in MB. Raises `RuntimeError` if it fails."""
+    child = subprocess.Popen([sys.executable, "-m", "imfn_cli", *args])
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise RuntimeError(f"imfn {' '.join(args)} failed")
+    # Linux counts in KiB, macOS in bytes.
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+
+
+class PeakMemory:
+    """`with PeakMemory() as memory: …`, then `memory.megabytes`: peak resident memory above its start.
+
+    None where the system cannot tell the peak of a part of a process: only Linux can.
+    """
+
+    megabytes: float | None = None
+    _before: int | None = None
+
+    def __enter__(self) -> Self:
+        gc.collect()
+        with contextlib.suppress(OSError, AttributeError, TypeError):
+            # What was freed goes back to the system, so that using it again counts.
+            ctypes.CDLL(None).malloc_trim(0)
+        with contextlib.suppress(OSError):
+            # 5: set the high-water mark to what is resident now.
+            Path("/proc/self/clear_refs").write_text("5")
+            self._before = _status("VmRSS")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._before is not None and kind is None:
+            self.megabytes = max(0, _status("VmHWM") - self._before) / 1e6
+
+
+def _status(name: str) -> int:
+    """A field of /proc/self/status in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))

@@ -1,0 +1,86 @@
+"""What all writers of frames share: checks, the temporary file, cleaning up."""
+
+import contextlib
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from ...errors import OutputError
+from ...system.files import check_output, replacing
+from ..problems import writing
+from ..sequence import SequenceInfo
+
+
+class FrameWriter(ABC):
+    """Writes frames one by one; a context manager.
+
+    The output appears under its name only when the block ends well. When it raises, nothing is left behind.
+    """
+
+    def __init__(self, path: Path, info: SequenceInfo, *, force: bool = False) -> None:
+        """Raises `OutputError` where nothing may be written at `path`."""
+        self.path = path
+        self.info = info
+        self._force = force
+        self._shape = (info.height, info.width, info.channels)
+        self._count = 0
+        self._latest: int | None = None
+        self._check()
+
+    def write(self, pixels: np.ndarray, time: int) -> None:
+        """Add a frame: uint8 (H, W, C) as `info` says, shown at `time` ticks of `info.time_base`.
+
+        Raises `OutputError` when it cannot be written, ValueError for another shape or a time that does not
+        come after the one before.
+        """
+        if pixels.shape != self._shape or pixels.dtype != np.uint8:
+            raise ValueError(f"expected uint8 of shape {self._shape}, got {pixels.dtype} of {pixels.shape}")
+        if self._latest is not None and time <= self._latest:
+            raise ValueError(f"frame at {time} ticks after the one at {self._latest}; times must increase")
+        with writing(str(self.path)):
+            self._write(np.ascontiguousarray(pixels), time)
+        self._latest = time
+        self._count += 1
+
+    def __enter__(self) -> Self:
+        with writing(str(self.path)), contextlib.ExitStack() as stack:
+            temporary = stack.enter_context(self._target())
+            stack.callback(self._release)
+            self._begin(temporary)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._stack.__exit__(kind, error, trace)
+            return
+        with writing(str(self.path)), self._stack:
+            if self._count == 0:
+                raise OutputError(f"{self.path}: there is no frame to write")
+            self._finish()
+
+    def _check(self) -> None:
+        check_output(self.path, force=self._force)
+
+    def _target(self) -> contextlib.AbstractContextManager[Path]:
+        """Where to write meanwhile; moved into place at the end."""
+        return replacing(self.path, force=self._force)
+
+    @abstractmethod
+    def _begin(self, temporary: Path) -> None: ...
+
+    @abstractmethod
+    def _write(self, pixels: np.ndarray, time: int) -> None: ...
+
+    @abstractmethod
+    def _finish(self) -> None:
+        """Complete the file and close it."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Close what is open, whatever happened. Must not raise; called after `_finish` as well."""

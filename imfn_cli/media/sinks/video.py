@@ -1,0 +1,201 @@
+"""Video files and animated GIF (PyAV)."""
+
+import contextlib
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av import VideoFrame
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+from PIL import Image
+
+from ..colour import MATRICES, PRIMARIES, RANGES, TRANSFERS, FromRgb, is_convertible, number_of
+from .frame_writer import FrameWriter
+from ..sequence import DEFAULT_RATE, ColourDescription, SequenceInfo
+
+_UNSTATED, _UNSTATED_RANGE = 2, 0
+
+# Below this, FFV1 cannot cut a picture into slices, which its version 3 needs.
+_SMALLEST_SLICED = 16
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one kind of file is encoded."""
+
+    codec: str
+    pixel_format: str
+    colour: ColourDescription
+    """How the samples are coded, and what the file says of it."""
+
+    options: dict[str, str]
+    container_options: dict[str, str] = field(default_factory=dict)
+    time_base: Fraction | None = None
+    """Ticks of the format; None takes any."""
+
+
+def h264(info: SequenceInfo) -> Recipe:
+    """H.264 that looks like the frames: crf 14, 4:2:0 (4:4:4 where a side is odd, which 4:2:0 cannot be)."""
+    odd = info.width % 2 or info.height % 2
+    return Recipe(
+        codec="libx264",
+        pixel_format="yuv444p" if odd else "yuv420p",
+        colour=_video_colour(info.colour),
+        options={"crf": "14", "preset": "veryfast"},
+        container_options={"movflags": "+faststart"},
+    )
+
+
+def ffv1(info: SequenceInfo) -> Recipe:
+    """FFV1: lossless, RGB or gray as the frames are."""
+    sliced = min(info.width, info.height) >= _SMALLEST_SLICED
+    return Recipe(
+        codec="ffv1",
+        pixel_format="gray" if info.channels == 1 else "bgr0",
+        colour=ColourDescription("gbr", "pc", info.colour.primaries, info.colour.transfer),
+        options={"level": "3", "slices": "4", "slicecrc": "1"} if sliced else {"level": "1"},
+    )
+
+
+def vp9(info: SequenceInfo) -> Recipe:
+    """VP9 in constant quality."""
+    return Recipe(
+        codec="libvpx-vp9",
+        pixel_format="yuv420p",
+        colour=_video_colour(info.colour),
+        options={"crf": "20", "b": "0", "row-mt": "1", "cpu-used": "5", "deadline": "good"},
+    )
+
+
+def gif(info: SequenceInfo) -> Recipe:
+    """GIF with a palette per frame, repeated for ever; times in hundredths of a second."""
+    return Recipe(
+        codec="gif",
+        pixel_format="pal8",
+        colour=ColourDescription(),
+        options={},
+        container_options={"loop": "0"},
+        time_base=Fraction(1, 100),
+    )
+
+
+def _video_colour(source: ColourDescription) -> ColourDescription:
+    """As the source was coded, so that players show both alike; sRGB pictures become BT.709."""
+    if source.matrix == "gbr":
+        return ColourDescription(
+            "bt709", "tv", source.primaries or "bt709", source.transfer or "iec61966-2-1"
+        )
+    matrix = source.matrix
+    if matrix == "bt2020c":
+        matrix = "bt2020nc"
+    elif not is_convertible(matrix):
+        matrix = "smpte170m"
+    return ColourDescription(matrix, source.range, source.primaries, source.transfer)
+
+
+class VideoWriter(FrameWriter):
+    """Encodes frames by a recipe. Presentation times are kept, to one tick of the container."""
+
+    _container: OutputContainer | None = None
+
+    def __init__(self, path: Path, info: SequenceInfo, recipe: Recipe, *, force: bool = False) -> None:
+        """Raises `OutputError` where nothing may be written at `path`."""
+        super().__init__(path, info, force=force)
+        self._recipe = recipe
+        self._time_base = recipe.time_base or info.time_base
+        self._from_rgb = FromRgb(recipe.pixel_format)
+        # A frame is sent when the next one tells how long it lasts.
+        self._waiting: VideoFrame | None = None
+        self._origin = 0
+        self._step = 0
+        self._durations: dict[int, int] = {}
+
+    def _begin(self, temporary: Path) -> None:
+        self._container = av.open(f"file:{temporary}", "w", options=self._recipe.container_options)
+        rate = self.info.frame_rate or DEFAULT_RATE
+        stream = self._container.add_stream(self._recipe.codec, rate=rate, options=self._recipe.options)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height = self.info.width, self.info.height
+        stream.pix_fmt = self._recipe.pixel_format
+        codec = stream.codec_context
+        codec.time_base = self._time_base
+        colour = self._recipe.colour
+        codec.colorspace = number_of(colour.matrix, MATRICES, default=_UNSTATED)
+        codec.color_range = number_of(colour.range, RANGES, default=_UNSTATED_RANGE)
+        codec.color_primaries = number_of(colour.primaries, PRIMARIES, default=_UNSTATED)
+        codec.color_trc = number_of(colour.transfer, TRANSFERS, default=_UNSTATED)
+        if self.info.sample_aspect_ratio:
+            codec.sample_aspect_ratio = self.info.sample_aspect_ratio
+        self._stream = stream
+
+    def _write(self, pixels: np.ndarray, time: int) -> None:
+        frame = self._coded(pixels)
+        ticks = round(time * self.info.time_base / self._time_base)
+        if self._waiting is None:
+            # No format shows a frame before 0, and a GIF cannot begin later either.
+            self._origin = ticks if ticks < 0 or self._recipe.codec == "gif" else 0
+            frame.pts = ticks - self._origin
+        else:
+            assert self._waiting.pts is not None
+            # Ticks of the format may be coarser than those of the frames.
+            frame.pts = max(ticks - self._origin, self._waiting.pts + 1)
+            self._step = frame.pts - self._waiting.pts
+            self._send(self._waiting, self._step)
+        frame.time_base = self._time_base
+        self._waiting = frame
+
+    def _coded(self, pixels: np.ndarray) -> VideoFrame:
+        """(H, W, C) pixels as a frame in the encoder's pixel format."""
+        wanted = self._recipe.pixel_format
+        if wanted == "pal8":
+            return VideoFrame.from_ndarray(_paletted(pixels), format="pal8")  # type: ignore[arg-type]
+        if wanted == "gray":
+            return VideoFrame.from_ndarray(pixels[:, :, 0], format="gray")
+        if pixels.shape[2] == 1:
+            pixels = np.repeat(pixels, 3, axis=2)
+        rgb = VideoFrame.from_ndarray(pixels, format="rgb24")
+        colour = self._recipe.colour
+        return self._from_rgb(rgb, colour.matrix, full_range=colour.range == "pc")
+
+    def _send(self, frame: VideoFrame | None, duration: int) -> None:
+        """Encode `frame` (None: flush) and write the packets that are ready."""
+        if frame is not None and frame.pts is not None:
+            self._durations[frame.pts] = duration
+        packets: list[Packet] = self._stream.encode(frame)
+        assert self._container is not None
+        for packet in packets:
+            # Encoders guess durations from the nominal rate; here they are known.
+            packet.duration = self._durations.pop(packet.pts or 0, duration)
+            self._container.mux(packet)
+
+    def _finish(self) -> None:
+        assert self._container is not None
+        nominal = round(1 / (self.info.frame_rate * self._time_base)) if self.info.frame_rate else 0
+        last = nominal or self._step or round(1 / (DEFAULT_RATE * self._time_base))
+        self._send(self._waiting, max(last, 1))
+        self._send(None, max(last, 1))
+        container, self._container = self._container, None
+        container.close()
+
+    def _release(self) -> None:
+        if self._container is not None:
+            # Writes the trailer of a file that nobody wants; what can go wrong there has gone wrong before.
+            with contextlib.suppress(OSError, av.error.FFmpegError, ValueError):
+                self._container.close()
+            self._container = None
+
+
+def _paletted(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W, C) pixels as uint8 indices (H, W) and an ARGB palette (256, 4). Gray is exact."""
+    palette = np.full((256, 4), 255, np.uint8)
+    if pixels.shape[2] == 1:
+        palette[:, 1:] = np.arange(256)[:, None]
+        return pixels[:, :, 0], palette
+    image = Image.fromarray(pixels).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    palette[: len(colours), 1:] = colours
+    return np.asarray(image), palette

@@ -1,0 +1,143 @@
+"""NumPy arrays as sequences: .npy through a memory map, .npz frame by frame, and arrays in memory."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from ...errors import InputError
+from ..pixels import ALPHA_NOTE, on_black
+from ..problems import reading
+from ..selection import check_selection, select, selected
+from ..sequence import DEFAULT_RATE, RGB_COLOUR, Frame, Sequence, SequenceInfo
+
+_WANTED = "wanted uint8 of shape (T, H, W), (T, H, W, 1) or (T, H, W, 3)"
+_DAMAGED = "cannot be read as a NumPy file; is it damaged or cut short?"
+_NAMES = ("frames", "video", "arr_0")
+
+
+class ArraySequence(Sequence):
+    """uint8 frames (T, H, W), (T, H, W, 1) gray, (T, H, W, 3) RGB or (T, H, W, 4) RGBA, 25 to the second."""
+
+    def __init__(self, path: Path, name: str, *, start: int = 0, stop: int | None = None) -> None:
+        """Read the header of a .npy or .npz file. Raises `InputError`."""
+        check_selection(name, start, stop)
+        self._path = path
+        self._member: str | None = None
+        with reading(name, _DAMAGED):
+            if zipfile.is_zipfile(path):
+                with zipfile.ZipFile(path) as archive:
+                    self._member = _choose_member(archive, name)
+                    with archive.open(self._member) as stream:
+                        shape, fortran, dtype = _read_header(stream)
+                if fortran:
+                    raise InputError(f"{name}: is stored in Fortran order; save np.ascontiguousarray of it")
+            else:
+                array = np.load(path, mmap_mode="r", allow_pickle=False)
+                shape, dtype = array.shape, array.dtype
+        _check_shape(name, shape, dtype)
+        self._shape = shape
+        self._chosen = select(name, shape[0], start, stop)
+        super().__init__(name, _info(shape, len(self._chosen), path.stat().st_size))
+
+    def __iter__(self) -> Iterator[Frame]:
+        frames = self._from_map() if self._member is None else self._from_archive(self._member)
+        for time, frame in enumerate(frames):
+            yield Frame(_as_pixels(frame), time)
+
+    def _from_map(self) -> Iterator[np.ndarray]:
+        with reading(self.name, _DAMAGED):
+            array = np.load(self._path, mmap_mode="r", allow_pickle=False)
+        for index in self._chosen:
+            # A copy: the map must not outlive the iteration, nor its pages pile up in memory.
+            yield np.array(array[index])
+
+    def _from_archive(self, member: str) -> Iterator[np.ndarray]:
+        frame_bytes = int(np.prod(self._shape[1:]))
+        with reading(self.name, _DAMAGED):
+            archive = zipfile.ZipFile(self._path)
+        with archive, archive.open(member) as stream:
+            with reading(self.name, _DAMAGED):
+                _read_header(stream)
+            for index in range(self._chosen.stop):
+                with reading(self.name, f"breaks at frame {index}; is it damaged or cut short?"):
+                    data = stream.read(frame_bytes)
+                    if len(data) < frame_bytes:
+                        raise EOFError("the data ends early")
+                if index >= self._chosen.start:
+                    yield np.frombuffer(data, np.uint8).reshape(self._shape[1:])
+
+
+class LoadedArray(Sequence):
+    """uint8 frames as in `ArraySequence`, from an array in memory (which must not change meanwhile)."""
+
+    def __init__(self, array: np.ndarray, *, start: int = 0, stop: int | None = None) -> None:
+        """Raises `InputError` for another type or shape."""
+        name = "array"
+        _check_shape(name, array.shape, array.dtype)
+        chosen = selected(name, array.shape[0], start, stop)
+        self._frames = array[chosen.start : chosen.stop]
+        super().__init__(name, _info(array.shape, len(chosen), array.nbytes))
+
+    def __iter__(self) -> Iterator[Frame]:
+        for time, frame in enumerate(self._frames):
+            yield Frame(_as_pixels(frame), time)
+
+
+def _info(shape: tuple[int, ...], count: int, size_bytes: int) -> SequenceInfo:
+    """What is known of `count` frames of an array of `shape`."""
+    notes = [ALPHA_NOTE] if len(shape) == 4 and shape[3] == 4 else []
+    if len(shape) == 3 and shape[2] in (3, 4):
+        notes.append(f"read as {shape[0]} gray frames of {shape[2]}x{shape[1]}; one RGB image needs a T axis")
+    return SequenceInfo(
+        width=shape[2],
+        height=shape[1],
+        channels=3 if len(shape) == 4 and shape[3] in (3, 4) else 1,
+        time_base=1 / DEFAULT_RATE,
+        frame_rate=DEFAULT_RATE,
+        frame_count=count,
+        kind="array",
+        size_bytes=size_bytes,
+        colour=RGB_COLOUR,
+        notes=tuple(notes),
+    )
+
+
+def _as_pixels(frame: np.ndarray) -> np.ndarray:
+    """uint8 (H, W) or (H, W, 1, 3 or 4) → (H, W, 1 or 3), C-contiguous."""
+    pixels = frame if frame.ndim == 3 else frame[:, :, None]
+    if pixels.shape[2] == 4:
+        pixels = on_black(pixels)
+    return np.ascontiguousarray(pixels)
+
+
+def _choose_member(archive: zipfile.ZipFile, name: str) -> str:
+    arrays = [member for member in archive.namelist() if member.endswith(".npy")]
+    for wanted in _NAMES:
+        if f"{wanted}.npy" in arrays:
+            return f"{wanted}.npy"
+    if len(arrays) != 1:
+        found = ", ".join(member.removesuffix(".npy") for member in arrays[:5]) or "none"
+        raise InputError(
+            f"{name}: holds {len(arrays)} arrays ({found}); name the one with the frames 'frames'"
+        )
+    return arrays[0]
+
+
+def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, Fortran order and type of the array that follows in `stream`."""
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(stream)
+    return np.lib.format.read_array_header_2_0(stream)
+
+
+def _check_shape(name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    if dtype != np.uint8:
+        raise InputError(f"{name}: holds {dtype} of shape {shape}; {_WANTED}, values 0 to 255")
+    if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3, 4)):
+        raise InputError(f"{name}: holds {dtype} of shape {shape}; {_WANTED}")
+    if 0 in shape:
+        raise InputError(f"{name}: holds no pixels (shape {shape})")

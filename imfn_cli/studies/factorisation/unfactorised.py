@@ -1,0 +1,161 @@
+"""The rival of the tree: for every ratio one network that merges all frames of a window in one step."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from ...network import IMFN, Branch, IMFNConfig, LeafTransform, MemoryNetwork, Stored, fold_leaves
+from ...network.linear import OrthonormalMap
+from ...training.start import calibrate
+
+
+class Direct(nn.Module):
+    """r leaves into one memory and back in one step each, the same at every grid position.
+
+    leaves (N · r, C, h, w) ──W [z_0; … z_r−1] + branch──▶ memory (N, C, h, w) ──Wᵀ + branch──▶ leaves
+
+    A `Sweeper` of r inputs: W is (C, r · C) with orthonormal rows; the branches are of the tree's kind, with
+    its kernel and number of blocks, `width` wide, and a split is told how the memory was stored. Width 0:
+    the linear map alone.
+    """
+
+    def __init__(self, config: IMFNConfig, level: int, width: int) -> None:
+        super().__init__()
+        c, self.ratio = config.channels, 1 << level
+        stack = self.ratio * c
+        self.map = OrthonormalMap(stack, c)
+        self.merge_branch: Branch | None = None
+        self.split_branch: Branch | None = None
+        if width:
+            kernel = config.kernel
+            self.merge_branch = Branch(stack, c, width, config.merge_blocks, kernel=kernel)
+            self.split_branch = Branch(
+                c, stack, width, config.split_blocks, kernel=kernel, conditions=config.levels + 1
+            )
+
+    def branches(self) -> Iterator[Branch]:
+        """Merge before split; none of width 0."""
+        for branch in (self.merge_branch, self.split_branch):
+            if branch is not None:
+                yield branch
+
+    def stack(self, leaves: Tensor) -> Tensor:
+        """Leaves (N · r, C, h, w) in time order → stacks (N, h, w, r · C), what the linear map works on."""
+        _, c, h, w = leaves.shape
+        windows = leaves.permute(0, 2, 3, 1).reshape(-1, self.ratio, h, w, c)
+        return windows.permute(0, 2, 3, 1, 4).reshape(-1, h, w, self.ratio * c)
+
+    def merge(self, leaves: Tensor) -> Tensor:
+        """Leaves (N · r, C, h, w) → memories (N, C, h, w)."""
+        stacks = self.stack(leaves)
+        memories: Tensor = self.map(stacks)
+        if self.merge_branch is not None:
+            memories = memories + self.merge_branch(stacks - self.map.mean)
+        return memories.permute(0, 3, 1, 2)
+
+    def split(self, memories: Tensor, condition: Tensor) -> Tensor:
+        """Memories (N, C, h, w) → leaves (N · r, C, h, w); condition (1, levels + 1) for the branch."""
+        rows = memories.permute(0, 2, 3, 1)
+        stacks = self.map.inverse(rows)
+        if self.split_branch is not None:
+            stacks = stacks + self.split_branch(rows, condition)
+        n, h, w, _ = stacks.shape
+        leaves = stacks.reshape(n, h, w, self.ratio, -1).permute(0, 3, 1, 2, 4).flatten(0, 1)
+        return leaves.permute(0, 3, 1, 2)
+
+
+class Unfactorised(MemoryNetwork):
+    """The tree's leaf transform, then one `Direct` for each ratio 2, 4, … 2**levels; none shares a weight.
+
+    config: of the tree that it is compared with.   widths: hidden channels of each ratio's branches.
+    """
+
+    def __init__(self, config: IMFNConfig, widths: Sequence[int]) -> None:
+        super().__init__()
+        # What is compared keeps memories in floats, whose leaves nobody refines.
+        self.config = config = replace(config, leaf_width=0)
+        self.leaf = LeafTransform(config)
+        self.directs = nn.ModuleList(Direct(config, level, w) for level, w in enumerate(widths, start=1))
+
+    def direct(self, level: int) -> Direct:
+        """The network of ratio 2**level, level from 1."""
+        module = self.directs[level - 1]
+        assert isinstance(module, Direct)
+        return module
+
+    def branches(self, level: int) -> Iterator[Branch]:
+        """The branches of ratio 2**level, no others: what a memory of that level passes."""
+        if level:
+            yield from self.direct(level).branches()
+
+    def climb(self, frames: Tensor, level: int) -> list[Tensor]:
+        """Frames (T, in_channels, H, W) in [0, 1] → memories of level 0, 1, … `level`, (N, C, h, w) each.
+
+        Of level l there are N = T // 2**l, each made of its frames' leaves, not of memories below.
+        """
+        leaves: Tensor = self.leaf(frames)
+        made = [leaves]
+        for above in range(1, level + 1):
+            whole = leaves[: len(leaves) >> above << above]
+            made.append(self.direct(above).merge(whole) if len(whole) else whole)
+        return made
+
+    def leaves_of(self, memories: Tensor, level: int, start: int, stop: int, stored: Stored) -> Tensor:
+        """As `MemoryNetwork.leaves_of`. All leaves of a memory are made, however few are wanted."""
+        if not 0 <= start < stop <= len(memories) << level:
+            raise ValueError(f"frames {start}:{stop} of {len(memories) << level}")
+        return self.descend_to(0, memories, level, stored)[start:stop]
+
+    def descend_to(self, below: int, memories: Tensor, level: int, stored: Stored | None = None) -> Tensor:
+        """Memories (N, C, h, w) of `level` → their leaves, (N · 2**level, C, h, w), in time order.
+
+        Raises `ValueError` for a level between.
+        """
+        if below == level:
+            return memories
+        if below:
+            raise ValueError(f"no level {below} lies between leaves and memories of level {level}")
+        stored = Stored(level) if stored is None else stored
+        return self.direct(level).split(memories, stored.condition(self.config.levels).to(memories))
+
+
+@torch.no_grad()
+def start_at_linear(tree: IMFN, widths: Sequence[int], frames: Tensor, seed: int) -> Unfactorised:
+    """A trainable rival that starts where the tree started: at the tree's linear maps, multiplied out.
+
+    frames (T, in_channels, H, W), T a multiple of the largest ratio: what the branches are scaled by, as the
+    tree's were. The branches add nothing before training; the maps stay fixed, as in the tree.
+    """
+    torch.manual_seed(seed)
+    rival = Unfactorised(tree.config, widths)
+    rival.leaf.map.load_state_dict(tree.leaf.map.state_dict())
+    rival.leaf.requires_grad_(False)
+    leaves: Tensor = rival.leaf(frames)
+    for level in range(1, tree.config.levels + 1):
+        direct = rival.direct(level)
+        folded = fold_leaves(tree, level)
+        basis = folded.merge.permute(1, 0, 2).flatten(1)
+        direct.map.fit(basis.float(), folded.mean.flatten().float())
+        direct.map.requires_grad_(False)
+        if direct.merge_branch is None or direct.split_branch is None:
+            continue
+        stacks = direct.stack(leaves)
+        memories = direct.map(stacks)
+        lost = (stacks - direct.map.inverse(memories)).flatten(0, 2)
+        inputs = (stacks - direct.map.mean).flatten(0, 2)
+        calibrate(direct.merge_branch, direct.split_branch, inputs, memories.flatten(0, 2), lost)
+        _steady(direct.merge_branch, direct.ratio // 2)
+    return rival
+
+
+def _steady(branch: Branch, factor: int) -> None:
+    """Divide the inputs by `factor` and multiply the first weights by it, which changes no result.
+
+    Adam moves each weight alike, so a sum over r · C inputs may move r / 2 times as far in a step as the
+    tree's over 2C, at the same learning rate. This lets their first layers move alike. In short runs it made
+    no difference, neither way; a long one shall not be lost to it.
+    """
+    branch.input_scale /= factor
+    branch.enter.weight *= factor

@@ -1,0 +1,203 @@
+"""Training a baseline within a time budget: AdamW, warm-up, a cosine to zero at the budget's end.
+
+Kept in a folder, a run that was stopped goes on where it was, and a finished one is not trained again.
+"""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...errors import ImfnError
+from ..trained_cache import keep, recalled
+from .baselines import SequenceAutoencoder, Shape
+from .compressors import principal_components
+from .sequences import Digits
+
+#: Called while a baseline trains: (what is done, seconds spent, seconds in all).
+Progress = Callable[[str, int, int], None]
+#: Points of a curve, at equal times.
+CURVE_POINTS = 50
+# Seconds between two checkpoints: what a kill costs at most.
+_CHECKPOINT = 60.0
+# Sequences shorter than the longest come more at a time, up to this factor: they are cheap.
+_MORE_SHORT = 4
+# Part of the learning rate for the matrices that write and read the memory.
+_WIDE_FACTOR = 0.03
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a baseline is trained.
+
+    minutes: time for training steps alone.   batch: longest sequences in a step.   learning_rate: its peak.
+    warmup: part of the budget in which it rises.   longest_share: part of the steps that see sequences of the
+    longest length; the others draw one of the shorter powers of two, as the tree serves all of them too.
+    """
+
+    minutes: float
+    seed: int = 0
+    batch: int = 8
+    learning_rate: float = 1e-3
+    warmup: float = 0.03
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    longest_share: float = 0.5
+
+
+@dataclass
+class Trained:
+    """A baseline after `seconds` of training steps. curve: (step, images seen, mean error of
+    training sequences of the longest length since the last point)."""
+
+    network: SequenceAutoencoder
+    steps: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    curve: list[tuple[int, int, float]] = field(default_factory=list)
+
+
+class DivergedError(ImfnError):
+    """The loss of a baseline is no number any more. run: as far as it came."""
+
+    def __init__(self, message: str, run: Trained) -> None:
+        super().__init__(message)
+        self.run = run
+
+
+def shape_for(shape: Shape, parameters: int) -> Shape:
+    """`shape` with as few layers, at least its own, as make a network of `parameters` numbers or more."""
+    with torch.device("meta"):
+        base = SequenceAutoencoder(replace(shape, layers=1)).parameters_count
+        layer = SequenceAutoencoder(replace(shape, layers=2)).parameters_count - base
+    return replace(shape, layers=max(shape.layers, 1 + math.ceil((parameters - base) / layer)))
+
+
+def train_baseline(
+    shape: Shape,
+    plan: Plan,
+    train: Digits,
+    *,
+    cache: Path | None = None,
+    progress: Progress = lambda *_: None,
+) -> Trained:
+    """Train until `plan.minutes` are used up; the network is returned in evaluation mode.
+
+    cache: folder of checkpoints. Raises `DivergedError` where the loss is no number any more, `ImfnError`
+    where a checkpoint is damaged, `OutputError` where the folder cannot be written.
+    """
+    budget = 60 * plan.minutes
+    torch.manual_seed(plan.seed)
+    random = np.random.default_rng(plan.seed)
+    run = Trained(SequenceAutoencoder(shape))
+    network = run.network
+    components = principal_components(train)
+    network.start_from(*components)
+    optimiser = torch.optim.AdamW(_groups(network), weight_decay=plan.weight_decay, fused=True)
+    path = _path(cache, shape, plan, len(train))
+    if path is not None and path.is_file():
+        _resume(path, run, optimiser, random)
+    what = f"{network.name}, seed {plan.seed}, learning rate {plan.learning_rate:g}"
+    losses: list[float] = []
+    saved = run.seconds
+    while run.seconds < budget:
+        began = time.perf_counter()
+        for group in optimiser.param_groups:
+            group["lr"] = group["factor"] * plan.learning_rate * _schedule(run.seconds / budget, plan.warmup)
+        length = _length(shape.positions, plan.longest_share, random)
+        count = plan.batch * min(_MORE_SHORT, shape.positions // length)
+        images, _ = train.draw(count, length, random)
+        loss = (network(images) - images).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), plan.clip)
+        optimiser.step()
+        value = float(loss.detach())
+        # Shorter sequences are easier by an order of magnitude: a mean over all would say nothing.
+        if length == shape.positions:
+            losses.append(value)
+        run.steps += 1
+        run.images += count * length
+        run.seconds += time.perf_counter() - began
+        if not math.isfinite(value):
+            raise DivergedError(
+                f"{what}: the loss is no number after {run.steps} steps; lower --learning-rates", run
+            )
+        if losses and run.seconds >= min(1.0, (len(run.curve) + 1) / CURVE_POINTS) * budget:
+            run.curve.append((run.steps, run.images, sum(losses) / len(losses)))
+            losses.clear()
+        if path is not None and run.seconds - saved > _CHECKPOINT:
+            _save(path, run, optimiser, random)
+            saved = run.seconds
+        progress(what, round(run.seconds), round(budget))
+    if path is not None and run.seconds > saved:
+        _save(path, run, None, random)
+    network.requires_grad_(False).eval()
+    return run
+
+
+def _groups(network: SequenceAutoencoder) -> list[dict[str, Any]]:
+    """Parameters, and the factor of their learning rate: less for matrices that see all positions at once.
+
+    Adam moves every weight alike; sums over 64 positions then move 64 times as far, and what the start had
+    in the memory is lost before anything is learned.
+    """
+    wide = [network.write, network.read]
+    others = [p for p in network.parameters() if all(p is not w for w in wide)]
+    return [{"params": others, "factor": 1.0}, {"params": wide, "factor": _WIDE_FACTOR}]
+
+
+def _length(longest: int, longest_share: float, random: np.random.Generator) -> int:
+    if longest < 4 or random.random() < longest_share:
+        return longest
+    return 1 << int(random.integers(1, longest.bit_length() - 1))
+
+
+def _schedule(part: float, warmup: float) -> float:
+    """Factor of the learning rate after `part` of the budget: a line up, then a cosine down to 0."""
+    if part < warmup:
+        return (part + 1e-3) / (warmup + 1e-3)
+    return (1 + math.cos(math.pi * min(1.0, (part - warmup) / (1 - warmup)))) / 2
+
+
+# -- checkpoints ---------------------------------------------------------------------------------------
+
+
+def _path(cache: Path | None, shape: Shape, plan: Plan, images: int) -> Path | None:
+    """Where a run is kept: the name depends on all that its result depends on."""
+    if cache is None:
+        return None
+    key = json.dumps([asdict(shape), asdict(plan), images], sort_keys=True)
+    return cache / f"{shape.kind}-{plan.seed}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.pt"
+
+
+def _save(
+    path: Path, run: Trained, optimiser: torch.optim.Optimizer | None, random: np.random.Generator
+) -> None:
+    state: dict[str, Any] = {
+        "network": run.network.state_dict(),
+        "optimiser": None if optimiser is None else optimiser.state_dict(),
+        "random": json.dumps(random.bit_generator.state),
+        "steps": run.steps,
+        "images": run.images,
+        "seconds": run.seconds,
+        "curve": run.curve,
+    }
+    keep(path, state)
+
+
+def _resume(path: Path, run: Trained, optimiser: torch.optim.Optimizer, random: np.random.Generator) -> None:
+    with recalled(path) as state:
+        run.network.load_state_dict(state["network"])
+        if state["optimiser"] is not None:
+            optimiser.load_state_dict(state["optimiser"])
+        random.bit_generator.state = json.loads(state["random"])
+    run.steps, run.images, run.seconds = state["steps"], state["images"], state["seconds"]
+    run.curve = [tuple(point) for point in state["curve"]]

@@ -1,0 +1,135 @@
+import dataclasses
+import json
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imfn_cli.bitstream.container.header import (
+    ALONE_VERSION,
+    FORMAT_VERSION,
+    MAX_PIXELS,
+    MAX_SIDE,
+    FutureVersionError,
+    Header,
+    HeaderError,
+)
+
+from .builders import HEADER
+from .malformed import header_text
+
+positive = st.fractions(min_value=Fraction(1, 10**9), max_value=10**9)
+words = st.none() | st.text(max_size=9)
+headers = st.builds(
+    Header,
+    tool=st.text(),
+    model=st.text(),
+    model_sha256=st.text(),
+    ratio=st.integers(0, 20).map(lambda level: 1 << level),
+    quality=st.integers(0, 100),
+    frames=st.integers(1, 2**63 - 1),
+    height=st.integers(1, MAX_PIXELS // MAX_SIDE),
+    width=st.integers(1, MAX_SIDE),
+    channels=st.sampled_from([1, 3]),
+    time_base=positive,
+    start_time=st.integers(-(2**63), 2**63 - 1),
+    frame_ticks=st.none() | st.integers(1, 2**63 - 1),
+    frame_rate=st.none() | positive,
+    sample_aspect_ratio=st.none() | positive,
+    colour=st.fixed_dictionaries({"matrix": words, "range": words, "primaries": words, "transfer": words}),
+    value_range=st.none() | st.tuples(st.integers(), st.integers()),
+    source_kind=st.text(),
+    source_bytes=st.integers(0, 2**63 - 1),
+)
+
+
+@given(
+    header=headers, checksums=st.dictionaries(st.sampled_from(["table", "ticks"]), st.integers(0, 2**32 - 1))
+)
+def test_json_round_trip(header: Header, checksums: dict[str, int]) -> None:
+    text = header.to_json(**checksums)
+    assert Header.from_json(text) == (header, checksums)
+    assert header.to_json(**checksums) == text
+
+
+def test_json_is_sorted_ascii_with_nothing_between() -> None:
+    text = dataclasses.replace(HEADER, model="größe").to_json(table=7)
+    assert text.isascii()
+    values = json.loads(text)
+    assert list(values) == sorted(values)
+    assert text == json.dumps(values, sort_keys=True, separators=(",", ":"))
+    assert values["format"] == ALONE_VERSION
+    assert "chain" not in values
+    assert values["time_base"] == "1/1000"
+    assert values["checksums"] == {"table": 7}
+
+
+def test_chains_are_of_a_version_of_their_own() -> None:
+    header = dataclasses.replace(HEADER, chain=16)
+    text = header.to_json(table=7)
+    assert json.loads(text)["format"] == FORMAT_VERSION
+    assert Header.from_json(text) == (header, {"table": 7})
+    assert [node for node in range(40) if header.is_key(node)] == [0, 16, 32]
+    assert all(HEADER.is_key(node) for node in range(5))
+
+
+@pytest.mark.parametrize("chain", [1, 16])
+def test_every_changed_value_is_noticed(chain: int) -> None:
+    values = json.loads(dataclasses.replace(HEADER, chain=chain).to_json(table=7))
+    for name in values:
+        for other in (None, 1, "x", values[name], [values[name]]):
+            if other != values[name] and name != "format":
+                with pytest.raises(HeaderError):
+                    Header.from_json(json.dumps(values | {name: other}))
+
+
+def test_every_changed_character_is_noticed() -> None:
+    text = HEADER.to_json(table=7)
+    for place, character in enumerate(text):
+        for other in (chr(ord(character) ^ 1), chr(ord(character) ^ 16), " ", "0", '"'):
+            if other != character:
+                with pytest.raises(HeaderError):
+                    Header.from_json(text[:place] + other + text[place + 1 :])
+
+
+def test_a_future_version_is_told_from_damage() -> None:
+    # Its fields are not ours to judge, nor is its checksum.
+    with pytest.raises(
+        FutureVersionError, match=f"is {FORMAT_VERSION + 1}; this imfn reads 1 to {FORMAT_VERSION}"
+    ):
+        Header.from_json(json.dumps({"format": FORMAT_VERSION + 1, "anything": "else"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("ratio", 12, "ratio = 12"),
+        ("quality", 3.5, "quality = 3.5"),
+        ("frames", True, "frames = True"),
+        ("time_base", "1/0", "time_base = '1/0'"),
+        ("time_base", "1e9", "time_base = '1e9'"),
+        ("frame_rate", 25, "frame_rate = 25"),
+        ("width", 1 << 17, "width = 131072"),
+        ("source_kind", None, "source_kind = None"),
+        ("value_range", [1, "2"], "value_range"),
+    ],
+)
+def test_wrong_values_are_named(name: str, value: Any, message: str) -> None:
+    with pytest.raises(HeaderError, match=f"its header says {message}"):
+        Header.from_json(header_text({}, {name: value}))
+
+
+def test_wrong_fields_are_named() -> None:
+    with pytest.raises(HeaderError, match="wrong fields: 'depth'"):
+        Header.from_json(header_text({}, {"depth": 1}))
+    with pytest.raises(HeaderError, match="wrong fields: 'quality'"):
+        Header.from_json(header_text({}, {}, without="quality"))
+
+
+def test_long_values_are_cut_in_messages() -> None:
+    with pytest.raises(HeaderError) as caught:
+        Header.from_json(header_text({}, {"ratio": "line\n" * 1000}))
+    assert len(str(caught.value)) < 100
+    assert "\n" not in str(caught.value)

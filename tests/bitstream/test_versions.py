@@ -1,0 +1,144 @@
+"""Every format version ever written stays readable: one latent of each, with the model that wrote it.
+
+`pytest tests/latent/test_versions.py --regenerate` writes those of the current version where there are none.
+Those of a version that has been released are never written again.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from imfn_cli.codec import codec
+from imfn_cli.media import Frame, Sequence, SequenceInfo, Source
+from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.bitstream.entropy.entropy_model import EntropyModel
+from imfn_cli.bitstream.container.header import ALONE_VERSION, FORMAT_VERSION
+from imfn_cli.bitstream.entropy.varint import read_varint
+from imfn_cli.zoo.model import load, save
+from imfn_cli.network import IMFNConfig, forest_levels
+from imfn_cli.training.klt_fit import fit_linear
+
+from .builders import noise
+
+FIXTURES = Path(__file__).parent / "fixtures"
+#: 2 is of latents that still grow: `test_growing.py`.
+VERSIONS = (ALONE_VERSION, FORMAT_VERSION)
+
+
+class Waves(Sequence):
+    """Eleven gray frames of moving waves, 22 high and 30 wide, not evenly spaced in time."""
+
+    times = (7, 47, 87, 127, 207, 247, 1247, 1248, 1290, 1330, 1370)
+
+    def __init__(self) -> None:
+        super().__init__(
+            "waves",
+            SequenceInfo(
+                width=30,
+                height=22,
+                channels=1,
+                time_base=Fraction(1, 1000),
+                frame_rate=Fraction(30000, 1001),
+                frame_count=11,
+                kind="array",
+                size_bytes=11 * 22 * 30,
+                sample_aspect_ratio=Fraction(4, 3),
+                value_range=(3, 4000),
+            ),
+        )
+
+    def __iter__(self) -> Iterator[Frame]:
+        y, x = np.mgrid[:22, :30]
+        for t, time in enumerate(self.times):
+            grain = noise(22 * 30, -6, 6, t).reshape(22, 30)
+            frame = 120 + 60 * np.sin(x / 3 + t / 5) + 40 * np.sin(y / 4 - t / 7) + grain
+            yield Frame(np.round(frame).astype(np.uint8)[..., None], time)
+
+
+def regenerate(folder: Path) -> None:
+    """Write model, latent and what the latent holds."""
+    (folder / "model").mkdir(parents=True)
+    frames = np.stack([frame.pixels for frame in Waves()])
+    array = folder / "frames.npy"
+    np.save(array, frames)
+    fit = fit_linear(
+        [Source((array,), "waves", "array")], IMFNConfig(4, 4, 1, 8, 2), progress=lambda *_: None
+    )
+    save(folder / "model", fit.network, fit.entropy, {"name": folder.name, "kind": "linear"})
+    model = load(str(folder / "model"), device="cpu")
+    path = folder / "latent.safetensors"
+    codec.compress_sequence(Waves(), path, model, ratio=4, quality=83)
+    reader = LatentReader(path)
+    symbols = [codec.decode_node(reader, model, node)[0] for node in reader.nodes]
+    values = {"symbols": [hashlib.sha256(one.astype("<i4").tobytes()).hexdigest() for one in symbols]}
+    (folder / "expected.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    np.save(array, np.stack([frame.pixels for frame in codec.restored_frames(reader, model)]))
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def folder(request: pytest.FixtureRequest) -> Path:
+    """The fixtures of one version."""
+    folder = FIXTURES / f"v{request.param}"
+    if request.config.getoption("--regenerate") and request.param == FORMAT_VERSION and not folder.exists():
+        regenerate(folder)
+    return folder
+
+
+def test_the_header(folder: Path) -> None:
+    header = LatentReader(folder / "latent.safetensors").header
+    info = Waves().info
+    assert header.model == folder.name
+    assert (header.ratio, header.quality, header.frames) == (4, 83, 11)
+    assert (header.height, header.width, header.channels) == (22, 30, 1)
+    assert (header.time_base, header.start_time, header.frame_ticks) == (Fraction(1, 1000), 7, None)
+    assert header.frame_rate == info.frame_rate
+    assert header.sample_aspect_ratio == info.sample_aspect_ratio
+    assert header.value_range == info.value_range
+    assert (header.source_kind, header.source_bytes) == ("array", info.size_bytes)
+    assert set(header.colour.values()) == {None}
+
+
+def test_the_index_and_the_times(folder: Path) -> None:
+    reader = LatentReader(folder / "latent.safetensors")
+    assert [node.level for node in reader.nodes] == forest_levels(11, 2)
+    assert list(reader.times()) == list(Waves.times)
+
+
+def test_the_symbols(folder: Path) -> None:
+    """Without the network: integers only, so exactly the same."""
+    reader = LatentReader(folder / "latent.safetensors")
+    tensors = load_file(folder / "model" / "model.safetensors")
+    model = EntropyModel({name[8:]: array for name, array in tensors.items() if name.startswith("entropy.")})
+    expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))["symbols"]
+    assert len(expected) == len(reader.nodes)
+    for node, wanted in zip(reader.nodes, expected, strict=True):
+        data = reader.read(node)
+        if not reader.header.is_key(node.index):
+            size, at = read_varint(data, 0)
+            data = data[at + size :]
+        symbols, _ = model.decode(data, node.level, reader.header.quality, 6, 8)
+        assert hashlib.sha256(symbols.astype("<i4").tobytes()).hexdigest() == wanted
+
+
+def test_the_frames(folder: Path) -> None:
+    reader = LatentReader(folder / "latent.safetensors")
+    model = codec.model_of(reader, str(folder / "model"), "cpu")
+    found = list(codec.restored_frames(reader, model))
+    assert [frame.time for frame in found] == list(Waves.times)
+    pixels = np.stack([frame.pixels for frame in found]).astype(int)
+    # Floating-point results may differ by one level between machines.
+    assert np.abs(pixels - np.load(folder / "frames.npy")).max() <= 1
+    original = np.stack([frame.pixels for frame in Waves()])
+    assert np.square(pixels - original).mean() < 120
+
+
+def test_fixtures_stay_small() -> None:
+    assert sum(path.stat().st_size for path in FIXTURES.rglob("*") if path.is_file()) < 200_000 * len(
+        VERSIONS
+    )

@@ -1,0 +1,272 @@
+"""Chains: nodes that build on one another, coded and restored alike, with whatever damage."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import imfn_cli as imfn
+from imfn_cli.codec.inter import Chain, Looks
+from imfn_cli.codec.codec import Damaged, compress_sequence, restored_frames
+from imfn_cli.media import LoadedArray
+from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.network import IMFN, forest_levels
+from imfn_cli.motion.motion import looks, luma
+from tests.conftest import psnr
+
+
+def restored(path: Path, model: imfn.Model, start: int = 0, stop: int | None = None) -> np.ndarray:
+    """Frames start … stop − 1 of a latent, (T, H, W, C)."""
+    return np.stack([frame.pixels for frame in restored_frames(LatentReader(path), model, start, stop)])
+
+
+@pytest.fixture(scope="module")
+def branched(tiny_model: imfn.Model) -> imfn.Model:
+    """`tiny_model` with branches that add a little noise, and look at neighbouring positions."""
+    torch.manual_seed(0)
+    network = IMFN(
+        replace(
+            tiny_model.network.config,
+            **{"widths": (8, 8, 8), "kernel": 3, "merge_blocks": 1, "split_blocks": 1, "leaf_width": 8},
+        )
+    )
+    network.load_state_dict(network.state_dict() | tiny_model.network.state_dict())
+    for name, parameter in network.named_parameters():
+        if ".leave." in name:
+            torch.nn.init.normal_(parameter, std=2e-2)
+    return replace(
+        tiny_model, network=network.requires_grad_(False).eval(), _folded={}, _students={}, name="branched"
+    )
+
+
+def coded(
+    model: imfn.Model, pixels: np.ndarray, level: int, quality: int, cut: int | None = None
+) -> tuple[list[bytes], list[torch.Tensor]]:
+    """Code frames as one chain: the nodes' bytes, and the frame that the coder takes each to end with."""
+    ratio = 1 << level
+    chain = Chain(model, pixels.shape[1:], quality)  # type: ignore[arg-type]
+    data, ends = [], []
+    for index in range(len(pixels) // ratio):
+        window = pixels[index * ratio : (index + 1) * ratio]
+        memory = model.compress_pixels(torch.from_numpy(window), ratio)
+        seen = luma(window)[[t - 1 for t in looks(ratio)]]
+        data.append(chain.encode(level, memory, seen, key=index == 0))
+        ends.append(chain._frame_before().clone())
+    return data, ends
+
+
+def with_cut(clip: np.ndarray, at: int) -> np.ndarray:
+    """The clip with another picture, upside down and inverted, in its middle from frame `at` on."""
+    other = clip.copy()
+    height, width = clip.shape[1:3]
+    middle = slice(height // 4, height // 4 + 24), slice(width // 4, width // 4 + 24)
+    other[at:, *middle] = 255 - other[at:, *middle][:, ::-1]
+    return other
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 3])
+@pytest.mark.parametrize("quality", [20, 70])
+@pytest.mark.parametrize("kind", ["tiny_model", "branched"])
+def test_both_sides_hold_the_same_frame(
+    request: pytest.FixtureRequest, clip_frames: np.ndarray, kind: str, level: int, quality: int
+) -> None:
+    """What the coder builds the next node on is what the decoder will have: nothing drifts apart."""
+    model = request.getfixturevalue(kind)
+    pixels = with_cut(clip_frames[: 4 << level], 2 << level)
+    data, ends = coded(model, pixels, level, quality)
+    chain = Chain(model, pixels.shape[1:], quality)  # type: ignore[arg-type]
+    alone = 0
+    for index, (one, end) in enumerate(zip(data, ends, strict=True)):
+        parts = chain.parse(one, level, key=index == 0)
+        chain.restore(level, parts)
+        assert torch.equal(chain._frame_before(), end)
+        if parts.motion is not None:
+            alone += parts.motion[0] & 1
+    # The picture that was put in cannot be forecast: some blocks must stand alone.
+    assert alone
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    count=st.integers(1, 30),
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    channels=st.sampled_from([1, 3]),
+    level=st.integers(0, 3),
+    group=st.integers(0, 40),
+    quality=st.integers(0, 100),
+)
+def test_any_length_size_and_group(
+    tmp_path: Path,
+    tiny_model: imfn.Model,
+    count: int,
+    height: int,
+    width: int,
+    channels: int,
+    level: int,
+    group: int,
+    quality: int,
+) -> None:
+    random = np.random.default_rng(count)
+    frames = random.integers(0, 256, (count, height, width, channels), np.uint8)
+    path = tmp_path / "x.safetensors"
+    report = imfn.compress(
+        frames, path, model=tiny_model, ratio=1 << level, quality=quality, group=group, force=True
+    )
+    assert report.nodes == len(LatentReader(path).nodes)
+    assert restored(path, tiny_model).shape == frames.shape
+
+
+def test_far_fewer_bytes_where_the_picture_stays_alike(
+    tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray
+) -> None:
+    still = np.repeat(clip_frames[:1], 40, axis=0)
+    for frames, least in ((still, 2.5), (clip_frames, 1.1)):
+        sizes, quality = [], []
+        for group in (0, 256):
+            path = tmp_path / f"{group}.safetensors"
+            sizes.append(
+                imfn.compress(frames, path, model=tiny_model, ratio=4, group=group, force=True).bytes
+            )
+            quality.append(psnr(restored(path, tiny_model), frames))
+        assert sizes[0] > least * sizes[1]
+        assert quality[1] > quality[0] - 0.6
+
+
+def test_a_selection_equals_that_part_of_the_whole(
+    tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray
+) -> None:
+    path = tmp_path / "x.safetensors"
+    imfn.compress(clip_frames[:29], path, model=tiny_model, ratio=4, group=16)
+    whole = restored(path, tiny_model)
+    for start, stop in [(0, 1), (3, 9), (15, 16), (16, 17), (21, 29), (28, 29)]:
+        assert (restored(path, tiny_model, start, stop) == whole[start:stop]).all()
+
+
+def test_a_frame_reads_its_group_up_to_it(
+    tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.safetensors"
+    report = imfn.compress(clip_frames, path, model=tiny_model, ratio=4, group=17)
+    assert report.group == 16
+    reader = LatentReader(path)
+    assert reader.header.chain == 4
+    read: list[int] = []
+    original = LatentReader.read
+
+    def spy(self: LatentReader, node: object) -> bytes:
+        read.append(node.index)  # type: ignore[attr-defined]
+        return original(self, node)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(LatentReader, "read", spy)
+    assert len(list(restored_frames(reader, tiny_model, 25, 26))) == 1
+    assert sorted(read) == [4, 5, 6]
+
+
+def test_a_damaged_node_costs_those_that_build_on_it(
+    tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray
+) -> None:
+    path = tmp_path / "x.safetensors"
+    imfn.compress(clip_frames, path, model=tiny_model, ratio=4, group=16)
+    whole = restored(path, tiny_model)
+    reader = LatentReader(path)
+    node = reader.nodes[5]
+    content = bytearray(path.read_bytes())
+    content[reader._nodes_at + node.offset + node.size // 2] ^= 255
+    path.write_bytes(content)
+    reader = LatentReader(path)
+    with pytest.raises(imfn.LatentError, match=r"node 5 \(frames 20 to 23\) is damaged"):
+        list(restored_frames(reader, tiny_model))
+    damaged = Damaged()
+    found = np.stack([f.pixels for f in restored_frames(reader, tiny_model, damaged=damaged)])
+    assert [(node.index, "builds on node 5" in problem) for node, problem in damaged] == [
+        (5, False),
+        (6, True),
+        (7, True),
+    ]
+    assert (found[:20] == whole[:20]).all()
+    assert (found[20:32] == whole[19]).all()
+    assert (found[32:] == whole[32:]).all()
+    # The same is said by whoever checks the file, with the model and without.
+    for model in (tiny_model, None):
+        assert [one.node for one in imfn.verify(path, model).damaged] == [5, 6, 7]
+
+
+def test_same_input_same_bytes(tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray) -> None:
+    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    for path in (one, two):
+        compress_sequence(LoadedArray(clip_frames), path, tiny_model, ratio=8)
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_independent_pictures_and_single_nodes_stand_alone(
+    tmp_path: Path, tiny_model: imfn.Model, vector_model: imfn.Model, clip_frames: np.ndarray
+) -> None:
+    path = tmp_path / "x.safetensors"
+    assert imfn.compress(clip_frames[:4], path, model=tiny_model, ratio=4).group == 0
+    apart = replace(
+        vector_model,
+        network=IMFN(replace(vector_model.network.config, widths=(8, 8, 8), kernel=1, independent=True)),
+    )
+    assert not apart.can_forecast
+    with pytest.raises(ValueError, match="group -1"):
+        imfn.compress(clip_frames, path, model=tiny_model, ratio=4, group=-1, force=True)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 4])
+@pytest.mark.parametrize("count", [1, 13, 32, 39])
+def test_looks_are_the_middle_and_the_end_of_every_node(level: int, count: int) -> None:
+    frames = np.arange(count, dtype=np.uint8)[:, None, None]
+    kept = Looks(level)
+    first = fed = 0
+    for below in forest_levels(count, level):
+        ratio = 1 << below
+        # Frames come in batches, ahead of the nodes.
+        while fed < min(count, first + ratio):
+            kept.feed(frames[fed : fed + 8])
+            fed += 8
+        wanted = frames[first : first + ratio][[t - 1 for t in looks(ratio)]]
+        assert (kept.pop(below) == wanted).all()
+        first += ratio
+
+
+def test_damage_before_a_selection_is_not_said_of_it(
+    tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray
+) -> None:
+    path = tmp_path / "x.safetensors"
+    imfn.compress(clip_frames, path, model=tiny_model, ratio=4, group=16)
+    reader = LatentReader(path)
+    content = bytearray(path.read_bytes())
+    content[reader._nodes_at + 9] ^= 255
+    path.write_bytes(content)
+    damaged = Damaged()
+    assert len(list(restored_frames(LatentReader(path), tiny_model, 9, 18, damaged=damaged))) == 9
+    assert [node.index for node, _ in damaged] == [2, 3]
+
+
+def test_a_machine_that_rounds_otherwise_stays_near(
+    tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One pixel in a hundred rounded the other way after each node: differences stay, and do not grow."""
+    path = tmp_path / "x.safetensors"
+    frames = np.concatenate((clip_frames, clip_frames[::-1], clip_frames))
+    imfn.compress(frames, path, model=tiny_model, ratio=4)
+    here = restored(path, tiny_model).astype(int)
+    noise = torch.Generator().manual_seed(0)
+    follow = Chain._follow
+
+    def elsewhere(self: Chain, *arguments: object) -> None:
+        follow(self, *arguments)  # type: ignore[arg-type]
+        chance = torch.rand(self._frame_before().shape, generator=noise)
+        moved = self._frame_before().int() + (chance < 0.005).int() - (chance > 0.995).int()
+        self._last = moved.clamp(0, 255).to(torch.uint8)
+
+    monkeypatch.setattr(Chain, "_follow", elsewhere)
+    difference = np.abs(restored(path, tiny_model) - here)
+    assert difference.any()
+    assert difference.max() <= 4
+    assert difference[-20:].mean() < 0.3
