@@ -13,18 +13,25 @@ Importing this imports neither torch nor numpy; the first call does.
 
 from .api import compress, decompress, read_frames, stream, verify
 from .errors import ImfnError, InputError, LatentError, ModelError, OutputError, RatioError
-from .zoo.model import Model, load
-from .reports import CompressReport, DamagedNode, DecompressReport, MemoryReport, StreamReport, VerifyReport
+from .reports import (
+    CompressReport,
+    DamagedNode,
+    DecompressReport,
+    FadingMemoryReport,
+    StreamReport,
+    VerifyReport,
+)
 from .version import __version__
+from .zoo.model import Model, load
 
 __all__ = [
     "CompressReport",
     "DamagedNode",
     "DecompressReport",
+    "FadingMemoryReport",
     "ImfnError",
     "InputError",
     "LatentError",
-    "MemoryReport",
     "Model",
     "ModelError",
     "OutputError",

@@ -14,19 +14,19 @@ from urllib.parse import urlsplit
 
 from . import defaults
 from .errors import InputError, ModelError, OutputError
+from .reports import CompressReport, DecompressReport, FadingMemoryReport, StreamReport, VerifyReport
 from .system.files import check_output
 from .zoo.model import Model, load
-from .reports import CompressReport, DecompressReport, MemoryReport, StreamReport, VerifyReport
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     import numpy as np
 
-    from .codec.fading_memory import Memory
-    from .media import Sequence, Source
     from .bitstream.container.header import Header
+    from .codec.fading_memory import Memory
     from .codec.stream import Live
+    from .media import Sequence, Source
 
 #: Called as work goes on: (done so far, in all or None where that is not known).
 Progress = Callable[[int, int | None], None]
@@ -43,7 +43,7 @@ def compress(
     model: str | Path | Model | None = None,
     ratio: int = defaults.RATIO,
     quality: int = defaults.QUALITY,
-    group: int = defaults.GROUP,
+    gop: int = defaults.GOP,
     student: bool = False,
     frames: Selection | None = None,
     device: str = "auto",
@@ -72,7 +72,7 @@ def compress(
     what to do), ValueError for a quality outside 0 … 100. When it raises, nothing is left behind and an
     output that existed stays as it was.
     """
-    ratio, quality, group = operator.index(ratio), operator.index(quality), operator.index(group)
+    ratio, quality, gop = operator.index(ratio), operator.index(quality), operator.index(gop)
     start, stop = frames or (0, None)
     from .media import Source
 
@@ -96,7 +96,7 @@ def compress(
             loaded,
             ratio=ratio,
             quality=quality,
-            group=group,
+            gop=gop,
             student=student,
             force=force,
             progress=_counting(progress, count),
@@ -128,7 +128,7 @@ def stream(
     device: str = "auto",
     force: bool = False,
     progress: "Callable[[Live], None] | None" = None,
-) -> StreamReport | MemoryReport:
+) -> StreamReport | FadingMemoryReport:
     """Compress frames as they come, in constant memory, into a latent that is readable at any moment.
 
     source: a file, '-' for standard input, a camera ('camera:0', '/dev/video0') or an address (http://,
@@ -259,10 +259,10 @@ def decompress(
 
     Raises `LatentError`, `ModelError`, `OutputError`, and `InputError` for an empty selection.
     """
+    from .bitstream.container.latent import LatentReader
     from .codec.codec import decompress_latent, default_restored, model_of
     from .codec.fading_memory import is_memory
     from .media import selected
-    from .bitstream.container.latent import LatentReader
 
     start, stop = frames or (0, None)
     if is_memory(Path(latent)):
@@ -321,9 +321,9 @@ def read_frames(
     Raises `LatentError`, `ModelError`, and `InputError` for an empty selection, before the first frame; a
     damaged node raises `LatentError` when its frames come.
     """
+    from .bitstream.container.latent import LatentReader
     from .codec.codec import model_of, restored_frames
     from .media import selected
-    from .bitstream.container.latent import LatentReader
 
     reader = LatentReader(Path(latent))
     selected(str(latent), reader.header.frames, start, stop)
@@ -341,9 +341,9 @@ def verify(
     checked: `decoded` is False then. Raises `LatentError` where nothing can be read at all, and `ModelError`
     for a `model` that did not write it. Damaged nodes do not raise: the report names them.
     """
+    from .bitstream.container.latent import LatentReader
     from .codec.codec import verify_latent
     from .codec.fading_memory import is_memory, stored_memory, verify_memory
-    from .bitstream.container.latent import LatentReader
 
     path = Path(latent)
     if is_memory(path):

@@ -5,4 +5,4 @@ RATIO = 16
 #: 0 to 100, see `latent/quantiser.py`.
 QUALITY = 50
 #: Frames whose nodes may build on one another.
-GROUP = 256
+GOP = 256

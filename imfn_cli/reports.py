@@ -41,7 +41,7 @@ class CompressReport(_Report):
     frames_per_second: float
     notes: tuple[str, ...]
     student: bool = False
-    group: int = 0
+    gop: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class StreamReport(_Report):
 
 
 @dataclass(frozen=True)
-class MemoryReport(_Report):
+class FadingMemoryReport(_Report):
     """What streaming into one memory did; fields as in `StreamReport`. half_life: in frames."""
 
     source: str

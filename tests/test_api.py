@@ -164,7 +164,7 @@ class TestStream:
         assert (report.source, report.output, report.frames, report.nodes) == ("frames", str(path), 13, 4)
         assert (report.method, report.ended, report.finished) == ("student", "source", True)
         assert seen == list(range(1, 14))
-        imfn.compress(clip_frames[:13], whole, model=tiny_model, ratio=4, group=0, student=True)
+        imfn.compress(clip_frames[:13], whole, model=tiny_model, ratio=4, gop=0, student=True)
         ours, theirs = LatentReader(path), LatentReader(whole)
         assert [ours.read(node) for node in ours.nodes] == [theirs.read(node) for node in theirs.nodes]
         assert ours.header.frame_rate == Fraction(30000, 1001)
@@ -217,7 +217,7 @@ class TestStream:
     def test_one_memory_of_all(self, tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray) -> None:
         path = tmp_path / "past.safetensors"
         report = imfn.stream(iter(clip_frames), path, model=tiny_model, forget=True, half_life=4)
-        assert isinstance(report, imfn.MemoryReport)
+        assert isinstance(report, imfn.FadingMemoryReport)
         assert (report.frames, report.half_life) == (40, 4)
         restored = imfn.decompress(path, tmp_path / "x.npy", model=tiny_model, frames=(36, 40))
         error = np.square(np.load(restored.output).astype(float) - clip_frames[36:]).mean()

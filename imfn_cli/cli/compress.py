@@ -27,7 +27,7 @@ def compress(
     ],
     ratio: options.Ratio = defaults.RATIO,
     quality: options.Quality = defaults.QUALITY,
-    group: options.Group = defaults.GROUP,
+    gop: options.Gop = defaults.GOP,
     output: Annotated[
         str | None,
         typer.Option(
@@ -63,8 +63,8 @@ def compress(
     loaded = None
     if not all(isinstance(place, ImfnError) for place in places):
         # Once for all inputs; a wrong model or ratio is wrong for all of them.
-        from ..zoo.model import load
         from ..network import level_of_ratio
+        from ..zoo.model import load
 
         settle_for(model)
         loaded = load(model, device=device)
@@ -83,7 +83,7 @@ def compress(
                 model=loaded,
                 ratio=ratio,
                 quality=quality,
-                group=group,
+                gop=gop,
                 student=student,
                 frames=selection,
                 force=force,
@@ -110,7 +110,7 @@ def human(report: "CompressReport") -> list[str]:
         f"({report.bits_per_pixel:.4f} bits per pixel), {report.frames_per_second:.0f} frames/s",
         f"  {report.ratio_of_numbers:.1f} times fewer numbers{fewer} "
         f"(model {report.model}{', student' if report.student else ''}, ratio {report.ratio}, "
-        f"quality {report.quality}{f', group {report.group}' if report.group else ''})",
+        f"quality {report.quality}{f', gop {report.gop}' if report.gop else ''})",
     ]
 
 

@@ -15,8 +15,8 @@ from . import options
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..zoo.model import Model
     from ..network import Update
+    from ..zoo.model import Model
 
 
 class Format(StrEnum):
@@ -77,8 +77,8 @@ def distill(
         from ..training.export import require_packages
 
         require_packages(form.value)
-    from ..zoo.model import load
     from ..network import Student, level_of_ratio
+    from ..zoo.model import load
 
     # Programs are made on the CPU; they run anywhere.
     loaded = load(model, device=device if form is Format.safetensors or data else "cpu")

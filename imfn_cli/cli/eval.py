@@ -33,7 +33,7 @@ def evaluate(
         bool,
         typer.Option("--float", help="Also every ratio with memories in float: no file, no quantisation."),
     ] = False,
-    group: options.Group = defaults.GROUP,
+    gop: options.Gop = defaults.GOP,
     student: Annotated[
         bool, typer.Option("--student", help="Also the model's student, beside its tree.")
     ] = False,
@@ -110,7 +110,7 @@ def evaluate(
 
     peers = _peers(against, preset, crf)
     settings = engine.settings_of(
-        ratios, qualities, in_float=in_float, student=student, group=group, against=peers
+        ratios, qualities, in_float=in_float, student=student, gop=gop, against=peers
     )
     from ..media import expand_inputs
 

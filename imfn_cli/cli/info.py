@@ -51,8 +51,8 @@ def _memory(path: Path, out: Output) -> None:
 def _latent(path: Path, every_node: bool, out: Output) -> None:
     from rich.table import Table
 
-    from ..bitstream.container.latent import LatentReader
     from ..bitstream.container.growing import HEAD_SIZE
+    from ..bitstream.container.latent import LatentReader
 
     reader = LatentReader(path)
     header = asdict(reader.header)

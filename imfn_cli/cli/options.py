@@ -42,9 +42,10 @@ Ratio = Annotated[
 Quality = Annotated[
     int, typer.Option("--quality", "-q", metavar="Q", min=0, max=100, help="Higher is better and larger.")
 ]
-Group = Annotated[
+Gop = Annotated[
     int,
     typer.Option(
+        "--gop",
         "--group",
         "-g",
         metavar="N",

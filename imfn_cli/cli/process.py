@@ -3,8 +3,8 @@
 import contextlib
 import os
 
-from ..system.allocator import return_freed_memory, reuse_freed_memory
 from ..errors import ImfnError
+from ..system.allocator import return_freed_memory, reuse_freed_memory
 
 
 def settle() -> None:

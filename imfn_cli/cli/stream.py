@@ -14,8 +14,8 @@ from .output import Output
 from .process import settle_for
 
 if TYPE_CHECKING:
-    from ..reports import MemoryReport, StreamReport
     from ..codec.stream import Live
+    from ..reports import FadingMemoryReport, StreamReport
 
 
 def stream(
@@ -169,7 +169,7 @@ def stream(
     return 0
 
 
-def human(report: "StreamReport | MemoryReport") -> list[str]:
+def human(report: "StreamReport | FadingMemoryReport") -> list[str]:
     """The report in three lines."""
     from ..reports import StreamReport
 

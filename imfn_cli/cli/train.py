@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..training.recipe import Recipe
-    from ..training.trainer import Evaluation
+    from ..training.trainer import Validation
 
 _MODEL_FILES = ("config.json", "model.safetensors", "README.md")
 
@@ -122,13 +122,13 @@ def _train(
     import torch
 
     from .. import __version__
-    from ..zoo import model
     from ..system.allocator import reuse_freed_memory
     from ..system.files import replacing, writing
-    from ..zoo.card import trained_card
     from ..training.places import short_names, sources_of
     from ..training.processes import joined
     from ..training.run import device_of, train_model
+    from ..zoo import model
+    from ..zoo.card import trained_card
 
     # Training takes and frees the same large arrays in every step.
     reuse_freed_memory()
@@ -146,7 +146,7 @@ def _train(
             limit=limit,
             resume=resume,
             progress=progress,
-            report=lambda evaluation: out.note(evaluation_line(evaluation)),
+            report=lambda evaluation: out.note(validation_line(evaluation)),
         )
     if trained is None:
         return
@@ -184,12 +184,12 @@ def _train(
     last = trained.evaluations[-1] if trained.evaluations else None
     lines = [f"{output}: {trained.steps:,} steps in {description['seconds']} s on {trained.frames:,} frames"]
     if last is not None:
-        lines.append(f"  {evaluation_line(last)}")
+        lines.append(f"  {validation_line(last)}")
     rows = [asdict(evaluation) for evaluation in trained.evaluations]
     out.result({"path": str(output), **description, "evaluations": rows}, *lines)
 
 
-def evaluation_line(evaluation: "Evaluation") -> str:
+def validation_line(evaluation: "Validation") -> str:
     """An evaluation as one line of a table that grows."""
     psnr = "  ".join(f"{ratio}:1 {value:5.2f}" for ratio, value in evaluation.psnr.items())
     minutes = f"{int(evaluation.seconds) // 60:3d}:{int(evaluation.seconds) % 60:02d}"
@@ -239,9 +239,9 @@ def _fit(
     import torch
 
     from .. import __version__
+    from ..training.klt_fit import fit_linear
     from ..zoo import model
     from ..zoo.card import linear_card
-    from ..training.klt_fit import fit_linear
 
     began = time.perf_counter()
     with out.stages("clips") as progress:

@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import defaults
-from .inter import Chain, Looks, NodeParts
+from ..bitstream.container.header import MAX_PIXELS, MAX_SIDE, Header
+from ..bitstream.container.latent import LatentReader, LatentWriter, NodeEntry, describe
+from ..bitstream.quantiser import step_of_quality
 from ..errors import InputError, LatentError, ModelError
 from ..media import ColourDescription, Frame, Sequence, SequenceInfo, batched, open_writer, selected
-from .node_builders import grower_of
-from ..bitstream.container.latent import LatentReader, LatentWriter, NodeEntry, describe
-from ..bitstream.container.header import MAX_PIXELS, MAX_SIDE, Header
-from ..bitstream.quantiser import step_of_quality
-from ..zoo.model import Model, load, model_folders
-from ..network import Stored, level_of_ratio
 from ..motion.motion import luma
-from ..system.threads import map_ordered, prefetch
+from ..network import RootCoding, level_of_ratio
 from ..reports import CompressReport, DamagedNode, DecompressReport, VerifyReport
-from .synthesis import batch_frames, restored_parts
+from ..system.threads import map_ordered, prefetch
 from ..version import __version__
+from ..zoo.model import Model, load, model_folders
+from .inter import Chain, Looks, NodeParts
+from .node_builders import node_builder
+from .synthesis import batch_frames, restored_parts
 
 Pixels = NDArray[np.uint8]
 #: Called with the number of frames done so far.
@@ -49,7 +49,7 @@ def compress_sequence(
     *,
     ratio: int = defaults.RATIO,
     quality: int = defaults.QUALITY,
-    group: int = defaults.GROUP,
+    gop: int = defaults.GOP,
     student: bool = False,
     force: bool = False,
     progress: Progress = lambda _: None,
@@ -68,19 +68,19 @@ def compress_sequence(
     info = sequence.info
     check_size(sequence)
     times = array("q")
-    chain = chain_of(model, ratio, group)
+    gop_nodes = gop_nodes_of(model, ratio, gop)
     seen = Looks(level)
 
     def grow() -> Iterator[tuple[int, Tensor]]:
         done = 0
         for pixels, shown in prefetch(batched(sequence, batch_frames(info.height, info.width)), 2):
             times.extend(shown)
-            if chain > 1:
+            if gop_nodes > 1:
                 seen.feed(luma(pixels))
-            yield from grower.feed(pixels)
+            yield from builder.feed(pixels)
             done += len(pixels)
             progress(done)
-        yield from grower.flush()
+        yield from builder.flush()
 
     def encode(node: tuple[int, Tensor]) -> tuple[int, bytes]:
         return encode_node(model, node, quality)
@@ -89,19 +89,21 @@ def compress_sequence(
 
     @torch.inference_mode()
     def link(node: tuple[bool, int, Tensor, Pixels]) -> tuple[int, bytes]:
-        key, node_level, memory, looks = node
-        return node_level, links.encode(node_level, memory, looks, key=key)
+        key, node_level, memory, search_frames = node
+        return node_level, links.encode(node_level, memory, search_frames, key=key)
 
     def with_looks() -> Iterator[tuple[bool, int, Tensor, Pixels]]:
         for index, (node_level, memory) in enumerate(grow()):
-            yield index % chain == 0, node_level, memory, seen.pop(node_level)
+            yield index % gop_nodes == 0, node_level, memory, seen.pop(node_level)
 
-    grower = grower_of(model, level, student=student)
+    builder = node_builder(model, level, student=student)
     with LatentWriter(output, force=force) as writer:
         nodes = 0
         # Nodes of a chain are made one after another; the next are merged meanwhile.
         coded = (
-            map_ordered(encode, grow(), CODING_THREADS) if chain == 1 else map_ordered(link, with_looks(), 1)
+            map_ordered(encode, grow(), CODING_THREADS)
+            if gop_nodes == 1
+            else map_ordered(link, with_looks(), 1)
         )
         for node_level, data in coded:
             writer.add(node_level, data)
@@ -109,7 +111,7 @@ def compress_sequence(
         if not times:
             raise InputError(f"{sequence.name}: holds no frames")
         if nodes == 1:
-            chain = 1  # nothing builds on it
+            gop_nodes = 1  # nothing builds on it
         moments = np.frombuffer(times, np.int64)
         ticks = moments[1:] - moments[:-1]
         constant = constant_ticks(ticks, info)
@@ -118,7 +120,7 @@ def compress_sequence(
             info,
             ratio=ratio,
             quality=quality,
-            chain=chain,
+            gop_nodes=gop_nodes,
             student=student,
             frames=len(times),
             start_time=times[0],
@@ -149,18 +151,18 @@ def compress_sequence(
         frames_per_second=len(times) / seconds,
         notes=(*info.notes, *sequence.warnings),
         student=student,
-        group=chain * ratio if chain > 1 else 0,
+        gop=gop_nodes * ratio if gop_nodes > 1 else 0,
     )
 
 
-def chain_of(model: Model, ratio: int, group: int) -> int:
+def gop_nodes_of(model: Model, ratio: int, gop: int) -> int:
     """How many nodes of a ratio build on one another in a group of frames; 1 where they stand alone.
 
     Raises `ValueError` for a negative group.
     """
-    if group < 0:
-        raise ValueError(f"group {group}: must be a number of frames, or 0")
-    return max(1, group // ratio) if model.can_forecast else 1
+    if gop < 0:
+        raise ValueError(f"group {gop}: must be a number of frames, or 0")
+    return max(1, gop // ratio) if model.can_predict else 1
 
 
 def check_size(sequence: Sequence) -> None:
@@ -190,7 +192,7 @@ def header_of(
     frames: int,
     start_time: int,
     frame_ticks: int | None,
-    chain: int = 1,
+    gop_nodes: int = 1,
 ) -> Header:
     """What a latent of a sequence says about itself. The student is named after the tool: every reader of
     this format version takes it there."""
@@ -213,7 +215,7 @@ def header_of(
         value_range=info.value_range,
         source_kind=info.kind,
         source_bytes=info.size_bytes,
-        chain=chain,
+        gop_nodes=gop_nodes,
     )
 
 
@@ -280,7 +282,7 @@ def chain_of_latent(reader: LatentReader, model: Model) -> Chain:
     Raises `LatentError` for nodes that build on one another by a model that cannot forecast.
     """
     header = reader.header
-    if header.chain > 1 and not model.can_forecast:
+    if header.gop_nodes > 1 and not model.can_predict:
         raise LatentError(f"{reader.path}: its nodes build on one another, which model {model.name!r} cannot")
     return Chain(model, (header.height, header.width, header.channels), header.quality)
 
@@ -292,7 +294,7 @@ def decode_node(reader: LatentReader, model: Model, node: NodeEntry) -> NodePart
     if node.level > levels:
         raise LatentError(f"{reader.path}: {describe(node)} has level {node.level}, the model has {levels}")
     with _naming(reader, node):
-        return chain_of_latent(reader, model).parse(data, node.level, key=reader.header.is_key(node.index))
+        return chain_of_latent(reader, model).parse(data, node.level, key=reader.header.is_intra(node.index))
 
 
 @contextmanager
@@ -333,16 +335,16 @@ def restored_frames(
     # A selection starts at 0, as a clip of its own.
     origin = next(reader.times(start)) if start else 0
     clock = (shown - origin for shown in reader.times(start))
-    for group in _decoded_groups(reader, model, wanted, size, damaged):
-        first, end = group[0][0].first_frame, group[-1][0].frames[-1] + 1
-        if group[0][1] is None:
+    for gop in _decoded_groups(reader, model, wanted, size, damaged):
+        first, end = gop[0][0].first_frame, gop[-1][0].frames[-1] + 1
+        if gop[0][1] is None:
             for _ in range(max(start, first), min(stop, end)):
                 yield Frame(last, next(clock))
             continue
-        memories = torch.stack([m for _, m in group if m is not None]).to(model.device)
+        memories = torch.stack([m for _, m in gop if m is not None]).to(model.device)
         wanted_here = max(start - first, 0), min(stop, end) - first
-        level, shape = group[0][0].level, (header.height, header.width, header.channels)
-        for part in restored_parts(model, memories, level, shape, wanted_here, Stored(level, step)):
+        level, shape = gop[0][0].level, (header.height, header.width, header.channels)
+        for part in restored_parts(model, memories, level, shape, wanted_here, RootCoding(level, step)):
             pixels = part.cpu().numpy()
             for frame in pixels:
                 yield Frame(frame, next(clock))
@@ -356,17 +358,17 @@ def _decoded_groups(
     reader: LatentReader, model: Model, wanted: list[NodeEntry], size: int, damaged: Damaged | None
 ) -> Iterator[list[_Decoded]]:
     """Wanted nodes and memories in runs of one level, up to `size` frames; a damaged one by itself."""
-    group: list[_Decoded] = []
+    gop: list[_Decoded] = []
     for node, memory in _memories(reader, model, wanted, damaged):
         if node.index < wanted[0].index:
             continue
-        joins = group and memory is not None and group[-1][1] is not None and group[-1][0].level == node.level
-        if group and (not joins or (len(group) + 1) << node.level > size):
-            yield group
-            group = []
-        group.append((node, memory))
-    if group:
-        yield group
+        joins = gop and memory is not None and gop[-1][1] is not None and gop[-1][0].level == node.level
+        if gop and (not joins or (len(gop) + 1) << node.level > size):
+            yield gop
+            gop = []
+        gop.append((node, memory))
+    if gop:
+        yield gop
 
 
 def _memories(
@@ -384,12 +386,12 @@ def _memories(
 
     header = reader.header
     first = wanted[0].index
-    needed = reader.nodes[first - first % header.chain : wanted[-1].index + 1]
-    chain = chain_of_latent(reader, model)
+    needed = reader.nodes[first - first % header.gop_nodes : wanted[-1].index + 1]
+    gop_nodes = chain_of_latent(reader, model)
     broken: NodeEntry | None = None
     for node, parts, problem in map_ordered(parse, needed, CODING_THREADS):
         memory = None
-        if header.is_key(node.index):
+        if header.is_intra(node.index):
             broken = None
         if broken is not None:
             problem = problem or _builds_on(reader, node, broken)
@@ -398,8 +400,8 @@ def _memories(
                 with _naming(reader, node):
                     # Nothing builds on a node that stands alone.
                     memory = (
-                        chain.restore(node.level, parts)
-                        if header.chain > 1
+                        gop_nodes.restore(node.level, parts)
+                        if header.gop_nodes > 1
                         else torch.from_numpy(parts.values)
                     )
             except LatentError as error:
@@ -478,18 +480,18 @@ def verify_latent(
         return None, ""
 
     damaged = []
-    chain = None if model is None else chain_of_latent(reader, model)
+    gop_nodes = None if model is None else chain_of_latent(reader, model)
     checked = map_ordered(check, reader.nodes, CODING_THREADS)
     broken: NodeEntry | None = None
     for node, (parts, problem) in zip(reader.nodes, checked, strict=True):
-        if reader.header.is_key(node.index):
+        if reader.header.is_intra(node.index):
             broken = None
         if broken is not None:
             problem = problem or _builds_on(reader, node, broken)
-        elif chain is not None and parts is not None:
+        elif gop_nodes is not None and parts is not None:
             try:
                 with _naming(reader, node):
-                    chain.read_motion(node.level, parts)
+                    gop_nodes.read_motion(node.level, parts)
             except LatentError as error:
                 problem = str(error)
         if problem:

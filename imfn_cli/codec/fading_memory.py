@@ -20,17 +20,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from .codec import Progress, check_size, writer_of
-from ..errors import InputError, LatentError
-from ..system.files import check_output, replacing, writing
-from ..media import ColourDescription, Frame, Sequence, SequenceInfo, open_writer, selected
 from ..bitstream.container.header import MAX_PIXELS, MAX_SIDE
-from ..zoo.model import Model
+from ..errors import InputError, LatentError
+from ..media import ColourDescription, Frame, Sequence, SequenceInfo, open_writer, selected
 from ..network import frames_from_pixels, pixels_from_frames
-from ..network.fading_memory import HALF_LIFE, ForgettingMemory
-from ..reports import DamagedNode, DecompressReport, MemoryReport, VerifyReport
-from .stream import Intake, Live, Resident
+from ..network.fading_memory import HALF_LIFE, FadingMemory
+from ..reports import DamagedNode, DecompressReport, FadingMemoryReport, VerifyReport
+from ..system.files import check_output, replacing, writing
 from ..version import __version__
+from ..zoo.model import Model
+from .codec import Progress, check_size, writer_of
+from .stream import Intake, Live, Resident
 
 _KEY = "imfn_memory"
 #: The version that this code writes. It reads every version from 1 to this one.
@@ -134,7 +134,7 @@ def remember_sequence(
     every: float = 1.0,
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[Live], None] = lambda _: None,
-) -> MemoryReport:
+) -> FadingMemoryReport:
     """Take the frames of `sequence` into one memory of a fixed size; see `network.forget`.
 
     half_life: frames after which an error counts half.   every: seconds from one writing of the file to the
@@ -143,7 +143,7 @@ def remember_sequence(
     check_output(output, force=force)
     check_size(sequence)
     info, config = sequence.info, model.network.config
-    recursion = ForgettingMemory(model.network, half_life)
+    recursion = FadingMemory(model.network, half_life)
     values = recursion.reset(info.height, info.width)
     intake = Intake(sequence, frames, duration, stopping)
     resident = Resident()
@@ -181,7 +181,7 @@ def remember_sequence(
     if intake.problem is not None:
         raise intake.told(output, done)
     seconds = time.perf_counter() - began
-    return MemoryReport(
+    return FadingMemoryReport(
         source=sequence.name,
         output=str(output),
         model=model.name,
@@ -234,7 +234,7 @@ def verify_memory(path: Path, memory: Memory, whole: bool, model: Model | None) 
 @torch.inference_mode()
 def recalled_frames(memory: Memory, model: Model, start: int, stop: int) -> Iterator[Frame]:
     """Frames start … stop − 1 of those that a memory has seen, in order, their times starting at 0."""
-    recursion = ForgettingMemory(model.network, memory.half_life)
+    recursion = FadingMemory(model.network, memory.half_life)
     values = memory.values.to(model.device)
     tick = max(1, round((memory.last_time - memory.first_time) / max(1, memory.frames - 1)))
     for first in range(start, stop, _BATCH):

@@ -18,13 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .node_builders import TreeGrower
-from ..bitstream.quantiser import step_of_quality
-from ..bitstream.entropy.motion_field import GAIN_UNIT, Motion, decode_motion, encode_motion
+from ..bitstream.entropy.motion_field import GAIN_UNIT, MotionField, decode_motion_field, encode_motion_field
 from ..bitstream.entropy.varint import read_varint, varint
+from ..bitstream.quantiser import step_of_quality
+from ..motion.motion import BLOCK_PATCHES, block_grid, compensate, estimate_motion, luma
+from ..network import RootCoding
 from ..zoo.model import Model
-from ..network import Stored
-from ..motion.motion import BLOCK_PATCHES, block_grid, estimate_shifts, forecast, luma
+from .node_builders import TreeNodeBuilder
 from .synthesis import batch_frames, restored_parts
 
 Floats = NDArray[np.float32]
@@ -92,7 +92,7 @@ class Chain:
 
     # -- coding ---------------------------------------------------------------------------------------------
 
-    def encode(self, level: int, memory: Tensor, looks: NDArray[np.uint8], *, key: bool) -> bytes:
+    def encode(self, level: int, memory: Tensor, search_frames: NDArray[np.uint8], *, key: bool) -> bytes:
         """The bytes of the next node: memory (1, C, h, w) of `level`.
 
         looks (L, H, W) uint8: brightness of the frames under the node that `network.motion.looks` names.
@@ -102,32 +102,34 @@ class Chain:
             data, restored = self._code(values, level)
             self._follow(level, torch.from_numpy(restored) * self.step, self._no_motion())
             return data
-        wanted, found = self._motion(level, values, looks)
-        coded, motion = encode_motion(wanted, self._shifts_before(level))
+        wanted, found = self._motion(level, values, search_frames)
+        coded, motion = encode_motion_field(wanted, self._shifts_before(level))
         looks_around = level > self.model.network.config.linear_levels
-        if looks_around and (motion.shifts != wanted.shifts).any():
+        if looks_around and (motion.vectors != wanted.vectors).any():
             # Of blocks that stand alone no shift is coded, and their neighbours' forecasts see them.
-            found = self._forecast_memory(level, motion.shifts)
+            found = self._forecast_memory(level, motion.vectors)
         expected = self._expected(found, motion)
         data, restored = self._code(values - expected, level)
-        self._follow(level, torch.from_numpy(restored) * self.step + expected, motion.shifts)
+        self._follow(level, torch.from_numpy(restored) * self.step + expected, motion.vectors)
         return varint(len(coded)) + coded + data
 
     def _code(self, values: Tensor, level: int) -> tuple[bytes, Floats]:
         steps = values.numpy() / np.float32(self.step)
         return self.model.entropy.encode_and_restore(steps, level, self.quality)
 
-    def _motion(self, level: int, memory: Tensor, looks: NDArray[np.uint8]) -> tuple[Motion, Tensor]:
+    def _motion(
+        self, level: int, memory: Tensor, search_frames: NDArray[np.uint8]
+    ) -> tuple[MotionField, Tensor]:
         """The best motion found for a memory (C, h, w), and the forecast memory that it gives."""
         last = torch.from_numpy(luma(self._frame_before().cpu().numpy())).to(self.model.device)
-        window = torch.from_numpy(looks).to(self.model.device)
+        window = torch.from_numpy(search_frames).to(self.model.device)
         before = torch.from_numpy(self._shifts_before(level)).to(self.model.device)
-        shifts = estimate_shifts(last, window, 1 << level, self.block, before).cpu().numpy()
-        found = self._forecast_memory(level, shifts)
-        alone = self._block_sums(_bits(memory / self.step) - _bits((memory - found) / self.step)) < 0
-        follows = torch.from_numpy(~self._positions(alone))
+        vectors = estimate_motion(last, window, 1 << level, self.block, before).cpu().numpy()
+        found = self._forecast_memory(level, vectors)
+        intra = self._block_sums(_bits(memory / self.step) - _bits((memory - found) / self.step)) < 0
+        follows = torch.from_numpy(~self._positions(intra))
         gains = [_gain(memory[low:high, follows], found[low:high, follows]) for low, high in self._groups()]
-        return Motion(shifts, alone, np.array(gains, np.int32)), found
+        return MotionField(vectors, intra, np.array(gains, np.int32)), found
 
     def _block_sums(self, positions: Tensor) -> NDArray[np.float32]:
         """(h, w) → (rows, columns): sums over blocks."""
@@ -148,14 +150,14 @@ class Chain:
         symbols, values = self.model.entropy.decode(data[at:], level, self.quality, *self.grid)
         return NodeParts(symbols, values * np.float32(self.step), motion)
 
-    def read_motion(self, level: int, parts: NodeParts) -> Motion | None:
+    def read_motion(self, level: int, parts: NodeParts) -> MotionField | None:
         """How the next node's forecast is made, None for a key node. Raises `ValueError` if malformed."""
         if parts.motion is None:
             self._before, self._level = self._no_motion(), level
             return None
         groups = len(self.model.entropy.grouping.ends)
-        motion = decode_motion(parts.motion, *self.blocks, groups, self._shifts_before(level))
-        self._before, self._level = motion.shifts, level
+        motion = decode_motion_field(parts.motion, *self.blocks, groups, self._shifts_before(level))
+        self._before, self._level = motion.vectors, level
         return motion
 
     def restore(self, level: int, parts: NodeParts) -> Tensor:
@@ -163,7 +165,7 @@ class Chain:
         memory = torch.from_numpy(parts.values)
         motion = self.read_motion(level, parts)
         if motion is not None:
-            memory = memory + self._expected(self._forecast_memory(level, motion.shifts), motion)
+            memory = memory + self._expected(self._forecast_memory(level, motion.vectors), motion)
         self._follow(level, memory, self._before)
         return memory
 
@@ -183,22 +185,22 @@ class Chain:
         h, w = self.grid
         return blocks.repeat(BLOCK_PATCHES, 0).repeat(BLOCK_PATCHES, 1)[:h, :w]
 
-    def _forecast_memory(self, level: int, shifts: NDArray[np.int32]) -> Tensor:
+    def _forecast_memory(self, level: int, vectors: NDArray[np.int32]) -> Tensor:
         """(C, h, w): what the tree makes of the frame before, carried on."""
         ratio = 1 << level
         height, width, _ = self.size
-        grower = TreeGrower(self.model, level)
+        builder = TreeNodeBuilder(self.model, level)
         batch = min(ratio, batch_frames(height, width))
-        field = torch.from_numpy(shifts).to(self.model.device)
+        field = torch.from_numpy(vectors).to(self.model.device)
         for first in range(0, ratio, batch):
-            pixels = forecast(self._frame_before(), field, self.block, ratio, first, first + batch)
-            for _, memory in grower.feed(pixels):
+            pixels = compensate(self._frame_before(), field, self.block, ratio, first, first + batch)
+            for _, memory in builder.feed(pixels):
                 return memory[0].float().cpu()
         raise AssertionError("a whole window makes a memory")
 
-    def _expected(self, found: Tensor, motion: Motion) -> Tensor:
+    def _expected(self, found: Tensor, motion: MotionField) -> Tensor:
         """The forecast memory (C, h, w) as far as it counts."""
-        expected = found * torch.from_numpy(~self._positions(motion.alone))
+        expected = found * torch.from_numpy(~self._positions(motion.intra))
         for (low, high), gain in zip(self._groups(), motion.gains.tolist(), strict=True):
             expected[low:high] *= gain / GAIN_UNIT
         return expected
@@ -207,7 +209,7 @@ class Chain:
         assert self._last is not None, "a chain begins with its key node"
         return self._last
 
-    def _follow(self, level: int, memory: Tensor, shifts: NDArray[np.int32]) -> None:
+    def _follow(self, level: int, memory: Tensor, vectors: NDArray[np.int32]) -> None:
         """Go on to the next node. Of this one only the last frame is restored.
 
         It is not refined: what refining adds would go into the next forecast, and be added to again there.
@@ -216,10 +218,10 @@ class Chain:
         memories = memory[None].to(self.model.device)
         parts = restored_parts(
             *(self.model, memories, level, self.size, (ratio - 1, ratio)),
-            Stored(level, self.step, refine=False),
+            RootCoding(level, self.step, refine=False),
         )
         self._last = list(parts)[-1][-1]
-        self._before, self._level = shifts, level
+        self._before, self._level = vectors, level
 
 
 def _bits(steps: Tensor) -> Tensor:

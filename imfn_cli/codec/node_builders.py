@@ -8,11 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..zoo.model import Model
 from ..network import BinaryCounter, StudentStream, frames_from_pixels
+from ..zoo.model import Model
 
 
-class Grower(Protocol):
+class NodeBuilder(Protocol):
     """Takes a sequence's frames in order and gives its forest's nodes (level, (1, C, h, w)) in order."""
 
     level: int
@@ -26,12 +26,12 @@ class Grower(Protocol):
         ...
 
 
-def grower_of(model: Model, level: int, *, student: bool) -> Grower:
+def node_builder(model: Model, level: int, *, student: bool) -> NodeBuilder:
     """The student or the tree of one level. Raises `ModelError` where the model carries no student."""
-    return StudentGrower(model, level) if student else TreeGrower(model, level)
+    return StudentNodeBuilder(model, level) if student else TreeNodeBuilder(model, level)
 
 
-class TreeGrower:
+class TreeNodeBuilder:
     """Whole trees at once where a batch holds them, above that the binary counter.
 
     Fed frame by frame it is the binary counter alone: at most `level` merges and as many memories.
@@ -63,7 +63,7 @@ class TreeGrower:
         return self.counter.flush()
 
 
-class StudentGrower:
+class StudentNodeBuilder:
     """One update per frame, one memory."""
 
     def __init__(self, model: Model, level: int) -> None:

@@ -13,18 +13,18 @@ import torch
 from torch import Tensor
 
 from .. import defaults
-from .codec import check_size, constant_ticks, encode_node, header_of
-from ..errors import ImfnError, InputError, OutputError
-from ..system.files import check_output
-from ..media import Frame, Sequence, stalled
-from .node_builders import grower_of
-from ..bitstream.container.latent import compact
 from ..bitstream.container.growing import GrowingWriter
+from ..bitstream.container.latent import compact
 from ..bitstream.quantiser import step_of_quality
-from ..zoo.model import Model
+from ..errors import ImfnError, InputError, OutputError
+from ..media import Frame, Sequence, stalled
 from ..network import level_of_ratio
-from ..system.threads import prefetch
 from ..reports import StreamReport
+from ..system.files import check_output
+from ..system.threads import prefetch
+from ..zoo.model import Model
+from .codec import check_size, constant_ticks, encode_node, header_of
+from .node_builders import node_builder
 
 # Frames that a source may be ahead, and nodes that may wait to be coded.
 _AHEAD = 4
@@ -87,17 +87,17 @@ def stream_sequence(
     )
     began = time.perf_counter()
     state = _Stream(GrowingWriter(output, header, force=force, sync=sync), model, quality)
-    grower = grower_of(model, level, student=student)
+    builder = node_builder(model, level, student=student)
     intake = Intake(sequence, frames, duration, stopping)
     with ThreadPoolExecutor(1) as pool:
         for frame in intake:
             state.times.append(frame.time)
-            for node in grower.feed(frame.pixels[None]):
+            for node in builder.feed(frame.pixels[None]):
                 state.submit(pool, node)
             state.done += 1
             state.collect(_WAITING_NODES)
             progress(state.live())
-        for node in grower.flush():
+        for node in builder.flush():
             state.submit(pool, node)
         state.collect(0)
     state.writer.close()

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from ..network import RootCoding
 from ..zoo.model import Model
-from ..network import Stored
 
 # Pixels that go through the network at once: enough to keep it busy, few enough to stay small in memory.
 _BATCH_PIXELS = 2 << 20
@@ -22,7 +22,7 @@ def restored_parts(
     level: int,
     size: tuple[int, int, int],
     wanted: tuple[int, int],
-    stored: Stored,
+    coding: RootCoding,
 ) -> Iterator[Tensor]:
     """Memories (N, C, h, w) of one level → frames wanted[0] … wanted[1] − 1 of theirs, piece by piece.
 
@@ -33,5 +33,5 @@ def restored_parts(
     whole = 1 << model.batch_level
     if ratio > whole:
         batch = min(batch, whole)
-    for part, below, start, stop in model.network.descend(memories, ratio, *wanted, batch, stored):
-        yield model.restore_pixels(part, below, size, start, stop, stored)
+    for part, below, start, stop in model.network.descend(memories, ratio, *wanted, batch, coding):
+        yield model.restore_pixels(part, below, size, start, stop, coding)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError
-from ..system.files import replacing, writing
 from ..media import Source
-from ..media.sources.inputs import still_images
 from ..media.problems import reading
+from ..media.sources.inputs import still_images
+from ..system.files import replacing, writing
 from .rows import Row
 
 _BLOCK = 1 << 20

@@ -16,12 +16,12 @@ import av
 import torch
 
 from .. import defaults
-from ..system.allocator import reuse_freed_memory
 from ..errors import ImfnError, InputError
 from ..media import Source
-from ..zoo.model import Model, load
 from ..network import level_of_ratio
+from ..system.allocator import reuse_freed_memory
 from ..version import __version__
+from ..zoo.model import Model, load
 from . import peers
 from .cache import RowCache, content_hash
 from .extra import require
@@ -92,7 +92,7 @@ def settings_of(
     *,
     in_float: bool = False,
     student: bool = False,
-    group: int = defaults.GROUP,
+    gop: int = defaults.GOP,
     against: Sequence[Setting] = (),
 ) -> list[Setting]:
     """Every ratio at every quality, every ratio in float if asked for, then the peers' settings.
@@ -100,7 +100,7 @@ def settings_of(
     student: all of ours by the student too.   group: of all files.
     """
     files = [
-        Setting(IMFN, ratio=ratio, quality=quality, group=group) for ratio in ratios for quality in qualities
+        Setting(IMFN, ratio=ratio, quality=quality, gop=gop) for ratio in ratios for quality in qualities
     ]
     floats = [Setting(IMFN, ratio=ratio, in_float=True) for ratio in ratios] if in_float else []
     students = [replace(setting, student=True) for setting in (*files, *floats)] if student else []

@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..bitstream.container.latent import LatentReader
 from ..codec.codec import compress_sequence, restored_frames
+from ..codec.node_builders import node_builder
 from ..errors import InputError
 from ..media import Frame, Source, open_sequence
 from ..media import Sequence as Frames
-from ..codec.node_builders import grower_of
-from ..bitstream.container.latent import LatentReader
-from ..zoo.model import Model, load
 from ..network import forest_levels, level_of_ratio
+from ..zoo.model import Model, load
 from . import peers
-from .peak_memory import PeakMemory
 from .metrics import Comparison
+from .peak_memory import PeakMemory
 from .rows import IMFN, Row, Setting
 
 Pixels = NDArray[np.uint8]
@@ -136,7 +136,7 @@ def measure(task: Task, frames: Frames, folder: Path) -> Row:
         quality=setting.quality,
         in_float=setting.in_float,
         student=setting.student,
-        group=setting.group if setting.quality is not None else None,
+        gop=setting.gop if setting.quality is not None else None,
         crf=setting.crf,
         options=coded.options,
         frames=metrics.frames,
@@ -170,7 +170,7 @@ def _code_imfn(frames: Frames, setting: Setting, model: Model, folder: Path) -> 
         model,
         ratio=setting.ratio,
         quality=setting.quality,
-        group=setting.group,
+        gop=setting.gop,
         student=student,
         force=True,
     )
@@ -178,7 +178,7 @@ def _code_imfn(frames: Frames, setting: Setting, model: Model, folder: Path) -> 
     def restore() -> Iterator[Pixels]:
         return (frame.pixels for frame in restored_frames(LatentReader(path), model))
 
-    options = f"{options} -q {setting.quality} -g {setting.group}"
+    options = f"{options} -q {setting.quality} -g {setting.gop}"
     return Coded(path.stat().st_size, options, restore)
 
 
@@ -212,7 +212,7 @@ def float_frames(frames: Frames, model: Model, ratio: int, *, student: bool = Fa
 
 
 def _through_student(frames: Frames, model: Model, level: int) -> Iterator[Pixels]:
-    grower = grower_of(model, level, student=True)
+    builder = node_builder(model, level, student=True)
     info = frames.info
     size = info.height, info.width, info.channels
 
@@ -221,7 +221,7 @@ def _through_student(frames: Frames, model: Model, level: int) -> Iterator[Pixel
         yield from model.restore_pixels(node[1], ratio, size, 0, ratio).cpu().numpy()
 
     for frame in frames:
-        for node in grower.feed(frame.pixels[None]):
+        for node in builder.feed(frame.pixels[None]):
             yield from restored(node)
-    for node in grower.flush():
+    for node in builder.flush():
         yield from restored(node)

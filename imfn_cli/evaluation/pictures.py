@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import defaults
-from ..codec.codec import compress_sequence, restored_frames
 from ..bitstream.container.latent import LatentReader
+from ..codec.codec import compress_sequence, restored_frames
 from ..zoo.model import load
 from .measure import Clip
 from .report import ClipPictures, FramePicture
@@ -46,7 +46,7 @@ def pictures(
                     loaded,
                     ratio=row.ratio,
                     quality=row.quality,
-                    group=row.group or 0,
+                    gop=row.gop or 0,
                     student=row.student,
                     force=True,
                 )

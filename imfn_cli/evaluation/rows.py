@@ -35,14 +35,14 @@ class Setting:
     crf: int | None = None
     preset: str | None = None
     student: bool = False
-    group: int = defaults.GROUP
+    gop: int = defaults.GOP
 
     @property
     def label(self) -> str:
         """What the settings of one curve have in common: "imfn 16:1", "x264 medium"."""
         if self.codec == IMFN:
             how = (" student" if self.student else "") + (" float" if self.in_float else "")
-            how += " alone" if not self.group and not self.in_float else ""
+            how += " alone" if not self.gop and not self.in_float else ""
             return f"{IMFN} {self.ratio}:1{how}"
         return f"{self.codec} {self.preset}"
 
@@ -77,7 +77,7 @@ class Row:
     quality: int | None
     in_float: bool
     student: bool
-    group: int | None
+    gop: int | None
     crf: int | None
     options: str
     frames: int

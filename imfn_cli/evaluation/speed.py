@@ -36,8 +36,8 @@ def speed_rows(
     progress: Progress = lambda *_: None,
 ) -> list[SpeedRow]:
     """Time compressing `source` to a latent and restoring it to .mp4, and libx264 medium doing the same."""
-    from ..codec.codec import compress_sequence, decompress_latent
     from ..bitstream.container.latent import LatentReader
+    from ..codec.codec import compress_sequence, decompress_latent
     from ..zoo.model import load
 
     loaded = load(model)

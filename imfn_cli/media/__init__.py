@@ -1,14 +1,14 @@
 """Sequences of frames in and out: video, images, arrays. Frames come one by one, never whole films."""
 
-from .sources.arrays import LoadedArray
 from .batches import batched
+from .selection import selected
+from .sequence import ColourDescription, Frame, Sequence, SequenceInfo
 from .sinks.frame_writer import FrameWriter
+from .sinks.open import OUTPUT_ENDINGS, open_writer
+from .sources.arrays import LoadedArray
 from .sources.inputs import Source, expand_inputs
 from .sources.live import STDIN, GivenFrames, RawVideo, is_device, open_live, parse_rate, stalled
 from .sources.open import open_sequence
-from .selection import selected
-from .sequence import ColourDescription, Frame, Sequence, SequenceInfo
-from .sinks.open import OUTPUT_ENDINGS, open_writer
 
 __all__ = [
     "OUTPUT_ENDINGS",

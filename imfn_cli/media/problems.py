@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import av
 
-from ..system import files
 from ..errors import ImfnError, InputError, OutputError
+from ..system import files
 
 
 def reason(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from torch.nn import functional
 #: Side of a block, in patches.
 BLOCK_PATCHES = 2
 #: Largest shift, in pixels, either way.
-MAX_SHIFT = 64
+MAX_VECTOR = 64
 # Pictures are halved this often for the coarsest look: a block's whole surroundings move.
 _COARSEST = 3
 # What a unit of roughness costs, in grey levels of mean absolute error: noise shall not look like motion.
@@ -22,7 +22,7 @@ _ROUGHNESS = 0.3
 _AT_ONCE = 1 << 19
 
 
-def shift_unit(ratio: int) -> float:
+def vector_unit(ratio: int) -> float:
     """Pixels that a shift's unit stands for: the finer, the fewer frames lie between its ends."""
     return min(1.0, ratio / 4)
 
@@ -32,8 +32,8 @@ def block_grid(height: int, width: int, block: int) -> tuple[int, int]:
     return -(-height // block), -(-width // block)
 
 
-def forecast(
-    last: Tensor, shifts: Tensor, block: int, ratio: int, start: int = 0, stop: int | None = None
+def compensate(
+    last: Tensor, vectors: Tensor, block: int, ratio: int, start: int = 0, stop: int | None = None
 ) -> Tensor:
     """The frame before a window, carried on along the motion: a guess at the window.
 
@@ -43,16 +43,16 @@ def forecast(
     """
     height, width, _ = last.shape
     stop = ratio if stop is None else stop
-    if not shifts.any():
+    if not vectors.any():
         return last.expand(stop - start, -1, -1, -1)
-    end = _dense(shifts.float() * shift_unit(ratio), block, height, width)
+    end = _dense(vectors.float() * vector_unit(ratio), block, height, width)
     picture = last.permute(2, 0, 1)[None].float()
     times = torch.arange(start + 1, stop + 1, device=last.device) / ratio
     frames = _moved(picture, end * times[:, None, None, None], "bicubic")
     return frames.round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def looks(ratio: int) -> tuple[int, ...]:
+def search_frames(ratio: int) -> tuple[int, ...]:
     """The frames 1 … r of a window that motion is looked for in.
 
     The middle and the end tell most; a look at every frame would cost r times as much.
@@ -68,7 +68,7 @@ def luma(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return ((77 * red + 150 * green + 29 * blue) >> 8).astype(np.uint8)
 
 
-def estimate_shifts(last: Tensor, window: Tensor, ratio: int, block: int, before: Tensor) -> Tensor:
+def estimate_motion(last: Tensor, window: Tensor, ratio: int, block: int, before: Tensor) -> Tensor:
     """Shifts (2, rows, columns), integers, that make `forecast` come near the window.
 
     last (H, W), window (L, H, W): `luma` of the frame before the window, and of its frames `looks(ratio)`.
@@ -85,15 +85,15 @@ def estimate_shifts(last: Tensor, window: Tensor, ratio: int, block: int, before
         reach = 3 if depth == _COARSEST else 1
         ring = range(-reach, reach + 1)
         candidates = [(float(dx * scale), float(dy * scale)) for dy in ring for dx in ring if dx or dy]
-        others = [torch.zeros_like(best), before * shift_unit(ratio)]
+        others = [torch.zeros_like(best), before * vector_unit(ratio)]
         best = search.refine(best, scale, candidates, others)
-    unit, step = shift_unit(ratio), 1.0
+    unit, step = vector_unit(ratio), 1.0
     finest = [(dx, dy) for dy in (-1.0, 0.0, 1.0) for dx in (-1.0, 0.0, 1.0) if dx or dy]
     fine = 1 if block % 2 else 2
     best = search.refine(best, fine, finest, [])
     while unit < 1 and unit <= (step := step / 2):
         best = search.refine(best, 1, [(dx * step, dy * step) for dx, dy in finest], [])
-    return (best / unit).round().clamp(-MAX_SHIFT / unit, MAX_SHIFT / unit).int()
+    return (best / unit).round().clamp(-MAX_VECTOR / unit, MAX_VECTOR / unit).int()
 
 
 class _Search:
@@ -101,7 +101,7 @@ class _Search:
 
     def __init__(self, last: Tensor, window: Tensor, ratio: int, block: int) -> None:
         self.block = block
-        self.times = torch.tensor(looks(ratio), device=window.device) / ratio
+        self.times = torch.tensor(search_frames(ratio), device=window.device) / ratio
         pictures = torch.cat((last[None], window))[:, None].float()
         # Whole blocks, and whole pixels at every scale.
         height, width = pictures.shape[2:]
@@ -114,14 +114,14 @@ class _Search:
             self._luma[scale] = functional.avg_pool2d(self.pictures(scale // 2), 2)
         return self._luma[scale]
 
-    def cost(self, shifts: Tensor, scale: int, around: Tensor) -> Tensor:
+    def cost(self, vectors: Tensor, scale: int, around: Tensor) -> Tensor:
         """(K, rows, columns): of K fields of shifts (K, 2, rows, columns), in pixels, how well they do.
 
         Mean absolute error of each block, and what its roughness costs.
         """
         pictures = self.pictures(scale)
         height, width = pictures.shape[2:]
-        end = _dense(shifts / scale, self.block // scale, height, width)
+        end = _dense(vectors / scale, self.block // scale, height, width)
         by = end[:, None] * self.times[:, None, None, None]
         moved = _moved(pictures[:1], by.flatten(0, 1), "bilinear").unflatten(0, by.shape[:2])
         error = (moved - pictures[1:]).abs_().mean(dim=1)
@@ -129,7 +129,7 @@ class _Search:
         if scale > 2:
             # Small blocks of a small picture see too little; their surroundings help.
             blocks = functional.avg_pool2d(blocks, 3, 1, 1, count_include_pad=False)
-        rough = (shifts - around).abs().sum(dim=1).add_(1).log2_()
+        rough = (vectors - around).abs().sum(dim=1).add_(1).log2_()
         return blocks[:, 0].add_(rough, alpha=_ROUGHNESS)
 
     def refine(
@@ -148,9 +148,9 @@ class _Search:
         return candidates.gather(0, best[None, None].expand(1, 2, -1, -1))[0]
 
 
-def _dense(shifts: Tensor, block: int, height: int, width: int) -> Tensor:
+def _dense(vectors: Tensor, block: int, height: int, width: int) -> Tensor:
     """(..., rows, columns) → (..., height, width): each pixel that of its block."""
-    return shifts.repeat_interleave(block, -2).repeat_interleave(block, -1)[..., :height, :width]
+    return vectors.repeat_interleave(block, -2).repeat_interleave(block, -1)[..., :height, :width]
 
 
 def _moved(picture: Tensor, by: Tensor, mode: str) -> Tensor:

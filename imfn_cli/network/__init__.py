@@ -12,7 +12,7 @@ from .klt import SecondMoments
 from .leaf import LeafTransform
 from .pixels import frames_from_pixels, pixels_from_frames
 from .ratios import forest_levels, level_of_ratio
-from .root_coding import Stored
+from .root_coding import RootCoding
 from .student import Student, StudentStream, Update
 from .sweeper import Sweeper
 from .tree import IMFN, BinaryCounter
@@ -25,8 +25,8 @@ __all__ = [
     "IMFNConfig",
     "LeafTransform",
     "MemoryNetwork",
+    "RootCoding",
     "SecondMoments",
-    "Stored",
     "Student",
     "StudentStream",
     "Sweeper",

@@ -9,7 +9,7 @@ from .branch import Branch
 from .config import IMFNConfig
 from .leaf import LeafTransform
 from .ratios import level_of_ratio
-from .root_coding import Stored
+from .root_coding import RootCoding
 
 
 class MemoryNetwork(nn.Module, ABC):
@@ -29,7 +29,7 @@ class MemoryNetwork(nn.Module, ABC):
         """
 
     @abstractmethod
-    def leaves_of(self, memories: Tensor, level: int, start: int, stop: int, stored: Stored) -> Tensor:
+    def leaves_of(self, memories: Tensor, level: int, start: int, stop: int, coding: RootCoding) -> Tensor:
         """Memories (N, C, h, w) of `level` → leaves start … stop − 1 of their N · 2**level, (·, C, h, w).
 
         Raises `ValueError` for frames that there are not.
@@ -43,7 +43,7 @@ class MemoryNetwork(nn.Module, ABC):
         width: int,
         start: int = 0,
         stop: int | None = None,
-        stored: Stored | None = None,
+        coding: RootCoding | None = None,
     ) -> Tensor:
         """Memories (N, C, h, w) of one ratio → their frames start … stop − 1 of N · ratio, not clamped.
 
@@ -52,12 +52,14 @@ class MemoryNetwork(nn.Module, ABC):
         """
         level = level_of_ratio(ratio, self.config.levels)
         stop = len(memories) * ratio if stop is None else stop
-        stored = Stored(level) if stored is None else stored
-        leaves = self.leaves_of(memories, level, start, stop, stored)
-        return self.leaf.inverse(self.leaf.refine(leaves, stored), height, width)
+        coding = RootCoding(level) if coding is None else coding
+        leaves = self.leaves_of(memories, level, start, stop, coding)
+        return self.leaf.inverse(self.leaf.refine(leaves, coding), height, width)
 
     @abstractmethod
-    def descend_to(self, below: int, memories: Tensor, level: int, stored: Stored | None = None) -> Tensor:
+    def descend_to(
+        self, below: int, memories: Tensor, level: int, coding: RootCoding | None = None
+    ) -> Tensor:
         """Memories (N, C, h, w) of `level` → all of level `below` under them, in time order.
 
         Every network knows level 0, its leaves; of others `ValueError` where it has nothing between.

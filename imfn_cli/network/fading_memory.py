@@ -36,7 +36,7 @@ _FASTEST = 0.5
 _CUT = 1e-9
 
 
-class ForgettingMemory:
+class FadingMemory:
     """The recursion of one model. Of a model with learned branches it uses the linear parts."""
 
     def __init__(self, network: IMFN, half_life: float = HALF_LIFE) -> None:

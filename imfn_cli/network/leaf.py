@@ -7,7 +7,7 @@ from torch.nn import functional
 from .branch import Branch
 from .config import IMFNConfig
 from .linear import OrthonormalMap
-from .root_coding import Stored
+from .root_coding import RootCoding
 
 # Grid positions that are refined at once where no gradients are kept: bounds the branch's hidden values.
 _POSITIONS = 1 << 14
@@ -57,19 +57,19 @@ class LeafTransform(nn.Module):
         memory: Tensor = self.map(self.patches(frames))
         return memory.permute(0, 3, 1, 2)
 
-    def refine(self, leaves: Tensor, stored: Stored) -> Tensor:
+    def refine(self, leaves: Tensor, coding: RootCoding) -> Tensor:
         """Leaves (T, C, h, w) that came out of rounded memories → nearer to what they were, (T, C, h, w).
 
         What is added is in units of the quantisation step: where nothing was rounded, leaves stay as they
         are; and where `stored` says so.
         """
         branch = self.inverse_branch
-        if branch is None or not stored.step or not stored.refine:
+        if branch is None or not coding.step or not coding.refine:
             return leaves
-        condition = stored.condition(self.config.levels).to(leaves)
+        condition = coding.condition(self.config.levels).to(leaves)
         rows = leaves.permute(0, 2, 3, 1)
         count = len(rows) if torch.is_grad_enabled() else max(1, _POSITIONS // rows[0, ..., 0].numel())
-        parts = [part + stored.step * branch(part, condition) for part in rows.split(count)]
+        parts = [part + coding.step * branch(part, condition) for part in rows.split(count)]
         return torch.cat(parts).permute(0, 3, 1, 2)
 
     def inverse(self, leaves: Tensor, height: int, width: int) -> Tensor:

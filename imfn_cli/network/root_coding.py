@@ -11,7 +11,7 @@ _LARGEST_STEP = 1024 / 255
 
 
 @dataclass(frozen=True)
-class Stored:
+class RootCoding:
     """The root that a memory was split from.
 
     level: of the root.   step: its quantisation step in units of the pixels' range, 0 for floats.

@@ -8,7 +8,7 @@ from .branch import Branch
 from .config import IMFNConfig
 from .folded import fold
 from .leaf import LeafTransform
-from .root_coding import Stored
+from .root_coding import RootCoding
 from .tree import IMFN
 
 
@@ -199,9 +199,9 @@ class StudentStream:
         self.t, self.memory, self._last = 0, None, None
         tail: list[tuple[int, Tensor]] = []
         level = self.student.level
-        stored = Stored(level)
+        coding = RootCoding(level)
         while count and level:
-            left, right = self.network.split(memory, level, stored)
+            left, right = self.network.split(memory, level, coding)
             level -= 1
             half = 1 << level
             if count >= half:

@@ -11,7 +11,7 @@ from .branch import Branch
 from .config import IMFNConfig
 from .leaf import LeafTransform
 from .ratios import level_of_ratio
-from .root_coding import Stored
+from .root_coding import RootCoding
 from .sweeper import Sweeper
 
 
@@ -51,15 +51,15 @@ class IMFN(MemoryNetwork):
         """left, right of level − 1, (N, C, h, w) → their memory of `level`, (N, C, h, w)."""
         return self.sweeper(level).merge(left, right)
 
-    def split(self, memory: Tensor, level: int, stored: Stored | None = None) -> tuple[Tensor, Tensor]:
+    def split(self, memory: Tensor, level: int, coding: RootCoding | None = None) -> tuple[Tensor, Tensor]:
         """A memory of `level`, (N, C, h, w) → left and right memories of level − 1.
 
         stored: the root that the memory was split from; by default it is a root itself, in floats.
         """
         if self.config.is_linear:
             return self.sweeper(level).split(memory)
-        stored = Stored(level) if stored is None else stored
-        return self.sweeper(level).split(memory, stored.condition(self.config.levels).to(memory))
+        coding = RootCoding(level) if coding is None else coding
+        return self.sweeper(level).split(memory, coding.condition(self.config.levels).to(memory))
 
     def climb(self, frames: Tensor, level: int) -> list[Tensor]:
         """Frames (T, in_channels, H, W) in [0, 1] → memories of level 0, 1, … `level`, (N, C, h, w) each.
@@ -79,12 +79,12 @@ class IMFN(MemoryNetwork):
             memories = self.merge(memories[0::2], memories[1::2], above)
         return memories
 
-    def leaves_of(self, memories: Tensor, level: int, start: int, stop: int, stored: Stored) -> Tensor:
+    def leaves_of(self, memories: Tensor, level: int, start: int, stop: int, coding: RootCoding) -> Tensor:
         """Memories (N, C, h, w) of `level` → leaves start … stop − 1 of their N · 2**level, (·, C, h, w).
 
         Only splits on the way to wanted leaves are made: one costs `level` splits.
         """
-        return self.walk(memories, level, 0, start, stop, stored)[0]
+        return self.walk(memories, level, 0, start, stop, coding)[0]
 
     def walk(
         self,
@@ -93,7 +93,7 @@ class IMFN(MemoryNetwork):
         below: int,
         start: int,
         stop: int,
-        stored: Stored | None = None,
+        coding: RootCoding | None = None,
     ) -> tuple[Tensor, int]:
         """Memories (N, C, h, w) of `level` → those of level `below` that hold frames start … stop − 1.
 
@@ -102,14 +102,14 @@ class IMFN(MemoryNetwork):
         """
         if not 0 <= start < stop <= memories.shape[0] << level:
             raise ValueError(f"frames {start}:{stop} of {memories.shape[0] << level}")
-        stored = Stored(level) if stored is None else stored
+        coding = RootCoding(level) if coding is None else coding
         first = 0  # index, at the current level, of the first memory held
         while True:
             wanted = slice((start >> level) - first, ((stop - 1) >> level) + 1 - first)
             memories, first = memories[wanted], start >> level
             if level == below:
                 return memories, first
-            left, right = self.split(memories, level, stored)
+            left, right = self.split(memories, level, coding)
             memories, first = torch.stack((left, right), dim=1).flatten(0, 1), 2 * first
             level -= 1
 
@@ -123,19 +123,27 @@ class IMFN(MemoryNetwork):
             made.append(memories)
         return made
 
-    def descend_to(self, below: int, memories: Tensor, level: int, stored: Stored | None = None) -> Tensor:
+    def descend_to(
+        self, below: int, memories: Tensor, level: int, coding: RootCoding | None = None
+    ) -> Tensor:
         """Memories (N, C, h, w) of `level` → all of level `below` under them, in time order."""
-        return self.walk(memories, level, below, 0, len(memories) << level, stored)[0]
+        return self.walk(memories, level, below, 0, len(memories) << level, coding)[0]
 
     def descend(
-        self, memories: Tensor, ratio: int, start: int, stop: int, batch: int, stored: Stored | None = None
+        self,
+        memories: Tensor,
+        ratio: int,
+        start: int,
+        stop: int,
+        batch: int,
+        coding: RootCoding | None = None,
     ) -> Iterator[tuple[Tensor, int, int, int]]:
         """Walk down to memories of at most `batch` frames: (memories, ratio, start, stop), in time order.
 
         Memories (N, C, h, w) of `ratio` hold frames 0 … N · ratio − 1, of which start … stop − 1 are wanted.
         Depth first, so that no more than log2(ratio) memories wait at any time. `stored` as in `split`.
         """
-        stored = Stored(level_of_ratio(ratio, self.config.levels)) if stored is None else stored
+        coding = RootCoding(level_of_ratio(ratio, self.config.levels)) if coding is None else coding
         if len(memories) > 1 and len(memories) * ratio > batch:
             trees = max(1, batch // ratio)
             for tree in range(start // ratio, len(memories), trees):
@@ -144,14 +152,14 @@ class IMFN(MemoryNetwork):
                     break
                 part = memories[tree : tree + trees]
                 last = min(stop - offset, len(part) * ratio)
-                yield from self.descend(part, ratio, max(start - offset, 0), last, batch, stored)
+                yield from self.descend(part, ratio, max(start - offset, 0), last, batch, coding)
         elif ratio > max(batch, 1):
             half = ratio // 2
-            left, right = self.split(memories, level_of_ratio(ratio, self.config.levels), stored)
+            left, right = self.split(memories, level_of_ratio(ratio, self.config.levels), coding)
             if start < half:
-                yield from self.descend(left, half, start, min(stop, half), batch, stored)
+                yield from self.descend(left, half, start, min(stop, half), batch, coding)
             if stop > half:
-                yield from self.descend(right, half, max(start - half, 0), stop - half, batch, stored)
+                yield from self.descend(right, half, max(start - half, 0), stop - half, batch, coding)
         else:
             yield memories, ratio, start, stop
 

@@ -8,11 +8,11 @@ from itertools import islice
 from pathlib import Path
 
 from ..errors import ImfnError, InputError
-from ..media import Source, open_sequence, open_writer
 from ..evaluation.bd import Delta, best, delta, points_of
 from ..evaluation.engine import clips_of, evaluate, settings_of
 from ..evaluation.peers import sweep
 from ..evaluation.rows import IMFN, Row
+from ..media import Source, open_sequence, open_writer
 
 _FIRST = "first-half.mkv"
 
@@ -59,7 +59,7 @@ def second_half(
     ratios: Sequence[int],
     qualities: Sequence[int],
     *,
-    group: int,
+    gop: int,
     jobs: int,
     cache: Path | None,
 ) -> dict[str, list[Row]]:
@@ -71,7 +71,7 @@ def second_half(
     peers = sweep("x264")
     found: dict[str, list[Row]] = {}
     for model in models:
-        settings = settings_of(ratios, qualities, group=group, against=() if found else peers)
+        settings = settings_of(ratios, qualities, gop=gop, against=() if found else peers)
         done = evaluate(clips, settings, model=model, jobs=jobs, cache=cache).whole()
         if not found:
             found["x264"] = [row for row in done.rows if row.codec != IMFN]

@@ -19,16 +19,16 @@ from ..bitstream.entropy.entropy_model import (
     BIAS_UNIT,
     DISTANCES,
     KINDS,
+    LAMBDA,
     PREDICTION_UNIT,
-    TRADE,
     WEIGHT_UNIT,
     EntropyModel,
     choose,
 )
-from ..bitstream.entropy.scan import FIRST, passes
-from ..bitstream.quantiser import step_of_quality
 from ..bitstream.entropy.rans import PRECISION
+from ..bitstream.entropy.scan import FIRST, passes
 from ..bitstream.entropy.tokens import DIRECT, TOKENS, tokenise
+from ..bitstream.quantiser import step_of_quality
 
 Floats = NDArray[np.float32]
 #: Memories of each level, each (C, h, w), in the pixels' unit.
@@ -77,7 +77,7 @@ def fit_entropy(
                 _count(rows, fitted, level, counts, distance)
         tensors["counts"] = _to_counts(counts)
         tensors["centroids"] = (distance[:, 1:, 0] / np.maximum(distance[:, 1:, 1], 1)).astype(np.float32)
-        thresholds = EntropyModel(tensors).thresholds(TRADE)
+        thresholds = EntropyModel(tensors).thresholds(LAMBDA)
     return EntropyModel(tensors)
 
 
@@ -117,12 +117,12 @@ def _fit_prediction(memories: Sequence[Floats], grouping: Grouping) -> NDArray[n
         rows = np.concatenate(
             (memory[:predicted].reshape(predicted, -1).T, np.zeros((1, predicted), np.float32))
         )
-        for lattice in passes(h, w, grouping.strides[0]):
-            if lattice.kind != FIRST:
-                near = rows[lattice.neighbours].transpose(1, 0, 2).reshape(len(lattice.positions), -1)
-                at = lattice.kind - 1, lattice.distance.bit_length() - 1
+        for scan in passes(h, w, grouping.strides[0]):
+            if scan.kind != FIRST:
+                near = rows[scan.neighbours].transpose(1, 0, 2).reshape(len(scan.positions), -1)
+                at = scan.kind - 1, scan.distance.bit_length() - 1
                 gram[at] += near.T @ near
-                cross[at] += near.T @ rows[lattice.positions]
+                cross[at] += near.T @ rows[scan.positions]
                 seen[at] += len(near)
     for at in np.ndindex(*seen.shape):
         if seen[at]:
@@ -162,10 +162,10 @@ def _gather(
 
             def visit(part: Part, rows: Floats = rows, anchor: int = anchor, quality: int = quality) -> Any:
                 tables, prediction = model.tables_and_prediction(part, level, quality)
-                wanted = rows[part.lattice.positions, part.low : part.high] - prediction
+                wanted = rows[part.scan.positions, part.low : part.high] - prediction
                 symbols = choose(wanted, tables, thresholds)
                 errors = np.abs(symbols) - np.abs(wanted)
-                parts.setdefault((part.group, part.lattice.kind), []).append((anchor, part, symbols, errors))
+                parts.setdefault((part.group, part.scan.kind), []).append((anchor, part, symbols, errors))
                 return symbols + prediction
 
             _, h, w = memory.shape
@@ -177,7 +177,7 @@ def _stack(found: list[tuple[Any, ...]], grouping: Grouping) -> _Rows:
     group, low = found[0][1].group, found[0][1].low
     size = sum(len(symbols) for _, _, symbols, _ in found)
     width = grouping.ends[group] - low
-    kind = found[0][1].lattice.kind
+    kind = found[0][1].scan.kind
     rows = _Rows(
         low,
         kind,

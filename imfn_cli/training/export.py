@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ImfnError
-from ..system.files import replacing, writing
 from ..network import Student
+from ..system.files import replacing, writing
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 # Largest difference of a memory that counts as the same, in units of the memories' deviation.

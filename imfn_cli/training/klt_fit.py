@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..bitstream.entropy.entropy_model import EntropyModel
 from ..errors import InputError
 from ..media import Source
-from ..bitstream.entropy.entropy_model import EntropyModel
 from ..network import IMFN, IMFNConfig, SecondMoments, Sweeper
 from .data import batches
 from .entropy_fit import fit_entropy

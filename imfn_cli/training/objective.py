@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from ..bitstream.quantiser import step_of_quality
-from ..network import IMFN, MemoryNetwork, Stored
+from ..network import IMFN, MemoryNetwork, RootCoding
 from .rate import RateModel, rounded
 from .target import Target, leaf_target, tree_targets
 
 # Squared error that a bit is worth, in squared steps: a uniform quantiser's slope at high rates, ln 2 / 6.
-TRADE = 0.1155
+LAMBDA = 0.1155
 # Added to errors under a logarithm: far below what 8 bits can show.
 _FLOOR = 1e-9
 # Part of a batch's frames that is refined in a step: neighbours in time teach much the same.
@@ -50,7 +50,7 @@ def restoration(
         symbols = memories / step
         bits = rate(symbols, level) / target.values
         memories = rounded(symbols) * step
-    return target.error(memories, level, Stored(level, step)) / target.values, bits
+    return target.error(memories, level, RootCoding(level, step)) / target.values, bits
 
 
 def memories_and_targets(
@@ -100,7 +100,7 @@ def joint_loss(
         )
         target = targets[-1].chosen(above, chosen)
         distortion, bits = restoration(rate, memories[above][chosen], target, above, quality)
-        slope = 0.0 if quality is None else TRADE * step_of_quality(quality) ** 2
+        slope = 0.0 if quality is None else LAMBDA * step_of_quality(quality) ** 2
         total = total + torch.log(distortion + slope * bits + _FLOOR)
     return total * (max(weights) / sum(weights))
 
@@ -108,15 +108,15 @@ def joint_loss(
 @torch.no_grad()
 def rounded_leaves(
     network: MemoryNetwork, frames: Tensor, level: int, quality: int
-) -> tuple[Tensor, Tensor, Stored]:
+) -> tuple[Tensor, Tensor, RootCoding]:
     """Leaves (T, C, h, w) that memories of `level` give back when rounded at `quality`, those they should be.
 
     frames (T, in_channels, H, W), T a multiple of 2**level. Third: how the memories were stored.
     """
     memories = network.climb(frames, level)
     step = step_of_quality(quality)
-    stored = Stored(level, step)
-    return network.descend_to(0, (memories[-1] / step).round() * step, level, stored), memories[0], stored
+    coding = RootCoding(level, step)
+    return network.descend_to(0, (memories[-1] / step).round() * step, level, coding), memories[0], coding
 
 
 def refining_loss(
@@ -136,9 +136,9 @@ def refining_loss(
     nodes = len(frames) >> level
     for part in frames.unflatten(0, (nodes, -1)).chunk(2):
         quality = int(random.integers(qualities[0], qualities[1] + 1))
-        leaves, target, stored = rounded_leaves(network, part.flatten(0, 1), level, quality)
+        leaves, target, coding = rounded_leaves(network, part.flatten(0, 1), level, quality)
         count = max(1, round(_REFINED * len(leaves)))
         chosen = torch.from_numpy(random.permutation(len(leaves))[:count]).to(frames.device)
-        refined = network.leaf.refine(leaves[chosen], stored)
+        refined = network.leaf.refine(leaves[chosen], coding)
         losses.append(torch.log((refined - target[chosen]).square().mean() + _FLOOR))
     return torch.stack(losses).mean()

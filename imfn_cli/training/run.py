@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..bitstream.entropy.entropy_model import EntropyModel
 from ..errors import InputError
 from ..media import Source
-from ..bitstream.entropy.entropy_model import EntropyModel
-from ..zoo.model import find_model, load, pick_device
 from ..network import IMFN, IMFNConfig, frames_from_pixels
+from ..zoo.model import find_model, load, pick_device
 from .checkpoint import load_checkpoint
 from .entropy_fit import fit_entropy
 from .klt_fit import Progress, fit_maps
@@ -23,7 +23,7 @@ from .pool import Pool, read_pool
 from .processes import Processes
 from .recipe import RECIPE_FILE, Recipe, read_recipe
 from .start import starting_network
-from .trainer import Evaluation, Trainer
+from .trainer import Trainer, Validation
 
 # One in so many runs of frames is held out, to choose the best weights by.
 _HELD_OUT = 10
@@ -60,7 +60,7 @@ class Trained:
     frames: int
     steps: int
     seconds: float
-    evaluations: tuple[Evaluation, ...]
+    evaluations: tuple[Validation, ...]
 
 
 def train_model(
@@ -72,7 +72,7 @@ def train_model(
     limit: float | None = None,
     resume: bool = False,
     progress: Progress = lambda *_: None,
-    report: Callable[[Evaluation], None] = lambda _: None,
+    report: Callable[[Validation], None] = lambda _: None,
 ) -> Trained | None:
     """Train by `recipe`, with checkpoints and log under `folder`; None in all processes but the first.
 
@@ -91,9 +91,9 @@ def train_model(
     trainer = Trainer(network, recipe, pool.to(device), held, folder, device, processes, limit)
     if resume:
         trainer.resume()
-    evaluations: list[Evaluation] = []
+    evaluations: list[Validation] = []
 
-    def keep(evaluation: Evaluation) -> None:
+    def keep(evaluation: Validation) -> None:
         evaluations.append(evaluation)
         report(evaluation)
 

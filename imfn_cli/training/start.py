@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from ..errors import ModelError
 from ..bitstream.quantiser import step_of_quality
+from ..errors import ModelError
 from ..network import IMFN, Branch, Sweeper
 from .recipe import Recipe
 

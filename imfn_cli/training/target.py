@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..network import IMFN, MemoryNetwork, Stored
+from ..network import IMFN, MemoryNetwork, RootCoding
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Target:
         lost = self.lost.unflatten(0, (-1, below))[nodes].flatten()
         return Target(self.network, self.level, memories, lost)
 
-    def error(self, memories: Tensor, level: int, stored: Stored) -> Tensor:
+    def error(self, memories: Tensor, level: int, coding: RootCoding) -> Tensor:
         """Sum of squared errors of what memories (N, C, h, w) of `level` restore, a scalar."""
-        restored = self.network.descend_to(self.level, memories, level, stored)
+        restored = self.network.descend_to(self.level, memories, level, coding)
         return (restored - self.memories).square().sum() + self.lost.sum()
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..system.files import writing
 from ..bitstream.quantiser import step_of_quality
 from ..network import IMFN, Branch, MemoryNetwork, frames_from_pixels
+from ..system.files import writing
 from .checkpoint import FOLDER, load_checkpoint, save_checkpoint
 from .objective import (
-    TRADE,
+    LAMBDA,
     joint_loss,
     local_loss,
     memories_and_targets,
@@ -43,7 +43,7 @@ _EVALUATION_SEED = 12345
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Validation:
     """The averaged weights on held-out windows.
 
     score: mean over levels of the end-to-end loss, floats and quality 40 alike; lower is better.
@@ -197,7 +197,7 @@ class Trainer(Generic[_Network]):
 
     # -- the run -------------------------------------------------------------------------------------------
 
-    def run(self, progress: Progress, report: Callable[[Evaluation], None]) -> _Network:
+    def run(self, progress: Progress, report: Callable[[Validation], None]) -> _Network:
         """Train to the end; returns the best averaged weights. Writes checkpoints and the log as it goes."""
         losses: list[Tensor] = []
         clock = saved = time.monotonic()
@@ -277,7 +277,7 @@ class Trainer(Generic[_Network]):
             group["lr"] = self.recipe.learning_rate * warm * (1 + math.cos(math.pi * stage.done)) / 2
 
     @torch.inference_mode()
-    def _evaluate(self, losses: list[Tensor]) -> Evaluation:
+    def _evaluate(self, losses: list[Tensor]) -> Validation:
         network, config = self.average, self.network.config
         random = np.random.default_rng(_EVALUATION_SEED)
         psnr: dict[int, float] = {}
@@ -295,7 +295,7 @@ class Trainer(Generic[_Network]):
                 for quality in (None, _SCORED_QUALITY):
                     found = restoration(self.rate, memories[level], target, level, quality)
                     errors.setdefault((level, quality), []).append((float(found[0]), float(found[1])))
-        slope = TRADE * step_of_quality(_SCORED_QUALITY) ** 2
+        slope = LAMBDA * step_of_quality(_SCORED_QUALITY) ** 2
         for (level, quality), pairs in errors.items():
             distortion, rate = np.mean(pairs, axis=0)
             ratio = 1 << level
@@ -311,7 +311,7 @@ class Trainer(Generic[_Network]):
             self.best_score = score
             self.best = {name: value.clone() for name, value in self.average.state_dict().items()}
         loss = float(torch.stack(losses).mean()) if losses else math.nan
-        evaluation = Evaluation(
+        evaluation = Validation(
             self.step, self.stage().name, self.seconds, loss, score, psnr, psnr_quantised, bits, refined
         )
         if self.processes.is_first:
@@ -329,9 +329,9 @@ class Trainer(Generic[_Network]):
                 side = max(self.recipe.crop, _EVALUATION_SIDE)
                 pixels = self.held.windows(1, 1 << level, side, random, flips=False)
                 frames = frames_from_pixels(pixels.to(self.device), config.in_channels)
-                leaves, target, stored = rounded_leaves(self.average, frames, level, _SCORED_QUALITY)
+                leaves, target, coding = rounded_leaves(self.average, frames, level, _SCORED_QUALITY)
                 every = slice(None, None, max(1, (1 << level) // _REFINED_FRAMES))
-                for index, found in enumerate((leaves[every], leaf.refine(leaves[every], stored))):
+                for index, found in enumerate((leaves[every], leaf.refine(leaves[every], coding))):
                     errors[index] += float((found - target[every]).square().mean())
             gains.append(10 * math.log10(errors[0] / errors[1]))
         return float(np.mean(gains))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..bitstream.entropy.entropy_model import EntropyModel
-    from ..network import IMFN, FoldedTree, Stored, Student, Update
+    from ..network import IMFN, FoldedTree, RootCoding, Student, Update
 
 CONFIG_VERSION = 1
 #: Best first: the default model is the first of these that ships.
@@ -24,7 +24,7 @@ DEFAULT_NAMES = ("video", "video-linear")
 #: What a learned model's student lies in, beside `model.safetensors`.
 STUDENT_FILE = "student.safetensors"
 _ENTROPY_PREFIX = "entropy."
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Model:
         return next(self.network.parameters()).device
 
     @property
-    def can_forecast(self) -> bool:
+    def can_predict(self) -> bool:
         """Whether nodes may build on one another: frames of a film do, independent pictures do not."""
         config = self.network.config
         return not config.independent and config.patch_height == config.patch_width
@@ -67,13 +67,13 @@ class Model:
         return self.network.merge(left, right, level)
 
     def split(
-        self, memory: "torch.Tensor", level: int, stored: "Stored | None" = None
+        self, memory: "torch.Tensor", level: int, coding: "RootCoding | None" = None
     ) -> "tuple[torch.Tensor, torch.Tensor]":
         """A memory of `level`, (N, C, h, w) → left and right memories of level − 1.
 
         stored: the root that it was split from; by default the memory is a root itself, in floats.
         """
-        return self.network.split(memory, level, stored)
+        return self.network.split(memory, level, coding)
 
     def compress(self, frames: "torch.Tensor", ratio: int) -> "torch.Tensor":
         """Frames (T, in_channels, H, W) in [0, 1] → memories (T/ratio, C, h, w), floats, not quantised."""
@@ -97,25 +97,25 @@ class Model:
         size: tuple[int, int, int],
         start: int,
         stop: int,
-        stored: "Stored | None" = None,
+        coding: "RootCoding | None" = None,
     ) -> "torch.Tensor":
         """Memories (N, C, h, w) of one ratio → pixels (stop − start, *size) uint8; size is (H, W, 1 or 3)."""
-        from ..network import Stored, level_of_ratio, pixels_from_frames
+        from ..network import RootCoding, level_of_ratio, pixels_from_frames
 
         height, width, channels = size
         config = self.network.config
         if channels != config.in_channels:
-            frames = self.network.restore(memories, ratio, height, width, start, stop, stored)
+            frames = self.network.restore(memories, ratio, height, width, start, stop, coding)
             return pixels_from_frames(frames, channels)
         level = level_of_ratio(ratio, config.levels)
         below = min(level, self._folded_level)
-        memories, first = self.network.walk(memories, level, below, start, stop, stored)
+        memories, first = self.network.walk(memories, level, below, start, stop, coding)
         first <<= below
         start, stop = start - first, stop - first
         leaf = self.network.leaf
         if leaf.inverse_branch is not None:
             leaves = self._fold(below).leaves(memories, start, stop)
-            memories = leaf.refine(leaves, Stored(level) if stored is None else stored)
+            memories = leaf.refine(leaves, RootCoding(level) if coding is None else coding)
             below, start, stop = 0, 0, len(memories)
         return self._fold(below).restore(memories, height, width, start, stop)
 
@@ -168,10 +168,10 @@ class Model:
 
         step: the quantisation step that the memories went through, 0 for none; the inverse makes use of it.
         """
-        from ..network import Stored, level_of_ratio
+        from ..network import RootCoding, level_of_ratio
 
-        stored = Stored(level_of_ratio(ratio, self.network.config.levels), step)
-        return self.network.restore(memories, ratio, height, width, stored=stored)
+        coding = RootCoding(level_of_ratio(ratio, self.network.config.levels), step)
+        return self.network.restore(memories, ratio, height, width, coding=coding)
 
 
 def model_folders() -> dict[str, Path]:

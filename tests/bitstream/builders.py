@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imfn_cli.bitstream.container.header import Header
 from imfn_cli.bitstream.entropy.entropy_model import (
     ANCHORS,
     DISTANCES,
@@ -13,7 +14,6 @@ from imfn_cli.bitstream.entropy.entropy_model import (
     PREDICTION_UNIT,
     EntropyModel,
 )
-from imfn_cli.bitstream.container.header import Header
 from imfn_cli.bitstream.entropy.rans import PRECISION
 from imfn_cli.bitstream.entropy.tokens import TOKENS
 

@@ -24,7 +24,7 @@ _DECODE = """
 import hashlib, pathlib, sys
 import numpy as np
 from safetensors.numpy import load_file
-from imfn_cli.latent.entropy import EntropyModel
+from imfn_cli.bitstream.entropy.entropy_model import EntropyModel
 folder = pathlib.Path(sys.argv[1])
 model = EntropyModel(load_file(folder / "entropy.safetensors"))
 symbols, _ = model.decode((folder / "node").read_bytes(), 1, 80, 40, 48)
@@ -60,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     memory = integer_memory(*_SHAPE, seed=3)
     save_file(model.tensors, folder / "entropy.safetensors")
     np.save(folder / "memory.npy", memory)
-    (folder / "node").write_bytes(model.encode(memory, 1, 80, trade=0))
+    (folder / "node").write_bytes(model.encode(memory, 1, 80, lam=0))
     return folder
 
 
@@ -88,7 +88,7 @@ def test_other_machines_find_the_same(folder: Path, found_here: str, environment
 
 def test_the_latent_room_does_without_torch_and_media() -> None:
     code = (
-        "import sys, imfn_cli.latent.entropy, imfn_cli.latent.container\n"
+        "import sys, imfn_cli.bitstream.entropy.entropy_model, imfn_cli.bitstream.container.latent\n"
         "print(sorted({'torch', 'av', 'PIL', 'typer', 'rich'} & set(sys.modules)))"
     )
     assert run_python(code) == "[]"

@@ -1,6 +1,6 @@
 """Every format version ever written stays readable: one latent of each, with the model that wrote it.
 
-`pytest tests/latent/test_versions.py --regenerate` writes those of the current version where there are none.
+`pytest tests/bitstream/test_versions.py --regenerate` writes those of the current version where there are none.
 Those of a version that has been released are never written again.
 """
 
@@ -14,21 +14,21 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from imfn_cli.codec import codec
-from imfn_cli.media import Frame, Sequence, SequenceInfo, Source
+from imfn_cli.bitstream.container.header import FORMAT_VERSION, INTRA_VERSION
 from imfn_cli.bitstream.container.latent import LatentReader
 from imfn_cli.bitstream.entropy.entropy_model import EntropyModel
-from imfn_cli.bitstream.container.header import ALONE_VERSION, FORMAT_VERSION
 from imfn_cli.bitstream.entropy.varint import read_varint
-from imfn_cli.zoo.model import load, save
+from imfn_cli.codec import codec
+from imfn_cli.media import Frame, Sequence, SequenceInfo, Source
 from imfn_cli.network import IMFNConfig, forest_levels
 from imfn_cli.training.klt_fit import fit_linear
+from imfn_cli.zoo.model import load, save
 
 from .builders import noise
 
 FIXTURES = Path(__file__).parent / "fixtures"
 #: 2 is of latents that still grow: `test_growing.py`.
-VERSIONS = (ALONE_VERSION, FORMAT_VERSION)
+VERSIONS = (INTRA_VERSION, FORMAT_VERSION)
 
 
 class Waves(Sequence):
@@ -119,7 +119,7 @@ def test_the_symbols(folder: Path) -> None:
     assert len(expected) == len(reader.nodes)
     for node, wanted in zip(reader.nodes, expected, strict=True):
         data = reader.read(node)
-        if not reader.header.is_key(node.index):
+        if not reader.header.is_intra(node.index):
             size, at = read_varint(data, 0)
             data = data[at + size :]
         symbols, _ = model.decode(data, node.level, reader.header.quality, 6, 8)

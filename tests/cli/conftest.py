@@ -83,7 +83,7 @@ def latent_bytes(
 ) -> bytes:
     """A latent of 13 frames, 64×48, at 4:1: nodes of 4, 4, 4 and 1 frames, each of which stands alone."""
     path = tmp_path_factory.mktemp("latent") / "clip.safetensors"
-    imfn.compress(clip_frames[:13], path, model=tiny_model, ratio=4, group=0)
+    imfn.compress(clip_frames[:13], path, model=tiny_model, ratio=4, gop=0)
     return path.read_bytes()
 
 

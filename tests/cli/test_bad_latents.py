@@ -11,8 +11,8 @@ import pytest
 from safetensors.numpy import save_file
 
 import imfn_cli as imfn
-from imfn_cli.bitstream.container.latent import LatentReader
 from imfn_cli.bitstream.container.header import FORMAT_VERSION
+from imfn_cli.bitstream.container.latent import LatentReader
 from imfn_cli.zoo.model import load
 
 from .conftest import Ran, digests

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imfn_cli.cli.compress import human
 from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.cli.compress import human
 from imfn_cli.reports import CompressReport
 
 from .conftest import Ran, digests

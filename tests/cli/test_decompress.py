@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import imfn_cli as imfn
-from imfn_cli.media import open_sequence
 from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.media import open_sequence
 
 from .conftest import Ran, digests
 

@@ -241,7 +241,7 @@ def _long_latent(path: Path, model: imfn.Model) -> None:
 
     from imfn_cli.bitstream.container.latent import LatentReader, LatentWriter
 
-    imfn.compress(np.zeros((8, 64, 64), np.uint8), path, model=model, ratio=8, group=0, force=True)
+    imfn.compress(np.zeros((8, 64, 64), np.uint8), path, model=model, ratio=8, gop=0, force=True)
     reader = LatentReader(path)
     (node,) = reader.nodes
     data = reader.read(node)

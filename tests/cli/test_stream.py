@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import imfn_cli as imfn
-from imfn_cli.codec import stream as streaming
-from imfn_cli.bitstream.container.latent import LatentReader
 from imfn_cli.bitstream.container.growing import HEAD_SIZE
+from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.codec import stream as streaming
 
 from .conftest import Ran, environment
 

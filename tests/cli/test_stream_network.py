@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 import imfn_cli as imfn
-from imfn_cli.codec.fading_memory import Memory
 from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.codec.fading_memory import Memory
 
 from .conftest import Ran, environment
 

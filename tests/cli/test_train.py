@@ -11,9 +11,9 @@ import torch
 import typer
 
 import imfn_cli as imfn
+from imfn_cli.bitstream.container.latent import LatentReader
 from imfn_cli.cli.options import parse_duration
 from imfn_cli.codec.codec import decode_node
-from imfn_cli.bitstream.container.latent import LatentReader
 from imfn_cli.training import run as training_run
 from tests.conftest import make_clip, make_digits, read_csv
 

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import imfn_cli as imfn
-from imfn_cli.codec.codec import compress_sequence, decompress_latent, restored_frames
-from imfn_cli.media import Frame, LoadedArray, SequenceInfo, open_sequence, open_writer
 from imfn_cli.bitstream.container.latent import LatentReader
 from imfn_cli.bitstream.quantiser import step_of_quality
+from imfn_cli.codec.codec import compress_sequence, decompress_latent, restored_frames
+from imfn_cli.media import Frame, LoadedArray, SequenceInfo, open_sequence, open_writer
 from imfn_cli.network import frames_from_pixels, pixels_from_frames
 from tests.conftest import psnr
 
@@ -125,7 +125,7 @@ def test_one_frame_reads_one_node(
     tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "x.safetensors"
-    round_trip(clip_frames, path, tiny_model, ratio=8, group=0)
+    round_trip(clip_frames, path, tiny_model, ratio=8, gop=0)
     reader = LatentReader(path)
     read: list[int] = []
     original = LatentReader.read
@@ -304,8 +304,8 @@ def test_a_writer_that_fails_on_the_way(
 _PEAK = """
 import resource, sys
 import imfn_cli as imfn
-from imfn_cli import restoring
-restoring._BATCH_PIXELS = 1 << 18  # small batches, or short clips are but one
+from imfn_cli.codec import synthesis
+synthesis._BATCH_PIXELS = 1 << 18  # small batches, or short clips are but one
 model = imfn.load(sys.argv[2])
 imfn.compress(sys.argv[1], sys.argv[1] + ".safetensors", model=model, ratio=8)
 imfn.decompress(sys.argv[1] + ".safetensors", sys.argv[1] + ".npy", model=model)

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 
 import imfn_cli as imfn
 from imfn_cli.codec import fading_memory as forgetting
-from imfn_cli.errors import LatentError
 from imfn_cli.codec.fading_memory import MEMORY_VERSION, Memory, is_memory, stored_memory
+from imfn_cli.errors import LatentError
 
 VALUES = torch.arange(48, dtype=torch.float32).reshape(1, 8, 2, 3) / 7
 MEMORY = Memory(VALUES, "tiny", "ab" * 32, 8.0, 40, 5, 9, 3, Fraction(1, 1000), -40, 1520)

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import imfn_cli as imfn
-from imfn_cli.codec.inter import Chain, Looks
-from imfn_cli.codec.codec import Damaged, compress_sequence, restored_frames
-from imfn_cli.media import LoadedArray
 from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.codec.codec import Damaged, compress_sequence, restored_frames
+from imfn_cli.codec.inter import Chain, Looks
+from imfn_cli.media import LoadedArray
+from imfn_cli.motion.motion import luma, search_frames
 from imfn_cli.network import IMFN, forest_levels
-from imfn_cli.motion.motion import looks, luma
 from tests.conftest import psnr
 
 
@@ -48,14 +48,14 @@ def coded(
 ) -> tuple[list[bytes], list[torch.Tensor]]:
     """Code frames as one chain: the nodes' bytes, and the frame that the coder takes each to end with."""
     ratio = 1 << level
-    chain = Chain(model, pixels.shape[1:], quality)  # type: ignore[arg-type]
+    gop_nodes = Chain(model, pixels.shape[1:], quality)  # type: ignore[arg-type]
     data, ends = [], []
     for index in range(len(pixels) // ratio):
         window = pixels[index * ratio : (index + 1) * ratio]
         memory = model.compress_pixels(torch.from_numpy(window), ratio)
-        seen = luma(window)[[t - 1 for t in looks(ratio)]]
-        data.append(chain.encode(level, memory, seen, key=index == 0))
-        ends.append(chain._frame_before().clone())
+        seen = luma(window)[[t - 1 for t in search_frames(ratio)]]
+        data.append(gop_nodes.encode(level, memory, seen, key=index == 0))
+        ends.append(gop_nodes._frame_before().clone())
     return data, ends
 
 
@@ -78,16 +78,16 @@ def test_both_sides_hold_the_same_frame(
     model = request.getfixturevalue(kind)
     pixels = with_cut(clip_frames[: 4 << level], 2 << level)
     data, ends = coded(model, pixels, level, quality)
-    chain = Chain(model, pixels.shape[1:], quality)  # type: ignore[arg-type]
-    alone = 0
+    gop_nodes = Chain(model, pixels.shape[1:], quality)  # type: ignore[arg-type]
+    intra = 0
     for index, (one, end) in enumerate(zip(data, ends, strict=True)):
-        parts = chain.parse(one, level, key=index == 0)
-        chain.restore(level, parts)
-        assert torch.equal(chain._frame_before(), end)
+        parts = gop_nodes.parse(one, level, key=index == 0)
+        gop_nodes.restore(level, parts)
+        assert torch.equal(gop_nodes._frame_before(), end)
         if parts.motion is not None:
-            alone += parts.motion[0] & 1
+            intra += parts.motion[0] & 1
     # The picture that was put in cannot be forecast: some blocks must stand alone.
-    assert alone
+    assert intra
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
@@ -97,7 +97,7 @@ def test_both_sides_hold_the_same_frame(
     width=st.integers(1, 40),
     channels=st.sampled_from([1, 3]),
     level=st.integers(0, 3),
-    group=st.integers(0, 40),
+    gop=st.integers(0, 40),
     quality=st.integers(0, 100),
 )
 def test_any_length_size_and_group(
@@ -108,14 +108,14 @@ def test_any_length_size_and_group(
     width: int,
     channels: int,
     level: int,
-    group: int,
+    gop: int,
     quality: int,
 ) -> None:
     random = np.random.default_rng(count)
     frames = random.integers(0, 256, (count, height, width, channels), np.uint8)
     path = tmp_path / "x.safetensors"
     report = imfn.compress(
-        frames, path, model=tiny_model, ratio=1 << level, quality=quality, group=group, force=True
+        frames, path, model=tiny_model, ratio=1 << level, quality=quality, gop=gop, force=True
     )
     assert report.nodes == len(LatentReader(path).nodes)
     assert restored(path, tiny_model).shape == frames.shape
@@ -127,11 +127,9 @@ def test_far_fewer_bytes_where_the_picture_stays_alike(
     still = np.repeat(clip_frames[:1], 40, axis=0)
     for frames, least in ((still, 2.5), (clip_frames, 1.1)):
         sizes, quality = [], []
-        for group in (0, 256):
-            path = tmp_path / f"{group}.safetensors"
-            sizes.append(
-                imfn.compress(frames, path, model=tiny_model, ratio=4, group=group, force=True).bytes
-            )
+        for gop in (0, 256):
+            path = tmp_path / f"{gop}.safetensors"
+            sizes.append(imfn.compress(frames, path, model=tiny_model, ratio=4, gop=gop, force=True).bytes)
             quality.append(psnr(restored(path, tiny_model), frames))
         assert sizes[0] > least * sizes[1]
         assert quality[1] > quality[0] - 0.6
@@ -141,7 +139,7 @@ def test_a_selection_equals_that_part_of_the_whole(
     tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray
 ) -> None:
     path = tmp_path / "x.safetensors"
-    imfn.compress(clip_frames[:29], path, model=tiny_model, ratio=4, group=16)
+    imfn.compress(clip_frames[:29], path, model=tiny_model, ratio=4, gop=16)
     whole = restored(path, tiny_model)
     for start, stop in [(0, 1), (3, 9), (15, 16), (16, 17), (21, 29), (28, 29)]:
         assert (restored(path, tiny_model, start, stop) == whole[start:stop]).all()
@@ -151,10 +149,10 @@ def test_a_frame_reads_its_group_up_to_it(
     tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "x.safetensors"
-    report = imfn.compress(clip_frames, path, model=tiny_model, ratio=4, group=17)
-    assert report.group == 16
+    report = imfn.compress(clip_frames, path, model=tiny_model, ratio=4, gop=17)
+    assert report.gop == 16
     reader = LatentReader(path)
-    assert reader.header.chain == 4
+    assert reader.header.gop_nodes == 4
     read: list[int] = []
     original = LatentReader.read
 
@@ -171,7 +169,7 @@ def test_a_damaged_node_costs_those_that_build_on_it(
     tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray
 ) -> None:
     path = tmp_path / "x.safetensors"
-    imfn.compress(clip_frames, path, model=tiny_model, ratio=4, group=16)
+    imfn.compress(clip_frames, path, model=tiny_model, ratio=4, gop=16)
     whole = restored(path, tiny_model)
     reader = LatentReader(path)
     node = reader.nodes[5]
@@ -207,14 +205,14 @@ def test_independent_pictures_and_single_nodes_stand_alone(
     tmp_path: Path, tiny_model: imfn.Model, vector_model: imfn.Model, clip_frames: np.ndarray
 ) -> None:
     path = tmp_path / "x.safetensors"
-    assert imfn.compress(clip_frames[:4], path, model=tiny_model, ratio=4).group == 0
+    assert imfn.compress(clip_frames[:4], path, model=tiny_model, ratio=4).gop == 0
     apart = replace(
         vector_model,
         network=IMFN(replace(vector_model.network.config, widths=(8, 8, 8), kernel=1, independent=True)),
     )
-    assert not apart.can_forecast
+    assert not apart.can_predict
     with pytest.raises(ValueError, match="group -1"):
-        imfn.compress(clip_frames, path, model=tiny_model, ratio=4, group=-1, force=True)
+        imfn.compress(clip_frames, path, model=tiny_model, ratio=4, gop=-1, force=True)
 
 
 @pytest.mark.parametrize("level", [0, 1, 2, 4])
@@ -229,7 +227,7 @@ def test_looks_are_the_middle_and_the_end_of_every_node(level: int, count: int) 
         while fed < min(count, first + ratio):
             kept.feed(frames[fed : fed + 8])
             fed += 8
-        wanted = frames[first : first + ratio][[t - 1 for t in looks(ratio)]]
+        wanted = frames[first : first + ratio][[t - 1 for t in search_frames(ratio)]]
         assert (kept.pop(below) == wanted).all()
         first += ratio
 
@@ -238,7 +236,7 @@ def test_damage_before_a_selection_is_not_said_of_it(
     tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray
 ) -> None:
     path = tmp_path / "x.safetensors"
-    imfn.compress(clip_frames, path, model=tiny_model, ratio=4, group=16)
+    imfn.compress(clip_frames, path, model=tiny_model, ratio=4, gop=16)
     reader = LatentReader(path)
     content = bytearray(path.read_bytes())
     content[reader._nodes_at + 9] ^= 255

@@ -24,7 +24,7 @@ def row(clip: str, setting: Setting, rate: float, psnr: float) -> Row:
         quality=setting.quality,
         in_float=False,
         student=False,
-        group=None,
+        gop=None,
         crf=setting.crf,
         options="",
         frames=1,

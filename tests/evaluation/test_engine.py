@@ -31,7 +31,7 @@ ROW_KEYS = {
         "quality",
         "float",
         "student",
-        "group",
+        "gop",
         "crf",
         "options",
         "frames",

@@ -104,10 +104,10 @@ def make_document(
     rows = [make_row(clip, rng=rng, frames=frames, **setting) for clip in clips for setting in settings]
     means = []
     for index, _ in enumerate(settings):
-        group = rows[index :: len(settings)]
-        mean = {key: value for key, value in group[0].items() if key not in ("clip", "psnr_per_frame")}
+        gop = rows[index :: len(settings)]
+        mean = {key: value for key, value in gop[0].items() if key not in ("clip", "psnr_per_frame")}
         for field in FIELDS:
-            values = [row[field] for row in group if row[field] is not None]
+            values = [row[field] for row in gop if row[field] is not None]
             mean[field] = float(np.mean(values)) if values else None
         means.append(mean)
     bd: list[dict[str, Any]] = []

@@ -27,15 +27,15 @@ def panned(ratio: int, dy: float, dx: float, height: int = 96, width: int = 128)
 def test_a_pan_is_found_and_carried_on(ratio: int, dy: int, dx: int) -> None:
     frames = panned(ratio, dy, dx)
     last, window = torch.from_numpy(frames[0]), torch.from_numpy(frames[1:])
-    seen = window[[t - 1 for t in motion.looks(ratio)]]
+    seen = window[[t - 1 for t in motion.search_frames(ratio)]]
     before = torch.zeros(2, *motion.block_grid(96, 128, 16), dtype=torch.int32)
-    shifts = motion.estimate_shifts(last, seen, ratio, 16, before)
-    unit = motion.shift_unit(ratio)
+    vectors = motion.estimate_motion(last, seen, ratio, 16, before)
+    unit = motion.vector_unit(ratio)
     # Blocks at the border see what comes from outside.
-    inner = shifts[:, 2:-2, 2:-2].float() * unit
+    inner = vectors[:, 2:-2, 2:-2].float() * unit
     assert torch.allclose(inner[0].median(), torch.tensor(float(dx * ratio)), atol=1)
     assert torch.allclose(inner[1].median(), torch.tensor(float(dy * ratio)), atol=1)
-    guess = motion.forecast(last[..., None], shifts, 16, ratio)[..., 0]
+    guess = motion.compensate(last[..., None], vectors, 16, ratio)[..., 0]
     inside = slice(32, 64), slice(48, 80)
 
     def error(pictures: torch.Tensor) -> float:
@@ -48,9 +48,9 @@ def test_without_motion_the_frame_stays() -> None:
     last = torch.from_numpy(texture(30, 41))
     window = last.expand(2, -1, -1)
     before = torch.zeros(2, 2, 3, dtype=torch.int32)
-    shifts = motion.estimate_shifts(last, window, 4, 16, before)
-    assert not shifts.any()
-    guess = motion.forecast(last[..., None], shifts, 16, 4)
+    vectors = motion.estimate_motion(last, window, 4, 16, before)
+    assert not vectors.any()
+    guess = motion.compensate(last[..., None], vectors, 16, 4)
     assert guess.shape == (4, 30, 41, 1)
     assert (guess[..., 0] == last).all()
 
@@ -62,17 +62,17 @@ def test_any_size_and_block(block: int, size: tuple[int, int]) -> None:
     last = torch.from_numpy(random.integers(0, 256, size, np.uint8))
     window = torch.from_numpy(random.integers(0, 256, (2, *size), np.uint8))
     grid = motion.block_grid(*size, block)
-    shifts = motion.estimate_shifts(last, window, 8, block, torch.zeros(2, *grid, dtype=torch.int32))
-    assert shifts.shape == (2, *grid)
-    assert shifts.abs().max() <= motion.MAX_SHIFT
-    assert motion.forecast(last[..., None].repeat(1, 1, 3), shifts, block, 8).shape == (8, *size, 3)
+    vectors = motion.estimate_motion(last, window, 8, block, torch.zeros(2, *grid, dtype=torch.int32))
+    assert vectors.shape == (2, *grid)
+    assert vectors.abs().max() <= motion.MAX_VECTOR
+    assert motion.compensate(last[..., None].repeat(1, 1, 3), vectors, block, 8).shape == (8, *size, 3)
 
 
 def test_a_forecast_is_the_same_in_parts() -> None:
     last = torch.from_numpy(texture(40, 48))[..., None]
-    shifts = torch.from_numpy(np.random.default_rng(1).integers(-20, 20, (2, 3, 3)).astype(np.int32))
-    whole = motion.forecast(last, shifts, 16, 8)
-    parts = [motion.forecast(last, shifts, 16, 8, start, start + 2) for start in range(0, 8, 2)]
+    vectors = torch.from_numpy(np.random.default_rng(1).integers(-20, 20, (2, 3, 3)).astype(np.int32))
+    whole = motion.compensate(last, vectors, 16, 8)
+    parts = [motion.compensate(last, vectors, 16, 8, start, start + 2) for start in range(0, 8, 2)]
     assert torch.equal(torch.cat(parts), whole)
 
 

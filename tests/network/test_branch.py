@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from imfn_cli.network import IMFN, Branch, IMFNConfig, Stored, Sweeper
+from imfn_cli.network import IMFN, Branch, IMFNConfig, RootCoding, Sweeper
 
 LEARNED = IMFNConfig(4, 4, 1, 16, 3, (24, 24, 32), 1, 2, 3)
 REFINED = IMFNConfig(4, 4, 1, 16, 3, (24, 24, 32), 1, 2, 3, leaf_width=20, leaf_blocks=1)
@@ -29,9 +29,9 @@ def test_untrained_branches_change_nothing(config: IMFNConfig) -> None:
     learned.load_state_dict(linear.state_dict(), strict=False)
     memories = learned.compress(frames_of(16), 8)
     assert torch.equal(memories, linear.compress(frames_of(16), 8))
-    stored = Stored(3, 0.1)
+    coding = RootCoding(3, 0.1)
     assert torch.equal(
-        learned.restore(memories, 8, 9, 14, stored=stored), linear.restore(memories, 8, 9, 14, stored=stored)
+        learned.restore(memories, 8, 9, 14, coding=coding), linear.restore(memories, 8, 9, 14, coding=coding)
     )
 
 
@@ -42,11 +42,11 @@ def test_any_batch_gives_the_same(config: IMFNConfig) -> None:
     memories = network.compress(frames, 8)
     one_by_one = torch.cat([network.compress(part, 8) for part in frames.split(8)])
     torch.testing.assert_close(memories, one_by_one, atol=1e-5, rtol=1e-5)
-    stored = Stored(3, 0.02)
-    whole = network.restore(memories, 8, 9, 14, stored=stored)
+    coding = RootCoding(3, 0.02)
+    whole = network.restore(memories, 8, 9, 14, coding=coding)
     parts = [
-        network.restore(part, below, 9, 14, first, last, stored)
-        for part, below, first, last in network.descend(memories, 8, 0, 24, 2, stored)
+        network.restore(part, below, 9, 14, first, last, coding)
+        for part, below, first, last in network.descend(memories, 8, 0, 24, 2, coding)
     ]
     torch.testing.assert_close(torch.cat(parts), whole, atol=1e-5, rtol=1e-5)
 
@@ -54,7 +54,9 @@ def test_any_batch_gives_the_same(config: IMFNConfig) -> None:
 def test_splits_know_step_and_root() -> None:
     network = stirred(LEARNED)
     memory = torch.randn(1, 16, 2, 2, generator=torch.Generator().manual_seed(1))
-    told = [network.split(memory, 1, stored)[0] for stored in (Stored(1), Stored(1, 0.1), Stored(3))]
+    told = [
+        network.split(memory, 1, coding)[0] for coding in (RootCoding(1), RootCoding(1, 0.1), RootCoding(3))
+    ]
     assert not torch.allclose(told[0], told[1])
     assert not torch.allclose(told[0], told[2])
     assert torch.equal(told[0], network.split(memory, 1)[0])
@@ -62,52 +64,52 @@ def test_splits_know_step_and_root() -> None:
 
 def test_restoring_tells_every_split_of_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     network = stirred(LEARNED)
-    seen: list[tuple[int, Stored | None]] = []
+    seen: list[tuple[int, RootCoding | None]] = []
     original = IMFN.split
 
-    def noted(self: IMFN, memory: torch.Tensor, level: int, stored: Stored | None = None) -> object:
-        seen.append((level, stored))
-        return original(self, memory, level, stored)
+    def noted(self: IMFN, memory: torch.Tensor, level: int, coding: RootCoding | None = None) -> object:
+        seen.append((level, coding))
+        return original(self, memory, level, coding)
 
     monkeypatch.setattr(IMFN, "split", noted)
     network.restore(network.compress(frames_of(8), 8), 8, 9, 14)
-    assert seen == [(3, Stored(3)), (2, Stored(3)), (1, Stored(3))]
+    assert seen == [(3, RootCoding(3)), (2, RootCoding(3)), (1, RootCoding(3))]
 
 
 def test_leaves_are_refined_where_memories_were_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
     network = stirred(REFINED)
     leaf = network.leaf
     leaves = torch.randn(5, 16, 3, 4, generator=torch.Generator().manual_seed(1))
-    assert leaf.refine(leaves, Stored(2)) is leaves
-    stored = Stored(2, 0.1)
-    refined = leaf.refine(leaves, stored)
+    assert leaf.refine(leaves, RootCoding(2)) is leaves
+    coding = RootCoding(2, 0.1)
+    refined = leaf.refine(leaves, coding)
     assert refined.shape == leaves.shape
     assert not torch.allclose(refined, leaves)
     # What is added is in steps, and a network told another root or step adds something else.
     branch = leaf.inverse_branch
     assert branch is not None
-    added = branch(leaves.permute(0, 2, 3, 1), stored.condition(3)).permute(0, 3, 1, 2)
+    added = branch(leaves.permute(0, 2, 3, 1), coding.condition(3)).permute(0, 3, 1, 2)
     torch.testing.assert_close(refined, leaves + 0.1 * added)
-    assert not torch.allclose(refined, leaf.refine(leaves, Stored(1, 0.1)))
+    assert not torch.allclose(refined, leaf.refine(leaves, RootCoding(1, 0.1)))
     # Two frames at a time: the same.
     monkeypatch.setattr("imfn_cli.network.leaf._POSITIONS", 24)
-    torch.testing.assert_close(leaf.refine(leaves, stored), refined)
-    assert torch.equal(stirred(LEARNED).leaf.refine(leaves, stored), leaves)
+    torch.testing.assert_close(leaf.refine(leaves, coding), refined)
+    assert torch.equal(stirred(LEARNED).leaf.refine(leaves, coding), leaves)
 
 
 def test_restored_frames_are_those_of_refined_leaves() -> None:
-    network, stored = stirred(REFINED), Stored(2, 0.1)
+    network, coding = stirred(REFINED), RootCoding(2, 0.1)
     memories = network.compress(frames_of(8), 4)
-    refined = network.leaf.refine(network.descend_to(0, memories, 2, stored), stored)
-    frames = network.restore(memories, 4, 9, 14, 1, 7, stored)
+    refined = network.leaf.refine(network.descend_to(0, memories, 2, coding), coding)
+    frames = network.restore(memories, 4, 9, 14, 1, 7, coding)
     torch.testing.assert_close(frames, network.leaf.inverse(refined, 9, 14)[1:7])
 
 
 def test_condition_is_a_number_and_a_unit_vector() -> None:
-    assert Stored(0).condition(3).tolist() == [[0, 0, 0, 0]]
-    vector = Stored(2, 1024 / 255).condition(3)
+    assert RootCoding(0).condition(3).tolist() == [[0, 0, 0, 0]]
+    vector = RootCoding(2, 1024 / 255).condition(3)
     torch.testing.assert_close(vector, torch.tensor([[1.0, 0, 1, 0]]))
-    lowest = Stored(2, 1 / 255).condition(3)[0, 0]
+    lowest = RootCoding(2, 1 / 255).condition(3)[0, 0]
     assert 0 < lowest < 0.2
 
 

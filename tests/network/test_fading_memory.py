@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from imfn_cli.network import IMFN, IMFNConfig
-from imfn_cli.network.fading_memory import ForgettingMemory, allocation
+from imfn_cli.network.fading_memory import FadingMemory, allocation
 
 from .conftest import fitted
 
@@ -13,7 +13,7 @@ def network() -> IMFN:
     return fitted(IMFNConfig(4, 4, 1, 16, 4), seed=5)
 
 
-def walk(memory: ForgettingMemory, frames: torch.Tensor) -> torch.Tensor:
+def walk(memory: FadingMemory, frames: torch.Tensor) -> torch.Tensor:
     state = memory.reset(*frames.shape[2:])
     for frame in frames:
         state = memory.step(state, frame[None])
@@ -21,7 +21,7 @@ def walk(memory: ForgettingMemory, frames: torch.Tensor) -> torch.Tensor:
 
 
 def test_the_recursion_has_orthonormal_rows(network: IMFN) -> None:
-    memory = ForgettingMemory(network, 20)
+    memory = FadingMemory(network, 20)
     both = torch.cat((memory._a, memory._b), dim=1)
     torch.testing.assert_close(both @ both.T, torch.eye(16, dtype=torch.float64), atol=1e-12, rtol=0)
     assert torch.linalg.eigvals(memory._a).abs().max() < 1
@@ -35,7 +35,7 @@ def test_all_numbers_are_given_out(network: IMFN) -> None:
 
 def test_the_memory_is_the_projection_of_the_whole_past(network: IMFN) -> None:
     """The recursion against the functions of age themselves, weighted and summed."""
-    memory = ForgettingMemory(network, 8)
+    memory = FadingMemory(network, 8)
     frames = torch.rand(40, 1, 4, 4, generator=torch.Generator().manual_seed(0))
     leaves = network.leaf(frames)[:, :, 0, 0].double()
     wanted = torch.zeros(16, dtype=torch.float64)
@@ -47,7 +47,7 @@ def test_the_memory_is_the_projection_of_the_whole_past(network: IMFN) -> None:
 
 
 def test_recalling_is_weighted_least_squares(network: IMFN) -> None:
-    memory = ForgettingMemory(network, 8)
+    memory = FadingMemory(network, 8)
     frames = torch.rand(30, 1, 4, 4, generator=torch.Generator().manual_seed(1))
     recalled = memory.recall(walk(memory, frames), 30, 4, 4, range(30)).flip(0)
     leaves, found = (network.leaf(one)[:, :, 0, 0].double() for one in (frames, recalled))
@@ -68,7 +68,7 @@ def test_recalling_is_weighted_least_squares(network: IMFN) -> None:
 
 def test_a_still_picture_is_remembered_for_ever(network: IMFN) -> None:
     """What is kept of it; at any age the same, also long after the half-life."""
-    memory = ForgettingMemory(network, 4)
+    memory = FadingMemory(network, 4)
     kept = (memory.functions > 0).float()[None, :, None, None]
     picture = torch.rand(1, 1, 4, 4, generator=torch.Generator().manual_seed(2))
     wanted = network.leaf.inverse(network.leaf(picture) * kept, 4, 4)
@@ -79,7 +79,7 @@ def test_a_still_picture_is_remembered_for_ever(network: IMFN) -> None:
 
 
 def test_the_recent_past_is_finer(network: IMFN) -> None:
-    memory = ForgettingMemory(network, 8)
+    memory = FadingMemory(network, 8)
     random = torch.Generator().manual_seed(3)
     drift = torch.randn(300, 1, 4, 4, generator=random).cumsum(0) / 10
     recalled = memory.recall(walk(memory, drift), 300, 4, 4, range(300)).flip(0)
@@ -90,7 +90,7 @@ def test_the_recent_past_is_finer(network: IMFN) -> None:
 
 @pytest.mark.parametrize("ages", [range(0), range(-1, 2), range(3, 7), range(0, 4, 2)])
 def test_wrong_ages(network: IMFN, ages: range) -> None:
-    memory = ForgettingMemory(network)
+    memory = FadingMemory(network)
     with pytest.raises(ValueError, match="of 5 seen"):
         memory.recall(memory.reset(4, 4), 5, 4, 4, ages)
 
@@ -98,4 +98,4 @@ def test_wrong_ages(network: IMFN, ages: range) -> None:
 @pytest.mark.parametrize("half_life", [0, 0.5, -3, float("nan"), 1e9])
 def test_wrong_half_lives(network: IMFN, half_life: float) -> None:
     with pytest.raises(ValueError, match="half-life"):
-        ForgettingMemory(network, half_life)
+        FadingMemory(network, half_life)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import imfn_cli as imfn
+from imfn_cli.media import Source, expand_inputs
 from imfn_cli.studies.student import study as student
 from imfn_cli.studies.student.plot import plot_ages, plot_fidelity, plot_latency
-from imfn_cli.media import Source, expand_inputs
 
 
 @pytest.fixture(scope="module")

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import make_clip
 from safetensors import safe_open
 
 from imfn_cli.errors import ImfnError, ModelError, OutputError
-from imfn_cli.zoo.model import STUDENT_FILE, Model, load, save
 from imfn_cli.network import IMFN, IMFNConfig, Student, Update
-from imfn_cli.zoo.student_file import read_update, write_student
 from imfn_cli.training import export
 from imfn_cli.training.distiller import Distiller, DistillRow
 from imfn_cli.training.pool import Pool
+from imfn_cli.zoo.model import STUDENT_FILE, Model, load, save
+from imfn_cli.zoo.student_file import read_update, write_student
+from tests.conftest import make_clip
 
 
 @pytest.fixture(scope="module")

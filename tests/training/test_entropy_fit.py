@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from imfn_cli.bitstream.entropy.entropy_model import EntropyModel
-from imfn_cli.bitstream.quantiser import step_of_quality
 from imfn_cli.bitstream.entropy.rans import PRECISION
 from imfn_cli.bitstream.entropy.tokens import TOKENS
+from imfn_cli.bitstream.quantiser import step_of_quality
 from imfn_cli.training import entropy_fit as entropy
 from imfn_cli.training.entropy_fit import fit_entropy
 
@@ -77,7 +77,7 @@ def test_codes_unseen_memories_below_their_order_zero_entropy(model: EntropyMode
     size = 0
     symbols = []
     for values in unseen:
-        data = model.encode(values, 0, quality, trade=0)
+        data = model.encode(values, 0, quality, lam=0)
         size += 8 * len(data)
         symbols.append(model.decode(data, 0, quality, 16, 16)[0])
     assert size < 0.93 * order_zero_bits(symbols)
@@ -87,7 +87,7 @@ def test_beats_the_model_before_fitting(model: EntropyModel) -> None:
     plain = EntropyModel(entropy._empty(CHANNELS, 2))
     for memory in memories(98, 2):
         values = memory / np.float32(step_of_quality(60))
-        assert len(model.encode(values, 1, 60, trade=0)) < 0.7 * len(plain.encode(values, 1, 60, trade=0))
+        assert len(model.encode(values, 1, 60, lam=0)) < 0.7 * len(plain.encode(values, 1, 60, lam=0))
 
 
 def test_centroids_lower_the_error(model: EntropyModel) -> None:
@@ -105,11 +105,11 @@ def test_the_trade_is_worth_it(model: EntropyModel) -> None:
     """Rate–distortion choice: less of error + λ · bits than rounding to the nearest."""
     step = np.float32(step_of_quality(50))
     costs = []
-    for trade in (0.0, 0.1155):
+    for lam in (0.0, 0.1155):
         cost = 0.0
         for memory in memories(96, 4):
             values = memory / step
-            data = model.encode(values, 0, 50, trade=trade)
+            data = model.encode(values, 0, 50, lam=lam)
             cost += np.square(model.decode(data, 0, 50, 16, 16)[1] - values).sum() + 0.1155 * 8 * len(data)
         costs.append(cost)
     assert costs[1] < costs[0]
@@ -124,7 +124,7 @@ def test_fitting_is_repeatable() -> None:
 def test_fits_what_is_all_zero() -> None:
     model = fit_entropy({0: [np.zeros((CHANNELS, 4, 4), np.float32)] * 2}, CHANNELS)
     values = memories(6, 1, 4, 4)[0] * 99
-    symbols, _ = model.decode(model.encode(values, 0, 50, trade=0), 0, 50, 4, 4)
+    symbols, _ = model.decode(model.encode(values, 0, 50, lam=0), 0, 50, 4, 4)
     assert np.abs(symbols - values).max() <= 0.5
 
 

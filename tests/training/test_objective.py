@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from imfn_cli.bitstream.quantiser import step_of_quality
-from imfn_cli.network import IMFN, IMFNConfig, Stored
+from imfn_cli.network import IMFN, IMFNConfig, RootCoding
 from imfn_cli.training.objective import (
     joint_loss,
     local_loss,
@@ -118,7 +118,7 @@ def test_errors_of_memories_are_errors_of_frames(
     step = 0.0 if quality is None else step_of_quality(quality)
     root = memories[3][chosen]
     stored = (root / step).round() * step if step else root
-    restored = network.restore(stored, 8, 12, 8, stored=Stored(3, step))
+    restored = network.restore(stored, 8, 12, 8, stored=RootCoding(3, step))
     wanted = (restored - frames[8:]).square().mean()
     for target in targets:
         found, _ = restoration(rate, root, target.chosen(3, chosen), 3, quality)
@@ -179,7 +179,7 @@ def test_rounding_passes_gradients() -> None:
 def test_rounded_leaves_are_what_a_latent_gives_back(learner: IMFN) -> None:
     frames = frames_of(8)
     leaves, target, stored = rounded_leaves(learner, frames, 2, 60)
-    assert stored == Stored(2, step_of_quality(60))
+    assert stored == RootCoding(2, step_of_quality(60))
     torch.testing.assert_close(target, learner.leaf(frames))
     memories = (learner.compress(frames, 4) / stored.step).round() * stored.step
     torch.testing.assert_close(

@@ -17,7 +17,7 @@ from imfn_cli.training.processes import Processes
 from imfn_cli.training.recipe import Recipe
 from imfn_cli.training.run import sample_windows
 from imfn_cli.training.start import starting_network
-from imfn_cli.training.trainer import Evaluation, Stage, Trainer
+from imfn_cli.training.trainer import Stage, Trainer, Validation
 
 CONFIG = IMFNConfig(4, 4, 1, 8, 2)
 RECIPE = Recipe(
@@ -67,8 +67,8 @@ def trainer_of(
     return Trainer(network, recipe, pool, pool, folder, torch.device("cpu"), Processes(), limit)
 
 
-def run(trainer: Trainer) -> tuple[IMFN, list[Evaluation]]:
-    found: list[Evaluation] = []
+def run(trainer: Trainer) -> tuple[IMFN, list[Validation]]:
+    found: list[Validation] = []
     return trainer.run(lambda *_: None, found.append), found
 
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from imfn_cli.zoo import model as module
 from imfn_cli.errors import ModelError
+from imfn_cli.zoo import model as module
 from imfn_cli.zoo.model import (
     Model,
     default_model,
@@ -112,7 +112,7 @@ def test_pixels_take_the_same_way(
 def test_levels_without_branches_are_folded(
     tiny_model: Model, clip_frames: np.ndarray, widths: tuple[int, ...], leaf_width: int
 ) -> None:
-    from imfn_cli.network import IMFN, Stored, frames_from_pixels, pixels_from_frames
+    from imfn_cli.network import IMFN, RootCoding, frames_from_pixels, pixels_from_frames
 
     torch.manual_seed(0)
     network = IMFN(replace(tiny_model.network.config, widths=widths, kernel=3, leaf_width=leaf_width))
@@ -127,9 +127,9 @@ def test_levels_without_branches_are_folded(
         memories = model.compress_pixels(pixels, ratio)
         wanted = network.compress(frames_from_pixels(pixels, 3), ratio)
         torch.testing.assert_close(memories, wanted, atol=1e-4, rtol=0)
-        stored = Stored(ratio.bit_length() - 1, 0.1)
-        found = model.restore_pixels(memories, ratio, (48, 64, 3), 3, 13, stored)
-        frames = pixels_from_frames(network.restore(memories, ratio, 48, 64, 3, 13, stored), 3)
+        coding = RootCoding(ratio.bit_length() - 1, 0.1)
+        found = model.restore_pixels(memories, ratio, (48, 64, 3), 3, 13, coding)
+        frames = pixels_from_frames(network.restore(memories, ratio, 48, 64, 3, 13, coding), 3)
         assert (found.int() - frames.int()).abs().max() <= 1
 
 

@@ -11,7 +11,7 @@ from typing import Any
 #: The newest version, of a latent whose nodes build on one another (`chain.py`).
 FORMAT_VERSION = 3
 #: The version of a latent whose nodes stand alone.
-ALONE_VERSION = 1
+INTRA_VERSION = 1
 #: The version of a latent that still grows (`growing.py`); one that is finished is of the versions above.
 GROWING_VERSION = 2
 #: Largest width, height and number of pixels of a frame: what a crafted header can make a reader allocate.
@@ -67,29 +67,28 @@ class Header:
     value_range: tuple[int, int] | None
     source_kind: str
     source_bytes: int
-    chain: int = 1
+    gop_nodes: int = 1
 
-    def is_key(self, node: int) -> bool:
+    def is_intra(self, node: int) -> bool:
         """Whether a node, counted from 0, stands alone."""
-        return node % self.chain == 0
+        return node % self.gop_nodes == 0
 
     def to_json(self, **checksums: int) -> str:
         """The header as sorted JSON with its own CRC-32; `checksums` are those of the tensors beside it."""
-        version = ALONE_VERSION if self.chain == 1 else FORMAT_VERSION
+        version = INTRA_VERSION if self.gop_nodes == 1 else FORMAT_VERSION
         return _sealed({**self._values(), "format": version, "checksums": checksums})
 
     def _values(self) -> dict[str, Any]:
         values = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-        if self.chain == 1:
-            del values["chain"]
-        return values
+        gop_nodes = values.pop("gop_nodes")
+        return values if gop_nodes == 1 else {**values, "chain": gop_nodes}
 
     @classmethod
     def from_json(cls, text: str) -> tuple["Header", dict[str, int]]:
         """The header and the tensors' checksums that `to_json` wrote. Raises `HeaderError`."""
         values = _opened(text, FORMAT_VERSION, f"1 to {FORMAT_VERSION}")
         version, checksums = values.pop("format"), values.pop("checksums", None)
-        if version not in (ALONE_VERSION, FORMAT_VERSION) or not isinstance(checksums, dict):
+        if version not in (INTRA_VERSION, FORMAT_VERSION) or not isinstance(checksums, dict):
             raise HeaderError("its header is malformed")
         return cls._checked(values, chained=version == FORMAT_VERSION), checksums
 
@@ -114,7 +113,9 @@ class Header:
 
     @classmethod
     def _checked(cls, values: dict[str, Any], *, chained: bool = False) -> "Header":
-        names = {field.name for field in fields(cls)} - set(() if chained else ("chain",))
+        if "chain" in values:
+            values["gop_nodes"] = values.pop("chain")
+        names = {field.name for field in fields(cls)} - set(() if chained else ("gop_nodes",))
         if set(values) != names:
             wrong = ", ".join(sorted(names ^ set(values)))
             raise HeaderError(f"its header has wrong fields: {wrong!r:.60}")
@@ -137,7 +138,7 @@ class Header:
             if not isinstance(values[name], str):
                 raise _wrong(name, values[name])
         if chained:
-            integer("chain", 2)
+            integer("gop_nodes", 2)
         integer("ratio", 1, 1 << 20)
         if values["ratio"] & (values["ratio"] - 1):
             raise _wrong("ratio", values["ratio"])

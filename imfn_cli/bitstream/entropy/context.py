@@ -33,7 +33,7 @@ class Part:
     group: int
     low: int
     high: int
-    lattice: Pass
+    scan: Pass
     shared: Integers
     own: Integers | None
     signed: Integers | None
@@ -69,10 +69,10 @@ class Grouping:
             if high <= low:
                 break
             magnitudes = np.zeros((size + 1, high - low), np.int32)
-            for lattice in passes(h, w, stride):
-                symbols_here = visit(self._part(group, low, high, lattice, symbols, magnitudes, known))
-                symbols[lattice.positions, low:high] = symbols_here
-                magnitudes[lattice.positions] = np.minimum(np.abs(symbols_here), _CLIP)
+            for scan in passes(h, w, stride):
+                symbols_here = visit(self._part(group, low, high, scan, symbols, magnitudes, known))
+                symbols[scan.positions, low:high] = symbols_here
+                magnitudes[scan.positions] = np.minimum(np.abs(symbols_here), _CLIP)
             total = magnitudes.sum(axis=1)
             known[:, 2 * group] = self._log(total[:-1])
             known[:, 2 * group + 1] = self._log(total[straight].sum(axis=0))
@@ -84,23 +84,23 @@ class Grouping:
         group: int,
         low: int,
         high: int,
-        lattice: Pass,
+        scan: Pass,
         symbols: Integers,
         magnitudes: Integers,
         known: Integers,
     ) -> Part:
-        shared = known[lattice.positions]
+        shared = known[scan.positions]
         own = signed = None
-        if len(lattice.neighbours):
-            around = magnitudes[lattice.neighbours[0]]
-            for neighbour in lattice.neighbours[1:]:
+        if len(scan.neighbours):
+            around = magnitudes[scan.neighbours[0]]
+            for neighbour in scan.neighbours[1:]:
                 around += magnitudes[neighbour]
             own = self._log(around)
             shared[:, -1] = self._log(around.sum(axis=1))
             if group == 0 and self.predicted:
-                near = symbols[lattice.neighbours, : self.predicted]
-                signed = near.transpose(1, 0, 2).reshape(len(lattice.positions), -1)
-        return Part(group, low, high, lattice, shared, own, signed)
+                near = symbols[scan.neighbours, : self.predicted]
+                signed = near.transpose(1, 0, 2).reshape(len(scan.positions), -1)
+        return Part(group, low, high, scan, shared, own, signed)
 
     def _log(self, sums: Integers) -> Integers:
         return self.logs[np.minimum(sums, len(self.logs) - 1)].astype(np.int32)

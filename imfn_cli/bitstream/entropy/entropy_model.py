@@ -40,7 +40,7 @@ KINDS = 3
 DISTANCES = 3
 #: Squared quantisation steps that one saved bit is worth: the slope of a uniform quantiser at high rate,
 #: 2 ln 2 / 12.
-TRADE = 0.1155
+LAMBDA = 0.1155
 
 
 class EntropyModel:
@@ -109,11 +109,11 @@ class EntropyModel:
 
     def tables_and_prediction(self, part: Part, level: int, quality: int) -> tuple[Integers, Integers | int]:
         """For a part: the table of each symbol (P, high − low), and the predicted symbols (or 0)."""
-        kind = part.lattice.kind
+        kind = part.scan.kind
         tables = self.tables(level, kind, quality, slice(part.low, part.high), part.shared, part.own)
         if part.signed is None:
             return tables, 0
-        near = self.tensors["predict"][level, kind - 1, part.lattice.distance.bit_length() - 1]
+        near = self.tensors["predict"][level, kind - 1, part.scan.distance.bit_length() - 1]
         predicted = part.signed.astype(np.float64) @ near.T.astype(np.float64)
         prediction = np.zeros_like(tables)
         wide = min(part.high, near.shape[0])
@@ -169,18 +169,16 @@ class EntropyModel:
 
     # -- coding ---------------------------------------------------------------------------------------------
 
-    def encode(
-        self, values: NDArray[np.floating], level: int, quality: int, *, trade: float = TRADE
-    ) -> bytes:
+    def encode(self, values: NDArray[np.floating], level: int, quality: int, *, lam: float = LAMBDA) -> bytes:
         """Code a memory (C, h, w), in quantisation steps, into a node's bytes.
 
         Each number becomes the symbol with the least squared error + `trade` · bits; 0 rounds to the nearest.
         Raises `ValueError` for numbers that are not finite or beyond the coder's range.
         """
-        return self.encode_and_restore(values, level, quality, trade=trade)[0]
+        return self.encode_and_restore(values, level, quality, lam=lam)[0]
 
     def encode_and_restore(
-        self, values: NDArray[np.floating], level: int, quality: int, *, trade: float = TRADE
+        self, values: NDArray[np.floating], level: int, quality: int, *, lam: float = LAMBDA
     ) -> tuple[bytes, Floats]:
         """As `encode`, and the memory (C, h, w), in steps, that `decode` will give back."""
         c, h, w = values.shape
@@ -188,20 +186,20 @@ class EntropyModel:
             raise ValueError("memory out of range")
         active = self.active(values)
         rows = np.ascontiguousarray(values.reshape(c, h * w).T)
-        thresholds = self.thresholds(trade)
+        thresholds = self.thresholds(lam)
         visited: list[tuple[Integers, Integers]] = []
         restored = np.zeros((h * w, c), np.float32)
         raw = BitWriter()
 
         def visit(part: Part) -> Integers:
             tables, prediction = self.tables_and_prediction(part, level, quality)
-            wanted = rows[part.lattice.positions, part.low : part.high] - prediction
+            wanted = rows[part.scan.positions, part.low : part.high] - prediction
             symbols = choose(wanted, tables, thresholds)
             tokens = tokenise(symbols.ravel())
             raw.write(symbols.ravel(), tokens)
             visited.append((tokens, tables.ravel()))
             values = symbols - self._inward.ravel().take(tables * TOKENS + tokens.reshape(tables.shape))
-            restored[part.lattice.positions, part.low : part.high] = values + prediction
+            restored[part.scan.positions, part.low : part.high] = values + prediction
             return symbols + prediction
 
         self.grouping.walk(h, w, active, visit)
@@ -228,7 +226,7 @@ class EntropyModel:
             tokens = decoder.decode(tables.ravel())
             symbols = raw.read(tokens).reshape(tables.shape)
             values = symbols - self._inward.ravel().take(tables * TOKENS + tokens.reshape(tables.shape))
-            rows[part.lattice.positions, part.low : part.high] = values + prediction
+            rows[part.scan.positions, part.low : part.high] = values + prediction
             return symbols + prediction
 
         symbols = self.grouping.walk(h, w, active, visit)
@@ -244,14 +242,14 @@ class EntropyModel:
         by_magnitude = np.pad(self.tensors["centroids"], ((0, 0), (1, 0)))
         return (by_magnitude[:, magnitude] * sign).astype(np.float32)
 
-    def thresholds(self, trade: float) -> Floats:
+    def thresholds(self, lam: float) -> Floats:
         """(K, DIRECT): fraction above which a magnitude m + fraction is worth the bits of m + 1 over m."""
-        if trade not in self._thresholds:
+        if lam not in self._thresholds:
             magnitudes = np.r_[0, 2 * np.arange(1, DIRECT) - 1]
             bits = self._bits[:, magnitudes]
             extra = np.diff(bits, axis=1, append=bits[:, -1:])
-            self._thresholds[trade] = np.maximum(0.5, 0.5 + trade / 2 * extra).astype(np.float32)
-        return self._thresholds[trade]
+            self._thresholds[lam] = np.maximum(0.5, 0.5 + lam / 2 * extra).astype(np.float32)
+        return self._thresholds[lam]
 
 
 def choose(wanted: NDArray[np.floating], tables: Integers, thresholds: Floats) -> Integers:

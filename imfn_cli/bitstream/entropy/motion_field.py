@@ -14,8 +14,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .scan import FIRST, Pass, passes
 from .rans import PRECISION, Tables
+from .scan import FIRST, Pass, passes
 from .tokens import DIRECT, TOKENS, BitReader, BitWriter, tokenise
 from .varint import read_varint, varint
 
@@ -36,7 +36,7 @@ _LARGEST = 1 << 15
 
 
 @dataclass(frozen=True)
-class Motion:
+class MotionField:
     """What a node's forecast is made with.
 
     shifts (2, rows, columns) int32: of each block, as in `network/motion.py`; any where a block stands alone.
@@ -44,20 +44,20 @@ class Motion:
     gains (G,) int32: 0 … GAIN_UNIT, how much the forecast counts in each group of channels.
     """
 
-    shifts: Integers
-    alone: NDArray[np.bool_]
+    vectors: Integers
+    intra: NDArray[np.bool_]
     gains: Integers
 
 
-def encode_motion(motion: Motion, before: Integers) -> tuple[bytes, Motion]:
+def encode_motion_field(motion: MotionField, before: Integers) -> tuple[bytes, MotionField]:
     """Code a node's motion, given the shifts of the node before (2, rows, columns).
 
     Returns the bytes, and the motion as it will be decoded: shifts of blocks that stand alone are filled in.
     """
-    _, rows, columns = motion.shifts.shape
-    here = (_ALONE if motion.alone.any() else 0) | (_MOVED if motion.shifts[:, ~motion.alone].any() else 0)
-    wanted = motion.shifts.reshape(2, -1)
-    alone = motion.alone.ravel()
+    _, rows, columns = motion.vectors.shape
+    here = (_ALONE if motion.intra.any() else 0) | (_MOVED if motion.vectors[:, ~motion.intra].any() else 0)
+    wanted = motion.vectors.reshape(2, -1)
+    intra = motion.intra.ravel()
     passed: list[tuple[Integers, Integers]] = []
     raw = BitWriter()
 
@@ -68,29 +68,29 @@ def encode_motion(motion: Motion, before: Integers) -> tuple[bytes, Motion]:
         return values
 
     walk = _Walk(rows, columns, before)
-    for lattice in passes(rows, columns, _STRIDE):
-        flags = np.zeros(lattice.positions.size, bool)
+    for scan_pass in passes(rows, columns, _STRIDE):
+        flags = np.zeros(scan_pass.positions.size, bool)
         if here & _ALONE:
-            flags = alone[lattice.positions]
-            code(flags.astype(np.int32), walk.flag_tables(lattice))
-        predicted, tables = walk.prediction(lattice)
+            flags = intra[scan_pass.positions]
+            code(flags.astype(np.int32), walk.flag_tables(scan_pass))
+        predicted, tables = walk.prediction(scan_pass)
         if here & _MOVED:
             follows = ~flags
-            differences = wanted[:, lattice.positions[follows]] - predicted[:, follows]
+            differences = wanted[:, scan_pass.positions[follows]] - predicted[:, follows]
             code(differences.ravel(), np.tile(tables[follows], 2))
             predicted[:, follows] += differences
         else:
             predicted[:] = 0
-        walk.learn(lattice, predicted, flags)
+        walk.learn(scan_pass, predicted, flags)
     bits = raw.to_bytes()
     nibbles = np.append(motion.gains, [0] * (motion.gains.size % 2)).astype(np.uint8).reshape(-1, 2)
     packed = (nibbles[:, 0] | nibbles[:, 1] << 4).astype(np.uint8).tobytes()
     words = _tables().encode(passed).astype("<u4").tobytes()
     data = bytes([here]) + packed + varint(len(bits)) + bits + words
-    return data, Motion(walk.field(), walk.flags(), motion.gains.astype(np.int32))
+    return data, MotionField(walk.field(), walk.flags(), motion.gains.astype(np.int32))
 
 
-def decode_motion(data: bytes, rows: int, columns: int, groups: int, before: Integers) -> Motion:
+def decode_motion_field(data: bytes, rows: int, columns: int, groups: int, before: Integers) -> MotionField:
     """What `encode_motion` gave. Raises `ValueError` where the bytes cannot be a node's motion."""
     nibbles = -(-groups // 2)
     if len(data) < 1 + nibbles or data[0] > _ALONE | _MOVED:
@@ -108,11 +108,11 @@ def decode_motion(data: bytes, rows: int, columns: int, groups: int, before: Int
         return raw.read(decoder.decode(tables))
 
     walk = _Walk(rows, columns, before)
-    for lattice in passes(rows, columns, _STRIDE):
-        flags = np.zeros(lattice.positions.size, bool)
+    for scan_pass in passes(rows, columns, _STRIDE):
+        flags = np.zeros(scan_pass.positions.size, bool)
         if here & _ALONE:
-            flags = code(walk.flag_tables(lattice)) != 0
-        predicted, tables = walk.prediction(lattice)
+            flags = code(walk.flag_tables(scan_pass)) != 0
+        predicted, tables = walk.prediction(scan_pass)
         if here & _MOVED:
             follows = ~flags
             differences = code(np.tile(tables[follows], 2)).reshape(2, -1)
@@ -120,10 +120,10 @@ def decode_motion(data: bytes, rows: int, columns: int, groups: int, before: Int
             np.clip(predicted, -_LARGEST, _LARGEST, out=predicted)
         else:
             predicted[:] = 0
-        walk.learn(lattice, predicted, flags)
+        walk.learn(scan_pass, predicted, flags)
     if not decoder.finished:
         raise ValueError("bytes left over")
-    return Motion(walk.field(), walk.flags(), gains)
+    return MotionField(walk.field(), walk.flags(), gains)
 
 
 class _Walk:
@@ -136,30 +136,30 @@ class _Walk:
         self._alone = np.zeros(rows * columns + 1, bool)
         self._before = before.reshape(2, -1)
 
-    def flag_tables(self, lattice: Pass) -> Integers:
+    def flag_tables(self, scan_pass: Pass) -> Integers:
         """The table of each flag of a pass."""
-        if lattice.kind == FIRST:
-            count: NDArray[np.integer] = np.full(lattice.positions.size, 5)
+        if scan_pass.kind == FIRST:
+            count: NDArray[np.integer] = np.full(scan_pass.positions.size, 5)
         else:
-            count = self._alone[lattice.neighbours].sum(axis=0)
+            count = self._alone[scan_pass.neighbours].sum(axis=0)
         return (len(_RATIOS) + 1 + count).astype(np.int32)
 
-    def prediction(self, lattice: Pass) -> tuple[Integers, Integers]:
+    def prediction(self, scan_pass: Pass) -> tuple[Integers, Integers]:
         """(2, P): the predicted shifts of a pass; (P,): the table of each."""
-        before = self._before[:, lattice.positions]
-        if lattice.kind == FIRST:
-            return before.copy(), np.full(lattice.positions.size, len(_RATIOS), np.int32)
-        near = self._shifts[:, lattice.neighbours]
-        near = np.where(lattice.neighbours == self._alone.size - 1, before[:, None], near)
+        before = self._before[:, scan_pass.positions]
+        if scan_pass.kind == FIRST:
+            return before.copy(), np.full(scan_pass.positions.size, len(_RATIOS), np.int32)
+        near = self._shifts[:, scan_pass.neighbours]
+        near = np.where(scan_pass.neighbours == self._alone.size - 1, before[:, None], near)
         near = np.sort(np.concatenate((near, before[:, None]), axis=1), axis=1)
         spread = (near[:, 3] - near[:, 1]).sum(axis=0)
         tables = np.minimum(np.frexp(spread.astype(np.float64))[1], len(_RATIOS) - 1)
         return near[:, 2].copy(), tables.astype(np.int32)
 
-    def learn(self, lattice: Pass, shifts: Integers, alone: NDArray[np.bool_]) -> None:
+    def learn(self, scan_pass: Pass, vectors: Integers, intra: NDArray[np.bool_]) -> None:
         """Take in a pass."""
-        self._shifts[:, lattice.positions] = shifts
-        self._alone[lattice.positions] = alone
+        self._shifts[:, scan_pass.positions] = vectors
+        self._alone[scan_pass.positions] = intra
 
     def field(self) -> Integers:
         """(2, rows, columns)."""

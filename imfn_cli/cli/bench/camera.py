@@ -10,8 +10,8 @@ import typer
 from ... import defaults
 from ...errors import InputError
 from .. import options
-from .common import make_folder, model_name
 from ..output import Output
+from .common import make_folder, model_name
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,7 +40,7 @@ def camera(
     time_limit: Annotated[
         str, typer.Option("--time-limit", metavar="TIME", help="Training on the first half: 90s, 30m.")
     ] = "30m",
-    group: options.Group = defaults.GROUP,
+    gop: options.Gop = defaults.GOP,
     frames: Annotated[
         int | None, typer.Option(min=2, help="Use the first frames alone.", show_default="all")
     ] = None,
@@ -59,13 +59,13 @@ def camera(
     """
     out = Output(json)
     limit = options.parse_duration(time_limit)
-    from ...studies import camera as bench
     from ...evaluation.bd import Delta
     from ...evaluation.extra import require
     from ...evaluation.tables import write_csv, write_rows
     from ...media import expand_inputs
-    from ...zoo.model import find_model, read_config
     from ...network import IMFNConfig
+    from ...studies import camera as bench
+    from ...zoo.model import find_model, read_config
 
     for package in ("pytorch_msssim", "bjontegaard", "matplotlib"):
         require(package)
@@ -96,7 +96,7 @@ def camera(
                 [str(start), *(str(folder) for folder, _ in made.values())],
                 _RATIOS,
                 _QUALITIES,
-                group=group,
+                gop=gop,
                 jobs=jobs,
                 cache=cache,
             )

@@ -8,16 +8,16 @@ import typer
 
 from ...errors import ModelError
 from .. import options
-from .common import benchmark_sources, make_folder
 from ..output import Output
-from ..train import evaluation_line, hardware
+from ..train import hardware, validation_line
+from .common import benchmark_sources, make_folder
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from ...studies.factorisation.study import Study
-    from ...zoo.model import Model
     from ...training.recipe import Recipe
+    from ...zoo.model import Model
 
 # Training of the rival in a first look.
 _QUICK_SECONDS = 60.0
@@ -57,12 +57,12 @@ def factorisation(
 
     # Before the long work, not after it.
     require("matplotlib")
-    from ...system.allocator import reuse_freed_memory
     from ...studies.factorisation.rival import rival_recipe, train_rival
     from ...studies.factorisation.study import contenders_of, measure, write_study
-    from ...zoo.model import load
+    from ...system.allocator import reuse_freed_memory
     from ...training.places import sources_of
     from ...training.run import disjoint
+    from ...zoo.model import load
 
     loaded = load(model)
     recipe = _recipe(loaded)
@@ -86,7 +86,7 @@ def factorisation(
             folder=cache or Path(temporary),
             device=loaded.device,
             progress=progress,
-            report=lambda evaluation: out.note(evaluation_line(evaluation)),
+            report=lambda evaluation: out.note(validation_line(evaluation)),
         )
     description, share = loaded.description, _tree_share(loaded, recipe)
     contenders = contenders_of(
@@ -124,8 +124,8 @@ def _recipe(model: "Model") -> "Recipe":
 
 def _budget(model: "Model", recipe: "Recipe", minutes: float | None) -> float:
     """Seconds of training for the rival. Raises `ModelError` where the model's are not all that it took."""
-    from ...zoo.model import find_model, read_config
     from ...network import IMFNConfig
+    from ...zoo.model import find_model, read_config
 
     if minutes is not None:
         return 60 * minutes

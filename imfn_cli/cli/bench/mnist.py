@@ -77,9 +77,9 @@ def mnist(
             f"no model {_SHIPPED!r} ships with this installation; name one with -m, made by "
             "'imfn train RECIPE.toml -o DIR'"
         )
-    from ...system.allocator import reuse_freed_memory
     from ...evaluation.extra import require
     from ...studies.mnist.baselines import KINDS, require_mamba
+    from ...system.allocator import reuse_freed_memory
 
     asked = KINDS if against is None else tuple(name.strip().lower() for name in against.split(","))
     kinds = tuple(kind for kind in KINDS if kind in asked)

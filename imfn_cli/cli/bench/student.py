@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import options
-from .common import benchmark_sources, make_folder
 from ..output import Output
+from .common import benchmark_sources, make_folder
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,6 +45,8 @@ def student(
     from ...evaluation.extra import require
 
     require("matplotlib")
+    from ...evaluation.tables import write_rows
+    from ...studies.student.plot import plot_ages, plot_fidelity, plot_latency
     from ...studies.student.study import (
         AgeRow,
         FidelityRow,
@@ -53,8 +55,6 @@ def student(
         fidelity_rows,
         latency_rows,
     )
-    from ...studies.student.plot import plot_ages, plot_fidelity, plot_latency
-    from ...evaluation.tables import write_rows
     from ...zoo.model import load
 
     out = Output(json)

@@ -8,13 +8,13 @@ import typer
 
 from ... import defaults
 from .. import options
+from ..output import Output
+from ..process import settle_for
 from .camera import camera
 from .common import benchmark_sources, make_folder, model_name
 from .factorisation import factorisation
 from .mnist import mnist
 from .student import student
-from ..output import Output
-from ..process import settle_for
 
 bench = typer.Typer(help="Reproduce the README's tables, as CSV files in a folder.", no_args_is_help=True)
 bench.command()(factorisation)
@@ -36,7 +36,7 @@ _UNSTEADY = ("compress_fps", "restore_fps", "peak_memory_mb")
 def ucf101(
     clips: options.TestClips = None,
     model: options.Model = None,
-    group: options.Group = defaults.GROUP,
+    gop: options.Gop = defaults.GOP,
     results: options.Results = Path("results"),
     jobs: options.Jobs = options.JOBS,
     cache: options.Cache = None,
@@ -61,7 +61,7 @@ def ucf101(
     with out.progress("PSNR and size of files", "rows") as rows_done:
         found = evaluate(
             clips_of(sources),
-            settings_of(_RATIOS, _QUALITIES, group=group),
+            settings_of(_RATIOS, _QUALITIES, gop=gop),
             model=model,
             jobs=jobs,
             cache=cache,
@@ -69,7 +69,7 @@ def ucf101(
         ).whole()
     rows = [row.to_dict() for row in found.rows]
     write_csv(results / f"ucf101-float-{loaded.name}.csv", _FLOAT_COLUMNS, [vars(row) for row in floats])
-    write_csv(results / f"ucf101-files-{_named(loaded.name, group)}.csv", _FILE_COLUMNS, rows)
+    write_csv(results / f"ucf101-files-{_named(loaded.name, gop)}.csv", _FILE_COLUMNS, rows)
     by_ratio = mean_by_ratio(floats)
     first = Table(
         "ratio",
@@ -94,7 +94,7 @@ def codecs(
     beside: Annotated[
         str | None, typer.Option("--beside", metavar="MODEL", help="Also against another of our models.")
     ] = None,
-    group: options.Group = defaults.GROUP,
+    gop: options.Gop = defaults.GOP,
     results: options.Results = Path("results"),
     jobs: options.Jobs = options.JOBS,
     cache: options.Cache = None,
@@ -111,7 +111,7 @@ def codecs(
     out = Output(json)
     make_folder(results)
     against = [setting for codec in peers.PEERS for setting in peers.sweep(codec)]
-    settings = settings_of(_RATIOS, _QUALITIES, group=group, against=against)
+    settings = settings_of(_RATIOS, _QUALITIES, gop=gop, against=against)
     with out.progress("codecs", "rows") as progress:
         sources = clips_of(benchmark_sources(clips, quick))
         found = evaluate(sources, settings, model=model, jobs=jobs, cache=cache, progress=progress).whole()
@@ -120,7 +120,7 @@ def codecs(
     shown = tables(result)
     if beside is not None:
         with out.progress(f"codecs, {beside}", "rows") as progress:
-            ours = settings_of(_RATIOS, _QUALITIES, group=group)
+            ours = settings_of(_RATIOS, _QUALITIES, gop=gop)
             other = evaluate(sources, ours, model=beside, jobs=jobs, cache=cache, progress=progress).whole()
         gains = bd.against_model(found.rows, other.rows, beside)
         result["bd"] += [one.to_dict() for one in gains]
@@ -128,15 +128,15 @@ def codecs(
             if one.clip is None:
                 rate = "–" if one.bd_rate is None else f"{one.bd_rate:+.1f}%"
                 shown.append(f"{one.codec}, against {beside}: {rate} bits for the same PSNR")
-    name = _named(model_name(model), group)
+    name = _named(model_name(model), gop)
     write_csv(results / f"codecs-{name}.csv", steady, result["rows"])
     write_csv(results / f"codecs-bd-{name}.csv", [field.name for field in fields(bd.Delta)], result["bd"])
     out.result(result, *shown)
 
 
-def _named(model: str, group: int) -> str:
+def _named(model: str, gop: int) -> str:
     """What a table is called after: the model, and that its memories stand alone where they do."""
-    return model if group else f"{model}-alone"
+    return model if gop else f"{model}-alone"
 
 
 @bench.command()

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...errors import OutputError
+from ..sequence import SequenceInfo
 from .arrays import ArrayWriter, TiffWriter
 from .frame_writer import FrameWriter
 from .images import DirectoryWriter
-from ..sequence import SequenceInfo
-from .video import Recipe, VideoWriter, ffv1, gif, h264, vp9
+from .video import VideoEncoding, VideoWriter, ffv1, gif, h264, vp9
 
-_RECIPES: dict[str, Callable[[SequenceInfo], Recipe]] = {
+_RECIPES: dict[str, Callable[[SequenceInfo], VideoEncoding]] = {
     ".mp4": h264,
     ".m4v": h264,
     ".mov": h264,

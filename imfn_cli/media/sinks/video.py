@@ -14,8 +14,8 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from ..colour import MATRICES, PRIMARIES, RANGES, TRANSFERS, FromRgb, is_convertible, number_of
-from .frame_writer import FrameWriter
 from ..sequence import DEFAULT_RATE, ColourDescription, SequenceInfo
+from .frame_writer import FrameWriter
 
 _UNSTATED, _UNSTATED_RANGE = 2, 0
 
@@ -24,7 +24,7 @@ _SMALLEST_SLICED = 16
 
 
 @dataclass(frozen=True)
-class Recipe:
+class VideoEncoding:
     """How one kind of file is encoded."""
 
     codec: str
@@ -38,10 +38,10 @@ class Recipe:
     """Ticks of the format; None takes any."""
 
 
-def h264(info: SequenceInfo) -> Recipe:
+def h264(info: SequenceInfo) -> VideoEncoding:
     """H.264 that looks like the frames: crf 14, 4:2:0 (4:4:4 where a side is odd, which 4:2:0 cannot be)."""
     odd = info.width % 2 or info.height % 2
-    return Recipe(
+    return VideoEncoding(
         codec="libx264",
         pixel_format="yuv444p" if odd else "yuv420p",
         colour=_video_colour(info.colour),
@@ -50,10 +50,10 @@ def h264(info: SequenceInfo) -> Recipe:
     )
 
 
-def ffv1(info: SequenceInfo) -> Recipe:
+def ffv1(info: SequenceInfo) -> VideoEncoding:
     """FFV1: lossless, RGB or gray as the frames are."""
     sliced = min(info.width, info.height) >= _SMALLEST_SLICED
-    return Recipe(
+    return VideoEncoding(
         codec="ffv1",
         pixel_format="gray" if info.channels == 1 else "bgr0",
         colour=ColourDescription("gbr", "pc", info.colour.primaries, info.colour.transfer),
@@ -61,9 +61,9 @@ def ffv1(info: SequenceInfo) -> Recipe:
     )
 
 
-def vp9(info: SequenceInfo) -> Recipe:
+def vp9(info: SequenceInfo) -> VideoEncoding:
     """VP9 in constant quality."""
-    return Recipe(
+    return VideoEncoding(
         codec="libvpx-vp9",
         pixel_format="yuv420p",
         colour=_video_colour(info.colour),
@@ -71,9 +71,9 @@ def vp9(info: SequenceInfo) -> Recipe:
     )
 
 
-def gif(info: SequenceInfo) -> Recipe:
+def gif(info: SequenceInfo) -> VideoEncoding:
     """GIF with a palette per frame, repeated for ever; times in hundredths of a second."""
-    return Recipe(
+    return VideoEncoding(
         codec="gif",
         pixel_format="pal8",
         colour=ColourDescription(),
@@ -102,7 +102,7 @@ class VideoWriter(FrameWriter):
 
     _container: OutputContainer | None = None
 
-    def __init__(self, path: Path, info: SequenceInfo, recipe: Recipe, *, force: bool = False) -> None:
+    def __init__(self, path: Path, info: SequenceInfo, recipe: VideoEncoding, *, force: bool = False) -> None:
         """Raises `OutputError` where nothing may be written at `path`."""
         super().__init__(path, info, force=force)
         self._recipe = recipe

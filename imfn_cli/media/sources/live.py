@@ -23,8 +23,8 @@ from ...errors import InputError
 from ...system.threads import interruptible
 from ..pixels import ALPHA_NOTE, on_black
 from ..problems import reading, reason
-from .open import open_sequence
 from ..sequence import DEFAULT_RATE, RGB_COLOUR, Frame, Sequence, SequenceInfo
+from .open import open_sequence
 from .video import Clock, Damage, Picture, decode, describe, first_video_stream, nominal_rate
 
 #: What stands for standard input.

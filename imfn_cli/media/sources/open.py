@@ -7,12 +7,12 @@ from pathlib import Path
 from PIL import Image
 
 from ...errors import InputError
+from ..problems import reading
+from ..sequence import Sequence
 from .arrays import ArraySequence
 from .idx import IdxSequence, looks_like_idx
 from .images import StillImages
 from .inputs import Source, still_images
-from ..problems import reading
-from ..sequence import Sequence
 from .stacks import Animation, ImageStack
 from .video import VideoSequence
 

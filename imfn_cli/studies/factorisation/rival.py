@@ -14,7 +14,7 @@ from ...training.places import sources_of
 from ...training.processes import Processes
 from ...training.recipe import Recipe
 from ...training.run import calibration_frames, changed, pools_of
-from ...training.trainer import Evaluation, Trainer
+from ...training.trainer import Trainer, Validation
 from ..trained_cache import keep, recalled
 from .size import equal_widths
 from .unfactorised import Unfactorised, start_at_linear
@@ -58,7 +58,7 @@ def train_rival(
     folder: Path,
     device: torch.device,
     progress: Progress = lambda *_: None,
-    report: Callable[[Evaluation], None] = lambda _: None,
+    report: Callable[[Validation], None] = lambda _: None,
 ) -> Rival:
     """Train the rival of `tree` by `recipe` (see `rival_recipe`), for `limit` seconds or the recipe's steps.
 

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from ...errors import InputError
-from ...media import Source
-from ...network import IMFN, MemoryNetwork
 from ...evaluation.float_psnr import FloatRow, float_rows, mean_by_ratio
-from ..growth_plot import draw_growth
 from ...evaluation.plot import fitted_exponent
 from ...evaluation.tables import write_csv
+from ...media import Source
+from ...network import IMFN, MemoryNetwork
+from ..growth_plot import draw_growth
 from .rival import Rival
 from .size import trained_numbers
 

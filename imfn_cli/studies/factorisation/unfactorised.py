@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from ...network import IMFN, Branch, IMFNConfig, LeafTransform, MemoryNetwork, Stored, fold_leaves
+from ...network import IMFN, Branch, IMFNConfig, LeafTransform, MemoryNetwork, RootCoding, fold_leaves
 from ...network.linear import OrthonormalMap
 from ...training.start import calibrate
 
@@ -102,13 +102,15 @@ class Unfactorised(MemoryNetwork):
             made.append(self.direct(above).merge(whole) if len(whole) else whole)
         return made
 
-    def leaves_of(self, memories: Tensor, level: int, start: int, stop: int, stored: Stored) -> Tensor:
+    def leaves_of(self, memories: Tensor, level: int, start: int, stop: int, coding: RootCoding) -> Tensor:
         """As `MemoryNetwork.leaves_of`. All leaves of a memory are made, however few are wanted."""
         if not 0 <= start < stop <= len(memories) << level:
             raise ValueError(f"frames {start}:{stop} of {len(memories) << level}")
-        return self.descend_to(0, memories, level, stored)[start:stop]
+        return self.descend_to(0, memories, level, coding)[start:stop]
 
-    def descend_to(self, below: int, memories: Tensor, level: int, stored: Stored | None = None) -> Tensor:
+    def descend_to(
+        self, below: int, memories: Tensor, level: int, coding: RootCoding | None = None
+    ) -> Tensor:
         """Memories (N, C, h, w) of `level` → their leaves, (N · 2**level, C, h, w), in time order.
 
         Raises `ValueError` for a level between.
@@ -117,8 +119,8 @@ class Unfactorised(MemoryNetwork):
             return memories
         if below:
             raise ValueError(f"no level {below} lies between leaves and memories of level {level}")
-        stored = Stored(level) if stored is None else stored
-        return self.direct(level).split(memories, stored.condition(self.config.levels).to(memories))
+        coding = RootCoding(level) if coding is None else coding
+        return self.direct(level).split(memories, coding.condition(self.config.levels).to(memories))
 
 
 @torch.no_grad()

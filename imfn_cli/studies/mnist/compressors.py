@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ...errors import ModelError
-from ...zoo.model import Model
 from ...network import IMFN
+from ...zoo.model import Model
 from .sequences import PIXELS, SIDE, Digits, unit
 
 

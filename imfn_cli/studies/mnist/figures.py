@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from .. import growth_plot
 from ...evaluation.canvas import new_figure, save_figure
+from .. import growth_plot
 from .sequences import SIDE
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...network import IMFN, BinaryCounter, Stored, forest_levels
 from ...evaluation.peak_memory import PeakMemory
+from ...network import IMFN, BinaryCounter, RootCoding, forest_levels
 from .sequences import PIXELS, SIDE, Digits, unit
 
 #: Called as sequences are done: (what is done, images done, images in all).
@@ -45,18 +45,18 @@ class EndlessTree(IMFN):
         top = self.config.levels
         return super().merge(left, right, level) if level <= top else self.linear.merge(left, right, top)
 
-    def split(self, memory: Tensor, level: int, stored: Stored | None = None) -> tuple[Tensor, Tensor]:
+    def split(self, memory: Tensor, level: int, coding: RootCoding | None = None) -> tuple[Tensor, Tensor]:
         """As `IMFN.split`, for any level from 1; `stored` may be of any level too."""
         top = self.config.levels
-        stored = Stored(level) if stored is None else stored
-        if stored.level <= top:
-            return super().split(memory, level, stored)
+        coding = RootCoding(level) if coding is None else coding
+        if coding.level <= top:
+            return super().split(memory, level, coding)
         left, right = self.linear.split(memory, min(level, top))
         if level > top:
             return left, right
-        kept = 0.5 ** (stored.level - top)
+        kept = 0.5 ** (coding.level - top)
         # A split is the linear one plus what its branch adds.
-        learned = super().split(memory, level, Stored(top, stored.step))
+        learned = super().split(memory, level, RootCoding(top, coding.step))
         return left.lerp(learned[0], kept), right.lerp(learned[1], kept)
 
     def parts(self, memory: Tensor, level: int, root: int | None = None) -> Iterator[Tensor]:
@@ -66,9 +66,9 @@ class EndlessTree(IMFN):
         """
         root = level if root is None else root
         if level <= self.config.levels:
-            yield self.restore(memory, 1 << level, SIDE, SIDE, stored=Stored(root)).reshape(-1, PIXELS)
+            yield self.restore(memory, 1 << level, SIDE, SIDE, coding=RootCoding(root)).reshape(-1, PIXELS)
             return
-        left, right = self.split(memory, level, Stored(root))
+        left, right = self.split(memory, level, RootCoding(root))
         yield from self.parts(left, level - 1, root)
         yield from self.parts(right, level - 1, root)
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
-from ...media.sources.idx import IdxSequence
 from ...media.problems import reading
+from ...media.sources.idx import IdxSequence
 
 #: Pixels on a side, and in an image.
 SIDE, PIXELS = 28, 28 * 28

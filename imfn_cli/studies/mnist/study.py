@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from ...errors import InputError, ModelError
-from ...system.files import writing
-from ...zoo.model import Model
-from ...training.places import data_folders
 from ...evaluation.tables import write_csv
+from ...system.files import writing
+from ...training.places import data_folders
+from ...zoo.model import Model
 from .baselines import KINDS, Kind, SequenceAutoencoder, Shape
 from .classifier import train_classifier
 from .compressors import Compressor, PCACompressor, TreeCompressor, linear_part

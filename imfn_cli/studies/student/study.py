@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from ...codec.codec import encode_node
-from ...media import Source
-from ...codec.node_builders import Grower, StudentGrower, TreeGrower
-from ...zoo.model import Model
-from ...network import level_of_ratio
-from ...network.fading_memory import ForgettingMemory
+from ...codec.node_builders import NodeBuilder, StudentNodeBuilder, TreeNodeBuilder
 from ...codec.stream import resident_megabytes
+from ...media import Source
+from ...network import level_of_ratio
+from ...network.fading_memory import FadingMemory
 from ...training.data import batches
+from ...zoo.model import Model
 
 Progress = Callable[[str, int, int], None]
 
@@ -157,7 +157,7 @@ class _Gathering:
 
     def __init__(self, model: Model, level: int) -> None:
         self.level = level
-        self._tree = TreeGrower(model, level)
+        self._tree = TreeNodeBuilder(model, level)
         self._waiting: list[np.ndarray] = []
 
     def feed(self, pixels: np.ndarray) -> Iterator[tuple[int, Tensor]]:
@@ -182,10 +182,10 @@ def latency_rows(
     progress: Progress = lambda *_: None,
 ) -> list[LatencyRow]:
     """Time every frame at 320×240, each method at each ratio; the last ratio's student for `long` frames."""
-    methods: dict[str, Callable[[Model, int], Grower]] = {
+    methods: dict[str, Callable[[Model, int], NodeBuilder]] = {
         "tree": _Gathering,
-        "binary counter": TreeGrower,
-        "student": StudentGrower,
+        "binary counter": TreeNodeBuilder,
+        "student": StudentNodeBuilder,
     }
     channels = model.network.config.in_channels
     pool = np.random.default_rng(0).integers(0, 256, (16, 1, HEIGHT, WIDTH, channels), np.uint8)
@@ -203,16 +203,16 @@ def latency_rows(
 
 
 def _timed(
-    method: str, grower: Grower, pool: np.ndarray, ratio: int, count: int, told: Callable[[int], None]
+    method: str, builder: NodeBuilder, pool: np.ndarray, ratio: int, count: int, told: Callable[[int], None]
 ) -> LatencyRow:
     # Fixed before the first frame: what is measured must not grow itself.
     spent = np.zeros(count, np.float32)
     early = largest = None
     for _ in range(2 * ratio):
-        list(grower.feed(pool[0]))
+        list(builder.feed(pool[0]))
     for index in range(count):
         began = time.perf_counter()
-        for _ in grower.feed(pool[index % len(pool)]):
+        for _ in builder.feed(pool[index % len(pool)]):
             pass
         spent[index] = time.perf_counter() - began
         if index % 256 == 0 or index == count - 1:
@@ -248,7 +248,7 @@ def age_rows(
 ) -> list[AgeRow]:
     """PSNR against age at the end of each clip, or after 256 frames, of one memory as large as a frame's."""
     found: dict[str, dict[int, list[float]]] = {}
-    memories = [ForgettingMemory(model.network, half_life) for half_life in half_lives]
+    memories = [FadingMemory(model.network, half_life) for half_life in half_lives]
     window = model.ratios[-1]
     for index, source in enumerate(sources):
         progress("PSNR against age", index, len(sources))

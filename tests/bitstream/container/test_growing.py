@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from imfn_cli.errors import LatentError, OutputError
 from imfn_cli.bitstream.container import growing
-from imfn_cli.bitstream.container.latent import LatentReader, LatentWriter, compact
 from imfn_cli.bitstream.container.growing import GrowingWriter
+from imfn_cli.bitstream.container.latent import LatentReader, LatentWriter, compact
+from imfn_cli.errors import LatentError, OutputError
 
-from .builders import HEADER
-from .malformed import LEVELS, NODES
+from ..builders import HEADER
+from ..malformed import LEVELS, NODES
 
 EVEN = list(range(-40, 480, 40))
 UNEVEN = [*EVEN[:5], 123, 125, *EVEN[7:]]
@@ -291,7 +291,7 @@ def test_damaged_and_future_headers(path: Path, old: bytes, new: bytes, message:
 
 def test_the_first_version_stays_readable() -> None:
     """As `grow(path, UNEVEN)` wrote it, three nodes of four and half a record: never written again."""
-    reader = LatentReader(Path(__file__).parent / "fixtures" / "growing-v2.safetensors")
+    reader = LatentReader(Path(__file__).parents[1] / "fixtures" / "growing-v2.safetensors")
     assert reader.growing
     assert reader.header == dataclasses.replace(HEADER, frames=12, frame_ticks=None)
     assert [reader.read(node) for node in reader.nodes] == list(NODES[:3])

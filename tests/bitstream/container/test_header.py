@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imfn_cli.bitstream.container.header import (
-    ALONE_VERSION,
     FORMAT_VERSION,
+    INTRA_VERSION,
     MAX_PIXELS,
     MAX_SIDE,
     FutureVersionError,
@@ -17,8 +17,8 @@ from imfn_cli.bitstream.container.header import (
     HeaderError,
 )
 
-from .builders import HEADER
-from .malformed import header_text
+from ..builders import HEADER
+from ..malformed import header_text
 
 positive = st.fractions(min_value=Fraction(1, 10**9), max_value=10**9)
 words = st.none() | st.text(max_size=9)
@@ -60,24 +60,24 @@ def test_json_is_sorted_ascii_with_nothing_between() -> None:
     values = json.loads(text)
     assert list(values) == sorted(values)
     assert text == json.dumps(values, sort_keys=True, separators=(",", ":"))
-    assert values["format"] == ALONE_VERSION
-    assert "chain" not in values
+    assert values["format"] == INTRA_VERSION
+    assert "gop_nodes" not in values
     assert values["time_base"] == "1/1000"
     assert values["checksums"] == {"table": 7}
 
 
 def test_chains_are_of_a_version_of_their_own() -> None:
-    header = dataclasses.replace(HEADER, chain=16)
+    header = dataclasses.replace(HEADER, gop_nodes=16)
     text = header.to_json(table=7)
     assert json.loads(text)["format"] == FORMAT_VERSION
     assert Header.from_json(text) == (header, {"table": 7})
-    assert [node for node in range(40) if header.is_key(node)] == [0, 16, 32]
-    assert all(HEADER.is_key(node) for node in range(5))
+    assert [node for node in range(40) if header.is_intra(node)] == [0, 16, 32]
+    assert all(HEADER.is_intra(node) for node in range(5))
 
 
-@pytest.mark.parametrize("chain", [1, 16])
-def test_every_changed_value_is_noticed(chain: int) -> None:
-    values = json.loads(dataclasses.replace(HEADER, chain=chain).to_json(table=7))
+@pytest.mark.parametrize("gop_nodes", [1, 16])
+def test_every_changed_value_is_noticed(gop_nodes: int) -> None:
+    values = json.loads(dataclasses.replace(HEADER, gop_nodes=gop_nodes).to_json(table=7))
     for name in values:
         for other in (None, 1, "x", values[name], [values[name]]):
             if other != values[name] and name != "format":

@@ -9,12 +9,12 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from imfn_cli.errors import LatentError, OutputError
-from imfn_cli.bitstream.container.latent import LatentReader, LatentWriter, describe
 from imfn_cli.bitstream.container.header import Header
+from imfn_cli.bitstream.container.latent import LatentReader, LatentWriter, describe
+from imfn_cli.errors import LatentError, OutputError
 
-from .builders import HEADER
-from .malformed import LEVELS, NODES
+from ..builders import HEADER
+from ..malformed import LEVELS, NODES
 
 VARIABLE = dataclasses.replace(HEADER, frame_ticks=None)
 TICKS = np.array([40, 41, 40, 40, 39, 80, 40, 40, 40, 1, 40, 40])

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from imfn_cli.errors import LatentError
 from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.errors import LatentError
 
-from .builders import HEADER
-from .malformed import LEVELS, NODES, craft, malformed
+from ..builders import HEADER
+from ..malformed import LEVELS, NODES, craft, malformed
 
 CASES = malformed()
 _SECONDS = 5

@@ -15,7 +15,7 @@ def walk_over(symbols: np.ndarray, active: int) -> tuple[np.ndarray, list[Part]]
 
     def visit(part: Part) -> np.ndarray:
         parts.append(part)
-        return rows[part.lattice.positions, part.low : part.high]
+        return rows[part.scan.positions, part.low : part.high]
 
     _, h, w = symbols.shape
     return GROUPING.walk(h, w, active, visit), parts
@@ -28,7 +28,7 @@ def test_visits_every_active_symbol_once(h: int, w: int, active: int, seed: int)
     found, parts = walk_over(symbols, active)
     symbols[active:] = 0
     np.testing.assert_array_equal(found, symbols)
-    assert sum((part.high - part.low) * len(part.lattice.positions) for part in parts) == active * h * w
+    assert sum((part.high - part.low) * len(part.scan.positions) for part in parts) == active * h * w
 
 
 @settings(max_examples=25, deadline=None)
@@ -40,7 +40,7 @@ def test_features_know_only_what_was_visited(h: int, w: int, seed: int, at: int)
     _, before = walk_over(symbols, 9)
     chosen = at % len(before)
     part = before[chosen]
-    y, x = np.divmod(part.lattice.positions, w)
+    y, x = np.divmod(part.scan.positions, w)
     symbols[part.low : part.high, y, x] += 3
     _, after = walk_over(symbols, 9)
     for one, other in zip(before[: chosen + 1], after[: chosen + 1], strict=True):
@@ -56,16 +56,16 @@ def test_features_by_hand() -> None:
     symbols[0] = [[1, 2, 3], [4, -5, 6], [7, 8, 9]]
     symbols[1] = -10
     _, parts = walk_over(symbols, 9)
-    centre = next(part for part in parts if part.group == 0 and 4 in part.lattice.positions)
-    row = centre.lattice.positions.tolist().index(4)
+    centre = next(part for part in parts if part.group == 0 and 4 in part.scan.positions)
+    row = centre.scan.positions.tolist().index(4)
     # A diagonal pass: the corners are known.
     assert centre.own is not None
     assert centre.signed is not None
     assert centre.own[row].tolist() == [1 + 3 + 7 + 9, 40, 0]
     assert centre.signed[row].tolist() == [1, -10, 3, -10, 7, -10, 9, -10]
     assert centre.shared[row].tolist() == [0, 0, 0, 0, 0, 0, 60]
-    later = next(part for part in parts if part.group == 1 and 4 in part.lattice.positions)
-    row = later.lattice.positions.tolist().index(4)
+    later = next(part for part in parts if part.group == 1 and 4 in part.scan.positions)
+    row = later.scan.positions.tolist().index(4)
     assert later.shared[row].tolist() == [15, 2 + 4 + 6 + 8 + 40, 0, 0, 0, 0, 0]
     assert later.signed is None
 
@@ -76,7 +76,7 @@ def test_sums_beyond_the_logarithms_count_as_the_last() -> None:
 
     def visit(part: Part) -> np.ndarray:
         seen.append(part)
-        return np.full((len(part.lattice.positions), 2), -(1 << 24), np.int32)
+        return np.full((len(part.scan.positions), 2), -(1 << 24), np.int32)
 
     symbols = grouping.walk(3, 3, 2, visit)
     assert (symbols == -(1 << 24)).all()

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imfn_cli.bitstream.entropy.entropy_model import TRADE, EntropyModel, choose
+from imfn_cli.bitstream.entropy.entropy_model import LAMBDA, EntropyModel, choose
 from imfn_cli.bitstream.entropy.tokens import LIMIT
 from imfn_cli.zoo.model import Model
 
-from .builders import Recorder, integer_memory, integer_model, integer_tensors
+from ..builders import Recorder, integer_memory, integer_model, integer_tensors
 
 SHAPES = [(1, 1), (1, 2), (1, 7), (5, 1), (2, 2), (3, 5), (6, 8), (9, 17)]
 
@@ -66,7 +66,7 @@ def test_without_trade_symbols_are_the_nearest_integers(
     model: EntropyModel, seed: int, h: int, w: int, quality: int, scale: float
 ) -> None:
     values = memory_of(seed, 12, h, w, scale)
-    symbols, restored = model.decode(model.encode(values, 1, quality, trade=0), 1, quality, h, w)
+    symbols, restored = model.decode(model.encode(values, 1, quality, lam=0), 1, quality, h, w)
     # float32 numbers of 10 000 and more carry a few thousandths.
     assert np.abs(symbols - values).max() <= 0.5 + 1e-6 * scale
     # Centroids of `integer_model` reach up to 7/32 of a step.
@@ -76,7 +76,7 @@ def test_without_trade_symbols_are_the_nearest_integers(
 @pytest.mark.parametrize("quality", range(101))
 def test_every_quality(model: EntropyModel, quality: int) -> None:
     values = memory_of(quality, 12, 3, 4, 20)
-    symbols, restored = model.decode(model.encode(values, 2, quality, trade=0), 2, quality, 3, 4)
+    symbols, restored = model.decode(model.encode(values, 2, quality, lam=0), 2, quality, 3, 4)
     assert np.abs(symbols - values).max() <= 0.5
     assert np.abs(restored - values).max() <= 1
 
@@ -85,7 +85,7 @@ def test_every_quality(model: EntropyModel, quality: int) -> None:
 def test_fitted_models_code_any_grid(tiny_model: Model, h: int, w: int) -> None:
     for level in range(4):
         values = memory_of(level, 192, h, w, 50) * np.float32(0.5)
-        data = tiny_model.entropy.encode(values, level, 55, trade=0)
+        data = tiny_model.entropy.encode(values, level, 55, lam=0)
         symbols, restored = tiny_model.entropy.decode(data, level, 55, h, w)
         assert np.abs(symbols - values).max() <= 0.5
         assert np.abs(restored - values).max() <= 1
@@ -94,7 +94,7 @@ def test_fitted_models_code_any_grid(tiny_model: Model, h: int, w: int) -> None:
 def test_fitted_models_code_vectors(vector_model: Model) -> None:
     for level in range(4):
         values = memory_of(level, 16, 1, 1, 50)
-        data = vector_model.entropy.encode(values, level, 80, trade=0)
+        data = vector_model.entropy.encode(values, level, 80, lam=0)
         symbols, restored = vector_model.entropy.decode(data, level, 80, 1, 1)
         assert np.abs(symbols - values).max() <= 0.5
         assert np.abs(restored - values).max() <= 1
@@ -124,7 +124,7 @@ def test_the_largest_numbers(model: EntropyModel, pattern: str) -> None:
         values *= {"plus": 1, "minus": -1}.get(pattern, 1)
         if pattern == "stripes":
             values[:, :, ::2] *= -1
-    symbols, restored = model.decode(model.encode(values, 0, 0, trade=0), 0, 0, 5, 6)
+    symbols, restored = model.decode(model.encode(values, 0, 0, lam=0), 0, 0, 5, 6)
     np.testing.assert_array_equal(symbols, values)
     assert np.abs(restored - values).max() <= 1
 
@@ -139,7 +139,7 @@ def test_numbers_out_of_range_are_refused(model: EntropyModel, bad: float) -> No
 
 def test_trade_saves_bytes(tiny_model: Model) -> None:
     values = memory_of(2, 192, 6, 8, 8)
-    sizes = [len(tiny_model.entropy.encode(values, 1, 50, trade=trade)) for trade in (0, TRADE, 4 * TRADE)]
+    sizes = [len(tiny_model.entropy.encode(values, 1, 50, lam=lam)) for lam in (0, LAMBDA, 4 * LAMBDA)]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[2] < sizes[1] < sizes[0]
 
@@ -168,7 +168,7 @@ GOLDEN = {
 
 def golden_bytes(channels: int, h: int, w: int, level: int, quality: int) -> bytes:
     values = integer_memory(channels, h, w, seed=quality)
-    return integer_model(channels, seed=channels).encode(values, level, quality, trade=0)
+    return integer_model(channels, seed=channels).encode(values, level, quality, lam=0)
 
 
 @pytest.mark.parametrize("case", GOLDEN)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from imfn_cli.bitstream.entropy.rans import MAX_TABLES, PRECISION, Tables
 
-from .builders import counts_of
+from ..builders import counts_of
 
 
 def random_tables(seed: int, count: int, tokens: int) -> Tables:

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from imfn_cli.errors import ImfnError
+from imfn_cli.network import IMFN
 from imfn_cli.studies.factorisation import rival as rival_module
 from imfn_cli.studies.factorisation.rival import Rival, rival_recipe, train_rival
 from imfn_cli.studies.factorisation.size import trained_numbers
-from imfn_cli.network import IMFN
 from imfn_cli.training import trainer as trainer_module
 from imfn_cli.training.recipe import Recipe
 from imfn_cli.training.trainer import Evaluation

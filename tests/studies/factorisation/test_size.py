@@ -1,8 +1,8 @@
 import pytest
 
+from imfn_cli.network import IMFN, IMFNConfig
 from imfn_cli.studies.factorisation.size import equal_widths, trained_numbers
 from imfn_cli.studies.factorisation.unfactorised import Unfactorised
-from imfn_cli.network import IMFN, IMFNConfig
 
 
 def numbers(config: IMFNConfig, level: int, width: int) -> int:

@@ -7,6 +7,8 @@ import torch
 from PIL import Image
 
 from imfn_cli.errors import InputError
+from imfn_cli.media import Source, expand_inputs
+from imfn_cli.network import IMFN
 from imfn_cli.studies.factorisation.rival import Rival
 from imfn_cli.studies.factorisation.size import equal_widths
 from imfn_cli.studies.factorisation.study import (
@@ -19,8 +21,6 @@ from imfn_cli.studies.factorisation.study import (
     write_study,
 )
 from imfn_cli.studies.factorisation.unfactorised import start_at_linear
-from imfn_cli.media import Source, expand_inputs
-from imfn_cli.network import IMFN
 from tests.conftest import read_csv
 
 

@@ -2,11 +2,11 @@ import pytest
 import torch
 
 from imfn_cli.errors import RatioError
-from imfn_cli.studies.factorisation.study import Contender
-from imfn_cli.studies.factorisation.unfactorised import Unfactorised, start_at_linear
 from imfn_cli.evaluation.float_psnr import float_rows
 from imfn_cli.media import Source
-from imfn_cli.network import IMFN, Stored
+from imfn_cli.network import IMFN, RootCoding
+from imfn_cli.studies.factorisation.study import Contender
+from imfn_cli.studies.factorisation.unfactorised import Unfactorised, start_at_linear
 from imfn_cli.training.target import leaf_target
 
 WIDTHS = (0, 5, 7)
@@ -71,7 +71,7 @@ def test_restores_parts_of_what_it_restores(rival: Unfactorised, frames: torch.T
     whole = rival.restore(memories, 8, 16, 24)
     assert whole.shape == frames.shape
     assert torch.equal(rival.restore(memories, 8, 16, 24, 3, 11), whole[3:11])
-    told = rival.restore(memories, 8, 16, 24, stored=Stored(3))
+    told = rival.restore(memories, 8, 16, 24, coding=RootCoding(3))
     assert torch.equal(told, whole)
 
 
@@ -81,7 +81,7 @@ def test_errors_of_leaves_are_errors_of_frames(rival: Unfactorised, frames: torc
     memories = rival.climb(frames, 2)[2]
     target = leaf_target(rival, frames)
     error = (rival.restore(memories, 4, 16, 24) - frames).square().sum()
-    torch.testing.assert_close(target.error(memories, 2, Stored(2)), error, rtol=1e-4, atol=0)
+    torch.testing.assert_close(target.error(memories, 2, RootCoding(2)), error, rtol=1e-4, atol=0)
 
 
 def test_nothing_lies_between(rival: Unfactorised, frames: torch.Tensor) -> None:

@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
+from imfn_cli.network import IMFN, IMFNConfig, RootCoding
 from imfn_cli.studies.mnist.long import EndlessTree, _blocks, long_rows
 from imfn_cli.studies.mnist.sequences import Digits
 from imfn_cli.zoo.model import Model
-from imfn_cli.network import IMFN, IMFNConfig, Stored
 
 
 def test_within_the_trained_depth_it_is_the_network(branched_model: Model) -> None:
@@ -36,7 +36,7 @@ def test_above_it_the_top_sweeper_works_without_its_branches(branched_model: Mod
     # The right half of the right half, by hand: below the trained depth with a quarter of the branches.
     last = linear.split(linear.split(memory, 3)[1], 3)[1]
     for level in (3, 2, 1):
-        without, learned = linear.split(last, level)[1], network.split(last, level, Stored(3))[1]
+        without, learned = linear.split(last, level)[1], network.split(last, level, RootCoding(3))[1]
         last = without + (learned - without) / 4
     expected = network.leaf.inverse(last, 28, 28).reshape(1, 784)
     assert torch.allclose(images[-1][-1:], expected, atol=1e-5)

@@ -1,0 +1,1 @@
+"""Training, closed-form fit, distillation and adapting to own footage, as functions of the library."""
