@@ -28,7 +28,7 @@ from imfn_cli.bitstream.entropy.entropy_model import EntropyModel
 folder = pathlib.Path(sys.argv[1])
 model = EntropyModel(load_file(folder / "entropy.safetensors"))
 symbols, _ = model.decode((folder / "node").read_bytes(), 1, 80, 40, 48)
-again = model.encode(np.load(folder / "memory.npy"), 1, 80, trade=0)
+again = model.encode(np.load(folder / "memory.npy"), 1, 80, lam=0)
 digests = [hashlib.sha256(data).hexdigest() for data in (symbols.tobytes(), again)]
 print(*digests, "torch" in sys.modules)
 """

@@ -1,6 +1,7 @@
 """Every format version ever written stays readable: one latent of each, with the model that wrote it.
 
-`pytest tests/bitstream/test_versions.py --regenerate` writes those of the current version where there are none.
+`pytest tests/bitstream/test_versions.py --regenerate` writes those of the current version where there are
+none.
 Those of a version that has been released are never written again.
 """
 
