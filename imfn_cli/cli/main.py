@@ -10,42 +10,32 @@ import typer
 
 from ..errors import ImfnError
 from ..version import __version__
-from .bench.tables import bench
-from .compress import compress
-from .decompress import decompress
-from .distill import distill
-from .eval import evaluate
-from .info import info
-from .models import models
+from .lazy_group import lazy_app
 from .output import debugging, describe, say
 from .process import settle
-from .stream import stream as live_stream
-from .train import train
-from .verify import verify
 
 # Typer carries its own copy of click since 0.20 or so; its base exception is found through a public one.
 _UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
-# Plain help: rich would take more time to import than everything else here together.
-app = typer.Typer(
+app = lazy_app(
+    __package__,
+    {
+        "compress": ("compress:compress", "Compress videos, images or arrays into latents."),
+        "decompress": ("decompress:decompress", "Restore the frames of latents."),
+        "stream": ("stream:stream", "Compress frames as they come, without end."),
+        "info": ("info:info", "Show all about a latent or a model."),
+        "verify": ("verify:verify", "Check that latents are whole."),
+        "eval": ("eval:evaluate", "Measure quality, size and speed, also of other codecs."),
+        "models": ("models:models", "List the models that ship with imfn."),
+        "train": ("train:train", "Fit a model to your own sequences."),
+        "distill": ("distill:distill", "Distil a model into its student."),
+        "bench": ("bench.tables:bench", "Reproduce the README's tables."),
+    },
     name="imfn",
     help="Compress image sequences into small memories, and restore them.\n\n"
     "Invertible Memory Flow Networks, arXiv 2602.00535. 'imfn COMMAND -h' explains a command.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=True,
 )
-app.command(short_help="Compress videos, images or arrays into latents.")(compress)
-app.command(short_help="Restore the frames of latents.")(decompress)
-app.command("stream", short_help="Compress frames as they come, without end.")(live_stream)
-app.command(short_help="Show all about a latent or a model.")(info)
-app.command(short_help="Check that latents are whole.")(verify)
-app.command("eval", short_help="Measure quality, size and speed, also of other codecs.")(evaluate)
-app.command(short_help="List the models that ship with imfn.")(models)
-app.command(short_help="Fit a model to your own sequences.")(train)
-app.command(short_help="Distil a model into its student.")(distill)
-app.add_typer(bench, name="bench", short_help="Reproduce the README's tables.")
 
 
 class Interrupted(BaseException):

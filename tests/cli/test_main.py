@@ -60,6 +60,7 @@ def test_help_imports_nothing_heavy() -> None:
     loaded = set(ran.stderr.split())
     assert "typer" in loaded
     assert not loaded & {"torch", "av", "numpy", "PIL", "rich", "safetensors", "constriction"}
+    assert not loaded & {f"imfn_cli.cli.{command}" for command in COMMANDS}
 
 
 def test_version(cli: Cli) -> None:

@@ -16,7 +16,12 @@ from .factorisation import factorisation
 from .mnist import mnist
 from .student import student
 
-bench = typer.Typer(help="Reproduce the README's tables, as CSV files in a folder.", no_args_is_help=True)
+bench = typer.Typer(
+    help="Reproduce the README's tables, as CSV files in a folder.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 bench.command()(factorisation)
 bench.command()(mnist)
 bench.command()(camera)
