@@ -8,21 +8,26 @@
     for pixels in imfn.read_frames("clip.safetensors", 100, 110): ...
     model = imfn.load()                           # merge, split, compress, restore tensors
 
-Importing this imports neither torch nor numpy; the first call does.
+Importing this imports neither torch nor numpy; the first use of a name does.
 """
 
-from .api import compress, decompress, read_frames, stream, verify
-from .errors import ImfnError, InputError, LatentError, ModelError, OutputError, RatioError
-from .reports import (
-    CompressReport,
-    DamagedNode,
-    DecompressReport,
-    FadingMemoryReport,
-    StreamReport,
-    VerifyReport,
-)
+from typing import TYPE_CHECKING
+
+from .system.lazy import lazy_attributes
 from .version import __version__
-from .zoo.model import Model, load
+
+if TYPE_CHECKING:
+    from .api import compress, decompress, read_frames, stream, verify
+    from .errors import ImfnError, InputError, LatentError, ModelError, OutputError, RatioError
+    from .reports import (
+        CompressReport,
+        DamagedNode,
+        DecompressReport,
+        FadingMemoryReport,
+        StreamReport,
+        VerifyReport,
+    )
+    from .zoo.model import Model, load
 
 __all__ = [
     "CompressReport",
@@ -46,3 +51,20 @@ __all__ = [
     "stream",
     "verify",
 ]
+
+__getattr__, __dir__ = lazy_attributes(
+    __name__,
+    {
+        "api": ("compress", "decompress", "read_frames", "stream", "verify"),
+        "errors": ("ImfnError", "InputError", "LatentError", "ModelError", "OutputError", "RatioError"),
+        "reports": (
+            "CompressReport",
+            "DamagedNode",
+            "DecompressReport",
+            "FadingMemoryReport",
+            "StreamReport",
+            "VerifyReport",
+        ),
+        "zoo.model": ("Model", "load"),
+    },
+)

@@ -1,6 +1,7 @@
 """Package attributes that are imported on first use (PEP 562), so that importing a room costs nothing."""
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,4 +24,4 @@ def lazy_attributes(
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
 
-    return get, lambda: sorted(homes)
+    return get, lambda: sorted({*vars(sys.modules[package]), *homes})
