@@ -12,7 +12,7 @@ from imfn_cli.studies.factorisation.rival import Rival, rival_recipe, train_riva
 from imfn_cli.studies.factorisation.size import trained_numbers
 from imfn_cli.training import trainer as trainer_module
 from imfn_cli.training.recipe import Recipe
-from imfn_cli.training.trainer import Evaluation
+from imfn_cli.training.trainer import Validation
 
 CPU = torch.device("cpu")
 
@@ -22,7 +22,7 @@ def train(tree: IMFN, recipe: Recipe, folder: Path, **options: Any) -> Rival:
 
 
 def test_training_lowers_the_loss(tree: IMFN, recipe: Recipe, tmp_path: Path) -> None:
-    found: list[Evaluation] = []
+    found: list[Validation] = []
     rival = train(tree, replace(recipe, steps=60, float_share=1.0), tmp_path, report=found.append)
     assert [evaluation.step for evaluation in found] == [0, 20, 40, 60]
     assert found[-1].score < found[0].score - 0.02
