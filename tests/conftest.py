@@ -24,8 +24,6 @@ from imfn_cli.zoo.model import Model, load, save
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_SHARED = Path(__file__).parents[2] / "shared" / "data"
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -37,11 +35,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """The folder of real clips: $IMFN_DATA, or shared/data beside the checkout."""
-    folder = Path(os.environ.get("IMFN_DATA") or _SHARED)
-    if not folder.is_dir():
-        pytest.skip(f"no real clips: {folder} does not exist (set IMFN_DATA)")
-    return folder
+    """The folder of real clips, $IMFN_DATA."""
+    folder = os.environ.get("IMFN_DATA")
+    if not folder:
+        pytest.skip("no real clips: set IMFN_DATA")
+    return Path(folder)
 
 
 def make_clip(count: int = 40, height: int = 48, width: int = 64, *, seed: int = 0) -> np.ndarray:

@@ -50,7 +50,7 @@ Gop = Annotated[
         "-g",
         metavar="N",
         min=0,
-        help="Frames whose memories may build on one another; 0: each stands alone.",
+        help="Frames per group of pictures, from one intra node to the next; 0: every node is intra.",
     ),
 ]
 Model = Annotated[str | None, _MODEL]
@@ -70,7 +70,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print results as JSON, one l
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 TestClips = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[CLIPS]...", help="Default: ucf101/test under $IMFN_DATA or ../shared/data."),
+    typer.Argument(metavar="[CLIPS]...", help="Default: ucf101/test under $IMFN_DATA."),
 ]
 Results = Annotated[
     Path, typer.Option("--results", metavar="DIR", help="Folder for the CSV files and any pictures.")
