@@ -1,18 +1,17 @@
 """The command line: its commands, and what happens when one fails."""
 
 import os
-import signal
 import sys
-from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
 from ..errors import ImfnError
+from ..system.process import settle
+from ..system.signals import Interrupted, unwind_on_signals
 from ..version import __version__
 from .lazy_group import lazy_app
 from .output import debugging, describe, say
-from .process import settle
 
 # Typer carries its own copy of click since 0.20 or so; its base exception is found through a public one.
 _UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -38,13 +37,6 @@ app = lazy_app(
 )
 
 
-class Interrupted(BaseException):
-    """A signal asks to end. It unwinds through every `with`, so that temporary files go."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"imfn {__version__}")
@@ -63,11 +55,7 @@ def _options(
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C."""
     settle()
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        # What is ignored (nohup, a shell's background job) stays ignored.
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _interrupt)
+    unwind_on_signals()
     # A name that is no text here must not stop its message.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -101,10 +89,6 @@ def run(args: list[str] | None = None) -> int:
             raise
         say(describe(error))
         return error.exit_code if isinstance(error, ImfnError) else 1
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise Interrupted(number)
 
 
 if __name__ == "__main__":

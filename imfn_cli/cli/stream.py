@@ -1,14 +1,11 @@
 """`imfn stream`: frames as they come, into a latent that grows."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .. import api, defaults
+from ..system.signals import collected_signals
 from . import options
 from .output import Output
 from .process import settle_for
@@ -144,7 +141,7 @@ def stream(
             rate=None if raw_video else fps,
             timeout=timeout,
         ) as sequence,
-        _ending_on_signals() as asked,
+        collected_signals() as asked,
         out.live() as line,
     ):
         report = api.stream(
@@ -211,28 +208,3 @@ def _progress(line: Any) -> Any:
         line(text)
 
     return show
-
-
-@contextmanager
-def _ending_on_signals() -> Iterator[list[int]]:
-    """Yield a list that a first SIGINT, SIGTERM or SIGHUP is put in; a second one does what it did before."""
-    asked: list[int] = []
-    before: dict[int, Any] = {}
-
-    def note(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
-        signal.signal(number, before[number])
-
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        # What is ignored (nohup, a shell's background job) stays ignored.
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            try:
-                before[number] = signal.signal(number, note)
-            except ValueError:  # not in the main thread: nobody can interrupt us either
-                break
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

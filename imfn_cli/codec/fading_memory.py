@@ -27,10 +27,11 @@ from ..network import frames_from_pixels, pixels_from_frames
 from ..network.fading_memory import HALF_LIFE, FadingMemory
 from ..reports import DamagedNode, DecompressReport, FadingMemoryReport, VerifyReport
 from ..system.files import check_output, replacing, writing
+from ..system.peak_rss import LargestRss
 from ..version import __version__
 from ..zoo.model import Model
 from .codec import Progress, check_size, writer_of
-from .stream import Intake, Live, Resident
+from .stream import Intake, Live
 
 _KEY = "imfn_memory"
 #: The version that this code writes. It reads every version from 1 to this one.
@@ -146,7 +147,7 @@ def remember_sequence(
     recursion = FadingMemory(model.network, half_life)
     values = recursion.reset(info.height, info.width)
     intake = Intake(sequence, frames, duration, stopping)
-    resident = Resident()
+    resident = LargestRss()
     began = written = time.perf_counter()
     done = size = first_time = last_time = 0
 

@@ -1,6 +1,5 @@
 """Frames to a growing latent, as they come: constant memory and constant work per frame, for ever."""
 
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from ..media import Frame, Sequence, stalled
 from ..network import level_of_ratio
 from ..reports import StreamReport
 from ..system.files import check_output
+from ..system.peak_rss import LargestRss
 from ..system.threads import prefetch
 from ..zoo.model import Model
 from .codec import check_size, constant_ticks, encode_node, header_of
@@ -29,8 +29,6 @@ from .node_builders import node_builder
 # Frames that a source may be ahead, and nodes that may wait to be coded.
 _AHEAD = 4
 _WAITING_NODES = 2
-# Frames from one look at the process's memory to the next.
-_LOOK_EVERY = 64
 
 
 @dataclass(frozen=True)
@@ -203,7 +201,7 @@ class _Stream:
         self.quality = quality
         self.times: deque[int] = deque()
         self.done = self.nodes = 0
-        self.resident = Resident()
+        self.resident = LargestRss()
         self._waiting: deque[Future[None]] = deque()
 
     def submit(self, pool: ThreadPoolExecutor, node: tuple[int, Tensor]) -> None:
@@ -228,37 +226,3 @@ class _Stream:
     def live(self) -> Live:
         """Where it is."""
         return Live(self.done, self.nodes, self.writer.size, self.resident.look(self.done))
-
-
-class Resident:
-    """The process's memory, looked at now and then. largest: that was seen, 10^6 bytes; None: unknown."""
-
-    def __init__(self) -> None:
-        self._now: float | None = None
-        self.largest: float | None = None
-
-    def look(self, frame: int) -> float | None:
-        """Memory at about this frame."""
-        if self._now is None or frame % _LOOK_EVERY == 1:
-            self._now = resident_megabytes()
-            if self._now is not None:
-                self.largest = max(self.largest or 0.0, self._now)
-        return self._now
-
-
-def resident_megabytes() -> float | None:
-    """This process's resident memory in 10^6 bytes: now on Linux, its peak elsewhere, None where unknown."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        import resource
-
-        return pages * resource.getpagesize() / 1e6
-    except (OSError, ValueError, ImportError):
-        pass
-    try:
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
-    except ImportError:
-        return None

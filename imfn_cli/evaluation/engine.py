@@ -20,6 +20,7 @@ from ..errors import ImfnError, InputError
 from ..media import Source
 from ..network import level_of_ratio
 from ..system.allocator import reuse_freed_memory
+from ..system.signals import ignored_interrupts
 from ..version import __version__
 from ..zoo.model import Model, load
 from . import peers
@@ -247,7 +248,7 @@ def _measured(tasks: Sequence[Task], jobs: int) -> Generator[tuple[Task, Row | s
     with tempfile.TemporaryDirectory(prefix="imfn-eval-") as folder:
         pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, _start_worker, (folder,))
         try:
-            with _deaf_to_interrupts():
+            with ignored_interrupts():
                 futures: dict[Future[Row | str], Task] = {pool.submit(_work, task): task for task in tasks}
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -260,20 +261,6 @@ def _measured(tasks: Sequence[Task], jobs: int) -> Generator[tuple[Task, Row | s
             for child in set(multiprocessing.active_children()) - others:
                 child.terminate()
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes that are started here ignore Ctrl-C: the parent ends them."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not in the main thread: nobody can interrupt us either
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @dataclass

@@ -16,10 +16,10 @@ from ..errors import InputError
 from ..media import Frame, Source, open_sequence
 from ..media import Sequence as Frames
 from ..network import forest_levels, level_of_ratio
+from ..system.peak_rss import PeakRss
 from ..zoo.model import Model, load
 from . import peers
 from .metrics import Comparison
-from .peak_memory import PeakMemory
 from .rows import IMFN, Row, Setting
 
 Pixels = NDArray[np.uint8]
@@ -101,7 +101,7 @@ def measure(task: Task, frames: Frames, folder: Path) -> Row:
     frames_in_memory = isinstance(frames, HeldFrames)
     buffer = frames.buffer() if isinstance(frames, HeldFrames) else None
     name = None
-    with PeakMemory() as memory:
+    with PeakRss() as memory:
         code: Callable[[], Coded]
         if setting.codec == IMFN:
             model = load(task.model, device=task.device)

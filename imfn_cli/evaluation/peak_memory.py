@@ -1,8 +1,5 @@
-"""How much memory: the peak of a piece of work in this process, or of whole commands in their own."""
+"""Peak resident memory of whole commands, each in a process of its own."""
 
-import contextlib
-import ctypes
-import gc
 import os
 import subprocess
 import sys
@@ -11,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from ..media import SequenceInfo, open_writer
+from ..system.peak_rss import peak_megabytes
 
 Progress = Callable[[str, int, int], None]
 _RATE = 25
@@ -74,38 +70,4 @@ def _peak(args: list[str]) -> float:
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise RuntimeError(f"imfn {' '.join(args)} failed")
-    # Linux counts in KiB, macOS in bytes.
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
-
-
-class PeakMemory:
-    """`with PeakMemory() as memory: …`, then `memory.megabytes`: peak resident memory above its start.
-
-    None where the system cannot tell the peak of a part of a process: only Linux can.
-    """
-
-    megabytes: float | None = None
-    _before: int | None = None
-
-    def __enter__(self) -> Self:
-        gc.collect()
-        with contextlib.suppress(OSError, AttributeError, TypeError):
-            # What was freed goes back to the system, so that using it again counts.
-            ctypes.CDLL(None).malloc_trim(0)
-        with contextlib.suppress(OSError):
-            # 5: set the high-water mark to what is resident now.
-            Path("/proc/self/clear_refs").write_text("5")
-            self._before = _status("VmRSS")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._before is not None and kind is None:
-            self.megabytes = max(0, _status("VmHWM") - self._before) / 1e6
-
-
-def _status(name: str) -> int:
-    """A field of /proc/self/status in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+    return peak_megabytes(usage)

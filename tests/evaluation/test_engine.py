@@ -17,7 +17,6 @@ from imfn_cli.evaluation import engine, measure, peers
 from imfn_cli.evaluation.cache import RowCache, content_hash
 from imfn_cli.evaluation.document import COLUMNS, SCHEMA, document
 from imfn_cli.evaluation.engine import Evaluation, check_settings, clips_of, evaluate, settings_of
-from imfn_cli.evaluation.peak_memory import PeakMemory
 from imfn_cli.evaluation.rows import IMFN, Row, Setting
 from imfn_cli.media import expand_inputs, open_sequence
 
@@ -152,17 +151,6 @@ def imfn_array(frames: np.ndarray) -> Any:
     from imfn_cli.media import LoadedArray
 
     return LoadedArray(frames)
-
-
-def test_peak_memory_is_that_of_the_work() -> None:
-    with PeakMemory() as memory:
-        np.ones(40_000_000, np.uint8)
-    if memory.megabytes is None:
-        pytest.skip("this system does not tell")
-    assert 38 < memory.megabytes < 80
-    with PeakMemory() as memory:
-        pass
-    assert memory.megabytes < 5
 
 
 # -- cache ---------------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...evaluation.peak_memory import PeakMemory
 from ...network import IMFN, BinaryCounter, RootCoding, forest_levels
+from ...system.peak_rss import PeakRss
 from .sequences import PIXELS, SIDE, Digits, unit
 
 #: Called as sequences are done: (what is done, images done, images in all).
@@ -131,7 +131,7 @@ def _long_row(
     kind: str, tree: EndlessTree, digits: Digits, mean_image: Tensor, images: int, seed: int
 ) -> LongRow:
     top = tree.config.levels if kind == "forest" else images.bit_length() - 1
-    with PeakMemory() as peak:
+    with PeakRss() as peak:
         began = time.perf_counter()
         counter = BinaryCounter(tree, top)
         roots: list[tuple[int, Tensor]] = []

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ...codec.codec import encode_node
 from ...codec.node_builders import NodeBuilder, StudentNodeBuilder, TreeNodeBuilder
-from ...codec.stream import resident_megabytes
 from ...media import Source
 from ...network import level_of_ratio
 from ...network.fading_memory import FadingMemory
+from ...system.peak_rss import resident_megabytes
 from ...training.data import batches
 from ...zoo.model import Model
 
