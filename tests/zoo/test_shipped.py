@@ -12,6 +12,8 @@ from imfn_cli.evaluation.psnr import psnr
 from imfn_cli.media import open_sequence
 
 CLIP = "ucf101/test/v_HighJump_g02_c01.avi"
+#: 108 frames of 320×240, in this repository.
+EXAMPLE = Path(__file__).parents[2] / "examples" / "clip.mp4"
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,23 @@ def test_quality_buys_pictures_with_bytes(
     assert 8 * sizes[-1] / (16 * 240 * 320) < 3
     assert values[0] > 20
     assert values[-1] > 30
+
+
+@pytest.mark.parametrize(("ratio", "size", "quality"), [(16, 95_089, 33.152), (4, 93_576, 34.335)])
+def test_size_and_quality_of_the_example(
+    model: imfn.Model, ratio: int, size: int, quality: float, tmp_path: Path
+) -> None:
+    """What other processors round differently is less; a larger change is one of the product."""
+    if not EXAMPLE.is_file():
+        pytest.skip("this installation has no examples")
+    latent = tmp_path / "clip.safetensors"
+    report = imfn.compress(EXAMPLE, latent, model=model, ratio=ratio, quality=40)
+    assert report.frames == 108
+    assert report.bytes == pytest.approx(size, rel=0.01)
+    restored = imfn.read_frames(latent, model=model)
+    with open_sequence(EXAMPLE) as sequence:
+        values = [psnr(frame.pixels, pixels) for frame, pixels in zip(sequence, restored, strict=True)]
+    assert np.mean(values) == pytest.approx(quality, abs=0.1)
 
 
 def test_one_frame_of_a_long_latent_is_the_same_frame(
