@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         StreamReport,
         VerifyReport,
     )
-    from .zoo.model import Model, load
+    from .zoo import Model, load
 
 __all__ = [
     "CompressReport",
@@ -65,6 +65,6 @@ __getattr__, __dir__ = lazy_attributes(
             "StreamReport",
             "VerifyReport",
         ),
-        "zoo.model": ("Model", "load"),
+        "zoo": ("Model", "load"),
     },
 )

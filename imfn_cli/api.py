@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from . import defaults
+from . import defaults, zoo
 from .errors import InputError, ModelError, OutputError
 from .reports import CompressReport, DecompressReport, FadingMemoryReport, StreamReport, VerifyReport
 from .system.files import check_output
-from .zoo.model import Model, load
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from .codec.fading_memory import Memory
     from .codec.stream import Live
     from .media import Sequence, Source
+    from .zoo import Model
 
 #: Called as work goes on: (done so far, in all or None where that is not known).
 Progress = Callable[[int, int | None], None]
@@ -40,7 +40,7 @@ def compress(
     source: "str | Path | Source | np.ndarray",
     output: str | Path | None = None,
     *,
-    model: str | Path | Model | None = None,
+    model: "str | Path | Model | None" = None,
     ratio: int = defaults.RATIO,
     quality: int = defaults.QUALITY,
     gop: int = defaults.GOP,
@@ -87,7 +87,7 @@ def compress(
         check_output(place, force=force)
     from .codec.codec import compress_sequence
 
-    loaded = model if isinstance(model, Model) else load(model, device=device)
+    loaded = model if isinstance(model, zoo.Model) else zoo.load(model, device=device)
     with _open(source, start, stop) as sequence:
         count = sequence.info.frame_count
         report = compress_sequence(
@@ -109,7 +109,7 @@ def stream(
     source: "str | Path | Sequence | Iterable[np.ndarray]",
     output: str | Path | None = None,
     *,
-    model: str | Path | Model | None = None,
+    model: "str | Path | Model | None" = None,
     ratio: int = defaults.RATIO,
     quality: int = defaults.QUALITY,
     tree: bool = False,
@@ -240,7 +240,7 @@ def decompress(
     latent: str | Path,
     output: str | Path | None = None,
     *,
-    model: str | Path | Model | None = None,
+    model: "str | Path | Model | None" = None,
     frames: Selection | None = None,
     device: str = "auto",
     force: bool = False,
@@ -288,7 +288,7 @@ def decompress(
 def _recall(
     path: Path,
     output: str | Path | None,
-    model: str | Path | Model | None,
+    model: "str | Path | Model | None",
     start: int,
     stop: int | None,
     device: str,
@@ -312,7 +312,7 @@ def read_frames(
     start: int = 0,
     stop: int | None = None,
     *,
-    model: str | Path | Model | None = None,
+    model: "str | Path | Model | None" = None,
     device: str = "auto",
 ) -> "Iterator[np.ndarray]":
     """Frames start … stop − 1 of a latent, one by one, each uint8 (H, W, 3) RGB or (H, W, 1) gray.
@@ -332,7 +332,7 @@ def read_frames(
 
 
 def verify(
-    latent: str | Path, model: str | Path | Model | None = None, *, progress: Progress | None = None
+    latent: str | Path, model: "str | Path | Model | None" = None, *, progress: Progress | None = None
 ) -> VerifyReport:
     """Check the checksum of every node of a latent, and that it decodes.
 
@@ -358,8 +358,8 @@ def verify(
 
 
 def _writer_if_there(
-    path: Path, written: "Header | Memory", model: str | Path | Model | None
-) -> tuple[Model | None, tuple[str, ...]]:
+    path: Path, written: "Header | Memory", model: "str | Path | Model | None"
+) -> "tuple[Model | None, tuple[str, ...]]":
     """The model that wrote a file, and notes; none where it does not ship and none is given."""
     from .codec.codec import writer_of
 
@@ -400,13 +400,13 @@ def stream_place(source: object, output: str | Path | None = None, *, force: boo
 
 
 def stream_model(
-    model: str | Path | Model | None, ratio: int, quality: int, *, tree: bool, forget: bool, device: str
-) -> Model:
+    model: "str | Path | Model | None", ratio: int, quality: int, *, tree: bool, forget: bool, device: str
+) -> "Model":
     """The model that a stream goes through; what it cannot do is raised here, before a camera is opened."""
     from .bitstream.quantiser import step_of_quality
     from .network import level_of_ratio
 
-    loaded = model if isinstance(model, Model) else load(model, device=device)
+    loaded = model if isinstance(model, zoo.Model) else zoo.load(model, device=device)
     if not forget:
         level_of_ratio(ratio, loaded.network.config.levels)
         step_of_quality(quality)  # refuses others

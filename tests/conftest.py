@@ -18,7 +18,7 @@ import pytest
 
 from imfn_cli.media import SequenceInfo, Source, expand_inputs, open_writer
 from imfn_cli.network import IMFNConfig
-from imfn_cli.zoo.model import Model, load, save
+from imfn_cli.zoo import Model, load, save
 
 # A shell's background job ignores Ctrl-C, and so would every process that tests start and interrupt.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -19,7 +19,7 @@ import imfn_cli as imfn
 from imfn_cli import defaults
 from imfn_cli.api import stream_place
 from imfn_cli.bitstream.container.latent import LatentReader
-from imfn_cli.zoo.model import model_folders
+from imfn_cli.zoo import model_folders
 
 
 def test_importing_it_is_light() -> None:

@@ -64,7 +64,7 @@ def compress(
     if not all(isinstance(place, ImfnError) for place in places):
         # Once for all inputs; a wrong model or ratio is wrong for all of them.
         from ..network import level_of_ratio
-        from ..zoo.model import load
+        from ..zoo import load
 
         settle_for(model)
         loaded = load(model, device=device)

@@ -79,7 +79,7 @@ def decompress(
 def _writer(latent: str) -> str | None:
     """The shipped model that a latent names; None where it names another, or cannot be read at all."""
     from ..bitstream.container.latent import LatentReader
-    from ..zoo.model import model_folders
+    from ..zoo import model_folders
 
     try:
         name = LatentReader(Path(latent)).header.model

@@ -78,7 +78,7 @@ def distill(
 
         require_packages(form.value)
     from ..network import Student, level_of_ratio
-    from ..zoo.model import load
+    from ..zoo import load
 
     # Programs are made on the CPU; they run anywhere.
     loaded = load(model, device=device if form is Format.safetensors or data else "cpu")
@@ -102,7 +102,7 @@ def distill(
             f"model {loaded.name!r} has branches: its student is learned; name DATA to learn from"
         )
     if form is Format.safetensors:
-        from ..zoo.student_file import write_student
+        from ..zoo import write_student
 
         linear = {ratio: loaded.student(ratio)} if exact else None
         write_student(

@@ -119,7 +119,7 @@ def evaluate(
         raise InputError("no input found; name a file or a directory")
     from ..evaluation.document import COLUMNS, document
     from ..evaluation.tables import write_csv
-    from ..zoo.model import load
+    from ..zoo import load
 
     engine.check_settings(settings, load(model, device="cpu"))
     chosen = engine.clips_of(sources, *selection)

@@ -21,7 +21,7 @@ def info(
 
     Of a latent: header, node table, and sizes by part. Of a model: configuration, data and results.
     """
-    from ..zoo.model import model_folders
+    from ..zoo import model_folders
 
     path = Path(file)
     if path.is_dir() or file.startswith("hf://") or (file in model_folders() and not path.exists()):
@@ -117,7 +117,7 @@ def _node_table(rows: list[dict[str, Any]], every_node: bool) -> Any:
 def _model(name: str, out: Output) -> None:
     from rich.table import Table
 
-    from ..zoo.model import STUDENT_FILE, find_model, read_config, weights_sha256
+    from ..zoo import STUDENT_FILE, find_model, read_config, weights_sha256
 
     folder = find_model(name)
     config = read_config(folder)

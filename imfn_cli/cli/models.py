@@ -11,7 +11,7 @@ def models(json: options.Json = False) -> None:
     """
     from rich.table import Table
 
-    from ..zoo.model import default_model, find_model, shipped_models
+    from ..zoo import default_model, find_model, shipped_models
 
     default = default_model()
     table = Table("model", "kind", "ratios", "MB", "PSNR in dB at each ratio", box=None, padding=(0, 2, 0, 0))

@@ -4,7 +4,7 @@ import contextlib
 
 from ..errors import ImfnError
 from ..system.allocator import reuse_freed_memory
-from ..zoo.model import find_model, read_config
+from ..zoo import find_model, read_config
 
 
 def settle_for(model: str | None) -> None:

@@ -104,7 +104,7 @@ def train(
         recipe = changed(read_recipe(recipe_file), start=start, **overrides)
     else:
         assert data
-        from ..zoo.model import default_model
+        from ..zoo import default_model
 
         given = {name: value for name, value in overrides.items() if value is not None}
         # With a time limit, time decides.
@@ -121,14 +121,13 @@ def _train(
 
     import torch
 
-    from .. import __version__
+    from .. import __version__, zoo
     from ..system.allocator import reuse_freed_memory
     from ..system.files import replacing, writing
     from ..training.places import short_names, sources_of
     from ..training.processes import joined
     from ..training.run import device_of, train_model
-    from ..zoo import model
-    from ..zoo.card import trained_card
+    from ..zoo import trained_card
 
     # Training takes and frees the same large arrays in every step.
     reuse_freed_memory()
@@ -161,20 +160,20 @@ def _train(
         "seconds": round(trained.seconds),
         "hardware": f"{hardware(place)}, torch {torch.__version__}",
     }
-    model.save(output, trained.network, trained.entropy, description)
+    zoo.save(output, trained.network, trained.entropy, description)
     if recipe.test and not recipe.shuffled:
         from ..evaluation.float_psnr import float_rows, mean_by_ratio
 
         held_out = sources_of(recipe.test)
         results: dict[str, Any] = {"data": short_names(recipe.test), "clips": len(held_out)}
-        made = model.load(str(output))
-        before = replace(made, network=trained.start.to(made.device), _folded={})
+        made = zoo.load(str(output))
+        before = replace(made, network=trained.start.to(made.device))
         for key, measured in (("psnr_float", made), ("psnr_float_start", before)):
             with out.stages("clips") as progress:
                 means = mean_by_ratio(float_rows(measured, held_out, progress=progress))
             results[key] = {str(ratio): round(value, 2) for ratio, value in means.items()}
         description["results"] = results
-        model.save(output, trained.network, trained.entropy, description)
+        zoo.save(output, trained.network, trained.entropy, description)
     for name, text in {
         "README.md": trained_card(description["name"], trained.network.config, description),
         "recipe.toml": recipe.to_toml(),
@@ -238,10 +237,9 @@ def _fit(
 
     import torch
 
-    from .. import __version__
+    from .. import __version__, zoo
     from ..training.klt_fit import fit_linear
-    from ..zoo import model
-    from ..zoo.card import linear_card
+    from ..zoo import linear_card
 
     began = time.perf_counter()
     with out.stages("clips") as progress:
@@ -261,18 +259,18 @@ def _fit(
         raise OutputError(
             f"{output}: cannot be created ({error.strerror}); choose another folder with -o"
         ) from error
-    model.save(output, fit.network, fit.entropy, description)
+    zoo.save(output, fit.network, fit.entropy, description)
     if held_out:
         from ..evaluation.float_psnr import float_rows, mean_by_ratio
 
         with out.stages("clips") as progress:
-            means = mean_by_ratio(float_rows(model.load(str(output)), held_out, progress=progress))
+            means = mean_by_ratio(float_rows(zoo.load(str(output)), held_out, progress=progress))
         description["results"] = {
             "data": short_names(test),
             "clips": len(held_out),
             "psnr_float": {str(ratio): round(value, 2) for ratio, value in means.items()},
         }
-        model.save(output, fit.network, fit.entropy, description)
+        zoo.save(output, fit.network, fit.entropy, description)
     (output / "README.md").write_text(linear_card(description["name"], config, description), encoding="utf-8")
     lines = [
         f"{output}: fitted to {fit.clips} sequences, {fit.frames:,} frames, in {description['seconds']} s"

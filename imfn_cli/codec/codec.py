@@ -23,7 +23,7 @@ from ..network import RootCoding, level_of_ratio
 from ..reports import CompressReport, DamagedNode, DecompressReport, VerifyReport
 from ..system.threads import map_ordered, prefetch
 from ..version import __version__
-from ..zoo.model import Model, load, model_folders
+from ..zoo import Model, load, model_folders
 from .inter import Chain, Looks, NodeParts
 from .node_builders import node_builder
 from .synthesis import batch_frames, restored_parts

@@ -22,7 +22,7 @@ from ..network import level_of_ratio
 from ..system.allocator import reuse_freed_memory
 from ..system.signals import ignored_interrupts
 from ..version import __version__
-from ..zoo.model import Model, load
+from ..zoo import Model, load
 from . import peers
 from .cache import RowCache, content_hash
 from .extra import require

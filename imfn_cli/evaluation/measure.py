@@ -17,7 +17,7 @@ from ..media import Frame, Source, open_sequence
 from ..media import Sequence as Frames
 from ..network import forest_levels, level_of_ratio
 from ..system.peak_rss import PeakRss
-from ..zoo.model import Model, load
+from ..zoo import Model, load
 from . import peers
 from .metrics import Comparison
 from .rows import IMFN, Row, Setting

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import defaults
 from ..bitstream.container.latent import LatentReader
 from ..codec.codec import compress_sequence, restored_frames
-from ..zoo.model import load
+from ..zoo import load
 from .measure import Clip
 from .report import ClipPictures, FramePicture
 from .rows import IMFN, Row

@@ -38,7 +38,7 @@ def speed_rows(
     """Time compressing `source` to a latent and restoring it to .mp4, and libx264 medium doing the same."""
     from ..bitstream.container.latent import LatentReader
     from ..codec.codec import compress_sequence, decompress_latent
-    from ..zoo.model import load
+    from ..zoo import load
 
     loaded = load(model)
     total = runs * (len(ratios) + 1)

@@ -14,7 +14,7 @@ from ..bitstream.entropy.entropy_model import EntropyModel
 from ..errors import InputError
 from ..media import Source
 from ..network import IMFN, IMFNConfig, frames_from_pixels
-from ..zoo.model import find_model, load, pick_device
+from ..zoo import find_model, load, pick_device
 from .checkpoint import load_checkpoint
 from .entropy_fit import fit_entropy
 from .klt_fit import Progress, fit_maps

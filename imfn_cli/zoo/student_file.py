@@ -12,16 +12,16 @@ linear.<r>.weight, .bias     (r, C, patch_size), (r, C): every P_t and −P_t me
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
 
 from ..errors import ModelError
+from ..network import IMFNConfig, Student, Update
 from ..system.files import replacing, writing
 from ..version import __version__
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ..network import IMFNConfig, Student, Update
 
 STUDENT_VERSION = 1
 _KEY = "imfn_student"
@@ -33,8 +33,8 @@ def write_student(
     model: str,
     sha256: str,
     *,
-    update: "Update | None" = None,
-    linear: "Mapping[int, Student] | None" = None,
+    update: Update | None = None,
+    linear: Mapping[int, Student] | None = None,
     about: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> None:
@@ -43,8 +43,6 @@ def write_student(
     update: what was learned.   linear: students by ratio whose matrices go into the file.
     Raises `OutputError` where `path` exists (without `force`) or cannot be written.
     """
-    from safetensors.torch import save
-
     tensors: dict[str, Tensor] = {}
     values: dict[str, Any] = {"format": STUDENT_VERSION, "model": model, "model_sha256": sha256}
     values |= {"tool": f"imfn {__version__}", "about": dict(about or {})}
@@ -60,15 +58,11 @@ def write_student(
         temporary.write_bytes(save(tensors, metadata))
 
 
-def read_update(path: Path, model: str, sha256: str, config: "IMFNConfig") -> "Update | None":
+def read_update(path: Path, model: str, sha256: str, config: IMFNConfig) -> Update | None:
     """The learned update in `path`, of a model of shape `config`; None where none was worth its time.
 
     Raises `ModelError`, one line with the remedy: no such file, damaged, or distilled from other weights.
     """
-    from safetensors import SafetensorError, safe_open
-
-    from ..network import Update
-
     remedy = f"make one with 'imfn distill {model} DATA -o {path}'"
     if not path.is_file():
         raise ModelError(f"model {model!r} carries no student; {remedy}")

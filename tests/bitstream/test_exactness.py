@@ -13,7 +13,7 @@ import torch
 from safetensors.numpy import save_file
 
 from imfn_cli.bitstream.quantiser import step_of_quality
-from imfn_cli.zoo.model import Model, load
+from imfn_cli.zoo import Model, load
 
 from .builders import Recorder, integer_memory, integer_model
 

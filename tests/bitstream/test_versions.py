@@ -23,7 +23,7 @@ from imfn_cli.codec import codec
 from imfn_cli.media import Frame, Sequence, SequenceInfo, Source
 from imfn_cli.network import IMFNConfig, forest_levels
 from imfn_cli.training.klt_fit import fit_linear
-from imfn_cli.zoo.model import load, save
+from imfn_cli.zoo import load, save
 
 from .builders import noise
 

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 import imfn_cli as imfn
 from imfn_cli.bitstream.container.header import FORMAT_VERSION
 from imfn_cli.bitstream.container.latent import LatentReader
-from imfn_cli.zoo.model import load
+from imfn_cli.zoo import load
 
 from .conftest import Ran, digests
 
@@ -125,7 +125,7 @@ class TestModels:
     @pytest.fixture
     def other(self, tiny_model_dir: Path, tmp_path: Path) -> Path:
         """A model like `tiny`, of other weights."""
-        from imfn_cli.zoo.model import save
+        from imfn_cli.zoo import save
 
         model = load(tiny_model_dir)
         model.network.leaf.map.weight.mul_(1.001)  # type: ignore[operator]
@@ -163,7 +163,7 @@ class TestModels:
     def test_the_name_in_a_file_opens_no_folder_and_no_connection(
         self, cli: Cli, latent: Path, tiny_model_dir: Path, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("imfn_cli.zoo.model._download", lambda name: pytest.fail("asked the hub"))
+        monkeypatch.setattr("imfn_cli.zoo.registry._download", lambda name: pytest.fail("asked the hub"))
         name = name.format(folder=tiny_model_dir)
         data = with_header(latent.read_bytes(), lambda header: header.update(model=name))
         latent.write_bytes(data)
@@ -290,7 +290,7 @@ class TestInfo:
         assert values["config"]["network"]["levels"] == 3
 
     def test_models_that_ship(self, cli: Cli, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("imfn_cli.zoo.model.model_folders", lambda: {"video-linear": tiny_model_dir})
+        monkeypatch.setattr("imfn_cli.zoo.registry.model_folders", lambda: {"video-linear": tiny_model_dir})
         ran = cli("models")
         assert ran.code == 0
         assert "video-linear (default)" in ran.out
@@ -298,5 +298,5 @@ class TestInfo:
         (values,) = cli("models", "--json").json
         assert values["models"][0]["ratios"] == [1, 2, 4, 8]
         assert cli("info", "video-linear").code == 0
-        monkeypatch.setattr("imfn_cli.zoo.model.model_folders", dict)
+        monkeypatch.setattr("imfn_cli.zoo.registry.model_folders", dict)
         assert "no model ships with this installation" in cli("models").line

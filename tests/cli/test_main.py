@@ -105,7 +105,7 @@ def test_an_unexpected_error_is_one_line(cli: Cli, clip: Path, monkeypatch: pyte
         raise RuntimeError("two\nlines")
 
     monkeypatch.setattr("imfn_cli.api.compress", fail)
-    monkeypatch.setattr("imfn_cli.zoo.model.load", lambda *_, **__: _Anything())
+    monkeypatch.setattr("imfn_cli.zoo.weights.load", lambda *_, **__: _Anything())
     monkeypatch.delenv("IMFN_DEBUG", raising=False)
     ran = cli("compress", clip)
     assert ran.code == 1

@@ -38,9 +38,7 @@ def branched(tiny_model: imfn.Model) -> imfn.Model:
     for name, parameter in network.named_parameters():
         if ".leave." in name:
             torch.nn.init.normal_(parameter, std=2e-2)
-    return replace(
-        tiny_model, network=network.requires_grad_(False).eval(), _folded={}, _students={}, name="branched"
-    )
+    return replace(tiny_model, network=network.requires_grad_(False).eval(), name="branched")
 
 
 def coded(

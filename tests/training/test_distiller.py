@@ -14,7 +14,7 @@ from imfn_cli.network import IMFN, IMFNConfig, Student, Update
 from imfn_cli.training import export
 from imfn_cli.training.distiller import Distiller, DistillRow
 from imfn_cli.training.pool import Pool
-from imfn_cli.zoo.model import STUDENT_FILE, Model, load, save
+from imfn_cli.zoo import STUDENT_FILE, Model, load, save
 from imfn_cli.zoo.student_file import read_update, write_student
 from tests.conftest import make_clip
 

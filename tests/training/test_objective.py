@@ -118,7 +118,7 @@ def test_errors_of_memories_are_errors_of_frames(
     step = 0.0 if quality is None else step_of_quality(quality)
     root = memories[3][chosen]
     stored = (root / step).round() * step if step else root
-    restored = network.restore(stored, 8, 12, 8, stored=RootCoding(3, step))
+    restored = network.restore(stored, 8, 12, 8, coding=RootCoding(3, step))
     wanted = (restored - frames[8:]).square().mean()
     for target in targets:
         found, _ = restoration(rate, root, target.chosen(3, chosen), 3, quality)
@@ -183,7 +183,7 @@ def test_rounded_leaves_are_what_a_latent_gives_back(learner: IMFN) -> None:
     torch.testing.assert_close(target, learner.leaf(frames))
     memories = (learner.compress(frames, 4) / stored.step).round() * stored.step
     torch.testing.assert_close(
-        learner.leaf.inverse(leaves, 12, 8), learner.restore(memories, 4, 12, 8, stored=stored)
+        learner.leaf.inverse(leaves, 12, 8), learner.restore(memories, 4, 12, 8, coding=stored)
     )
 
 

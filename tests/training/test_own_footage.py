@@ -8,7 +8,7 @@ import pytest
 from imfn_cli.network import IMFN
 from imfn_cli.training.recipe import RECIPE_FILE, Recipe
 from imfn_cli.training.run import recipe_for
-from imfn_cli.zoo.model import Model, save
+from imfn_cli.zoo import Model, save
 
 
 def test_a_linear_start_gets_branches_where_something_is_lost(tiny_model: Model) -> None:

@@ -13,8 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from imfn_cli.errors import ModelError
-from imfn_cli.zoo import model as module
-from imfn_cli.zoo.model import (
+from imfn_cli.zoo import (
     Model,
     default_model,
     find_model,
@@ -26,6 +25,7 @@ from imfn_cli.zoo.model import (
     shipped_models,
     weights_sha256,
 )
+from imfn_cli.zoo import registry as module
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_levels_without_branches_are_folded(
         torch.nn.init.normal_(branch.leave.weight, std=0.02)
     if network.leaf.inverse_branch is not None:
         torch.nn.init.normal_(network.leaf.inverse_branch.leave.weight)
-    model = replace(tiny_model, network=network.requires_grad_(False).eval(), _folded={})
+    model = replace(tiny_model, network=network.requires_grad_(False).eval())
     pixels = torch.from_numpy(clip_frames[:16])
     for ratio in (1, 2, 4, 8):
         memories = model.compress_pixels(pixels, ratio)

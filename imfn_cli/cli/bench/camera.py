@@ -65,7 +65,7 @@ def camera(
     from ...media import expand_inputs
     from ...network import IMFNConfig
     from ...studies import camera as bench
-    from ...zoo.model import find_model, read_config
+    from ...zoo import find_model, read_config
 
     for package in ("pytorch_msssim", "bjontegaard", "matplotlib"):
         require(package)

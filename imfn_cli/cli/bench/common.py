@@ -40,7 +40,7 @@ def make_folder(folder: Path) -> None:
 
 def model_name(model: str | None) -> str:
     """What results of a model are filed under: the name in its configuration, else its folder's."""
-    from ...zoo.model import find_model, read_config
+    from ...zoo import find_model, read_config
 
     folder = find_model(model)
     return str(read_config(folder).get("name", folder.name))

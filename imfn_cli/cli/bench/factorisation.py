@@ -62,7 +62,7 @@ def factorisation(
     from ...system.allocator import reuse_freed_memory
     from ...training.places import sources_of
     from ...training.run import disjoint
-    from ...zoo.model import load
+    from ...zoo import load
 
     loaded = load(model)
     recipe = _recipe(loaded)
@@ -125,7 +125,7 @@ def _recipe(model: "Model") -> "Recipe":
 def _budget(model: "Model", recipe: "Recipe", minutes: float | None) -> float:
     """Seconds of training for the rival. Raises `ModelError` where the model's are not all that it took."""
     from ...network import IMFNConfig
-    from ...zoo.model import find_model, read_config
+    from ...zoo import find_model, read_config
 
     if minutes is not None:
         return 60 * minutes

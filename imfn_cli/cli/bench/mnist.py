@@ -70,7 +70,7 @@ def mnist(
 ) -> None:
     """MNIST digits from one memory of many, against PCA, Transformer, Mamba, MLP; probes; long sequences."""
     out = Output(json)
-    from ...zoo.model import load, model_folders
+    from ...zoo import load, model_folders
 
     if not model and _SHIPPED not in model_folders():
         raise ModelError(

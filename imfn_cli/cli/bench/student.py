@@ -55,7 +55,7 @@ def student(
         fidelity_rows,
         latency_rows,
     )
-    from ...zoo.model import load
+    from ...zoo import load
 
     out = Output(json)
     parts = only or list(Part)

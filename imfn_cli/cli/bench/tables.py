@@ -55,7 +55,7 @@ def ucf101(
     from ...evaluation.engine import clips_of, evaluate, settings_of
     from ...evaluation.float_psnr import float_rows, mean_by_ratio
     from ...evaluation.tables import write_csv
-    from ...zoo.model import load
+    from ...zoo import load
 
     out = Output(json)
     sources = benchmark_sources(clips, quick)

@@ -12,7 +12,7 @@ import torch
 from imfn_cli.media import Source, expand_inputs
 from imfn_cli.network import IMFNConfig
 from imfn_cli.studies.mnist.sequences import Digits, read_digits
-from imfn_cli.zoo.model import Model, load
+from imfn_cli.zoo import Model, load
 from tests.conftest import make_digits
 
 

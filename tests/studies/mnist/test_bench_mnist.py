@@ -100,7 +100,7 @@ def test_seeds_have_a_spread_and_the_linear_part_a_row(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     # Files need weights that the folder holds; branches are made up here.
-    monkeypatch.setattr("imfn_cli.zoo.model.load", lambda name, device: branched_model)
+    monkeypatch.setattr("imfn_cli.zoo.weights.load", lambda name, device: branched_model)
     monkeypatch.setattr("imfn_cli.studies.mnist.study.file_rows", lambda *_: [])
     words = ("-m", "any", "--quick", "--seeds", 2, "--against", "mamba,MLP", "--results", tmp_path)
     assert bench(*words) == 0, capfd.readouterr().err
@@ -172,7 +172,7 @@ def test_rates_that_are_none_are_told_in_one_line(
 def test_what_is_missing_is_told_in_one_line(
     tiny: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("imfn_cli.zoo.model.model_folders", dict)
+    monkeypatch.setattr("imfn_cli.zoo.registry.model_folders", dict)
     assert bench("--results", tmp_path) == 1
     assert "imfn train RECIPE.toml" in one_line(capfd)
     assert bench("-m", "x", "--against", "mamba,lstm", "--results", tmp_path) == 2

@@ -1,0 +1,52 @@
+"""A model's folder: what its files are called, its configuration, the hash of its weights."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelError
+from ..system.files import replacing
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "README.md"
+#: What a learned model's student lies in, beside its weights.
+STUDENT_FILE = "student.safetensors"
+CONFIG_VERSION = 1
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """A folder's `config.json`. Raises `ModelError` if it is missing, damaged or of a future version."""
+    path = folder / CONFIG_FILE
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ModelError(f"{path}: not valid JSON ({error}); restore the model folder") from error
+    if not isinstance(config, dict) or not isinstance(config.get("network"), dict):
+        raise ModelError(f"{path}: not a model's configuration; restore the model folder")
+    if not isinstance(config.get("version"), int) or config["version"] > CONFIG_VERSION:
+        raise ModelError(
+            f"{path}: version {config.get('version')}, this imfn reads {CONFIG_VERSION}; upgrade imfn"
+        )
+    return config
+
+
+def write_config(folder: Path, description: Mapping[str, Any], network: Mapping[str, Any]) -> None:
+    """Write `config.json` into `folder`: what the model is, then its network's shape."""
+    config = {**description, "version": CONFIG_VERSION, "network": network}
+    with replacing(folder / CONFIG_FILE, force=True) as path:
+        path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def weights_sha256(folder: Path) -> str:
+    """SHA-256 of the model's weights file, in hexadecimal, as `sha256sum` prints it."""
+    path = folder / WEIGHTS_FILE
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); restore the model folder") from error
