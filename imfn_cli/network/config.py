@@ -1,13 +1,32 @@
 """What a model is, in numbers: the part of `config.json` that the networks are built from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
 
 from ..errors import ModelError
+from ..system.validation import raising
+
+_MOST = 1 << 16
+Count = Annotated[int, Field(ge=1, le=_MOST)]
+#: Hidden channels of a branch; 0 where there is none.
+Width = Annotated[int, Field(ge=0, le=_MOST)]
+#: Blocks in a branch.
+Blocks = Annotated[int, Field(ge=1, le=64)]
+Kernel = Annotated[int, Field(ge=1, le=31)]
+#: One number a level. JSON and TOML have lists where Python has tuples.
+Widths = Annotated[tuple[Width, ...], Field(strict=False)]
+
+# What `config.json` says, in its order: of a linear model, of one with branches, of one that refines leaves.
+_LINEAR = ("patch_height", "patch_width", "in_channels", "channels", "levels")
+_BRANCHES, _REST = ("widths", "merge_blocks", "split_blocks"), ("kernel", "independent")
+_LEARNED = (*_LINEAR, *_BRANCHES, *_REST)
+_REFINED = (*_LINEAR, *_BRANCHES, "leaf_width", "leaf_blocks", *_REST)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class IMFNConfig:
     """Shape of an IMFN.
 
@@ -24,57 +43,46 @@ class IMFNConfig:
         by the frames (`Sweeper.interleave`).
     leaf_width, leaf_blocks: of the branch that refines leaves of rounded memories (`LeafTransform.refine`),
         beside the sweepers' branches; width 0 where there is none.
+
+    Raises `ModelError`, one line that names the field, for values outside what is declared here.
     """
 
-    patch_height: int = 8
-    patch_width: int = 8
-    in_channels: int = 3
-    channels: int = 192
-    levels: int = 6
-    widths: tuple[int, ...] = ()
-    merge_blocks: int = 2
-    split_blocks: int = 4
-    kernel: int = 5
+    patch_height: Count = 8
+    patch_width: Count = 8
+    in_channels: Annotated[int, Field(ge=1, le=3)] = 3
+    channels: Count = 192
+    levels: Annotated[int, Field(ge=1, le=20)] = 6
+    widths: Widths = ()
+    merge_blocks: Blocks = 2
+    split_blocks: Blocks = 4
+    kernel: Kernel = 5
     independent: bool = False
-    leaf_width: int = 0
-    leaf_blocks: int = 2
+    leaf_width: Width = 0
+    leaf_blocks: Blocks = 2
 
-    def __post_init__(self) -> None:
-        numbers = [
-            (name, value, int(name != "leaf_width"))
-            for name, value in vars(self).items()
-            if name not in ("widths", "independent")
-        ]
-        for name, value, least in [*numbers, *(("widths", width, 0) for width in self.widths)]:
-            if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 1 << 16:
-                raise ModelError(f"config: {name} is {value!r}; it must be a whole number from {least}")
-        if self.in_channels not in (1, 3):
-            raise ModelError(f"config: in_channels is {self.in_channels}; it must be 1 (gray) or 3 (RGB)")
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.in_channels == 2:
+            raise ValueError("in_channels is 2; it must be 1 (gray) or 3 (RGB)")
         if self.channels > self.patch_size:
-            raise ModelError(
-                f"config: channels is {self.channels}, more than the {self.patch_size} values of a patch"
+            raise ValueError(
+                f"channels is {self.channels}, more than the {self.patch_size} values of a patch"
             )
-        if self.levels > 20:
-            raise ModelError(f"config: levels is {self.levels}; at most 20")
         if self.widths and len(self.widths) != self.levels:
-            raise ModelError(
-                f"config: widths has {len(self.widths)} numbers; one for each of {self.levels} levels"
-            )
+            raise ValueError(f"widths has {len(self.widths)} numbers; one for each of {self.levels} levels")
         if self.widths and not any(self.widths):
-            raise ModelError("config: widths are all 0; leave them out for a linear model")
+            raise ValueError("widths are all 0; leave them out for a linear model")
         if self.leaf_width and self.is_linear:
-            raise ModelError("config: leaf_width is for a model with branches; say widths too")
-        if max(self.merge_blocks, self.split_blocks, self.leaf_blocks) > 64:
-            raise ModelError("config: at most 64 blocks in a branch")
-        if not isinstance(self.independent, bool):
-            raise ModelError(f"config: independent is {self.independent!r}; it must be true or false")
+            raise ValueError("leaf_width is for a model with branches; say widths too")
         if self.independent and self.channels % (1 << self.levels):
-            raise ModelError(
-                f"config: channels is {self.channels}; of independent frames each of {1 << self.levels} "
-                "needs as many"
+            raise ValueError(
+                f"channels is {self.channels}; of independent frames each of {1 << self.levels} needs as many"
             )
-        if self.kernel % 2 == 0 or self.kernel > 31:
-            raise ModelError(f"config: kernel is {self.kernel}; it must be odd, at most 31")
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel is {self.kernel}; it must be odd")
+        return self
+
+    _told = raising(ModelError, "config")
 
     @property
     def is_linear(self) -> bool:
@@ -102,34 +110,15 @@ class IMFNConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values; those of the branches only where there are any."""
-        shape: dict[str, Any] = {
-            "patch_height": self.patch_height,
-            "patch_width": self.patch_width,
-            "in_channels": self.in_channels,
-            "channels": self.channels,
-            "levels": self.levels,
-        }
-        if self.is_linear:
-            return shape
-        refining = {"leaf_width": self.leaf_width, "leaf_blocks": self.leaf_blocks} if self.leaf_width else {}
-        return {
-            **shape,
-            "widths": list(self.widths),
-            "merge_blocks": self.merge_blocks,
-            "split_blocks": self.split_blocks,
-            **refining,
-            "kernel": self.kernel,
-            "independent": self.independent,
-        }
+        names = _LINEAR if self.is_linear else _REFINED if self.leaf_width else _LEARNED
+        values = {name: getattr(self, name) for name in names}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "IMFNConfig":
-        """The configuration that `to_dict` wrote. Raises `ModelError` on a missing or unknown field."""
-        linear, refined = set(cls().to_dict()), {f.name for f in fields(cls)}
-        learned = refined - {"leaf_width", "leaf_blocks"}
-        if set(values) not in (linear, learned, refined):
-            wanted = linear if "widths" not in values else refined if "leaf_width" in values else learned
+        """The configuration that `to_dict` wrote. Raises `ModelError` for other fields or values."""
+        known = [set(_LINEAR), set(_LEARNED), set(_REFINED)]
+        if set(values) not in known:
+            wanted = known[0] if "widths" not in values else known[2] if "leaf_width" in values else known[1]
             raise ModelError(f"config: the network's fields must be {sorted(wanted)}, not {sorted(values)}")
-        if not isinstance(values.get("widths", []), list):
-            raise ModelError(f"config: widths is {values['widths']!r}; it must be a list of whole numbers")
-        return cls(**{**values, "widths": tuple(values.get("widths", ()))})
+        return cls(**values)

@@ -3,17 +3,30 @@
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
 
 from ..errors import InputError
+from ..network.config import Blocks, Count, Kernel, Width, Widths
+from ..system.validation import raising
 
 #: What a model's folder keeps it as.
 RECIPE_FILE = "recipe.toml"
 
+# TOML has lists where Python has tuples.
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+#: A number above zero.
+Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Quality = Annotated[int, Field(ge=0, le=100)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class Recipe:
     """How a model is trained with gradients; every field is a key of `recipe.toml`.
 
@@ -42,68 +55,52 @@ class Recipe:
         empty for all.
     memory_gb: decoded frames that are kept in memory; of more data a random part is used.
     evaluate: steps between two evaluations.   seed: of everything random.
+
+    Raises `InputError`, one line that names the field, for values outside what is declared here.
     """
 
-    train: tuple[str, ...]
-    test: tuple[str, ...] = ()
+    train: Annotated[Names, Field(min_length=1)]
+    test: Names = ()
     start: str = "video-linear"
-    patch: int = 8
-    channels: int = 0
-    levels: int = 6
+    patch: Annotated[int, Field(ge=1, le=64)] = 8
+    channels: Width = 0
+    levels: Annotated[int, Field(ge=1, le=12)] = 6
     gray: bool = False
-    widths: tuple[int, ...] = ()
-    merge_blocks: int = 2
-    split_blocks: int = 4
-    kernel: int = 5
-    leaf_width: int = 0
-    leaf_blocks: int = 2
-    leaf_share: float = 0.25
+    widths: Widths = ()
+    merge_blocks: Blocks = 2
+    split_blocks: Blocks = 4
+    kernel: Kernel = 5
+    leaf_width: Width = 0
+    leaf_blocks: Blocks = 2
+    leaf_share: Share = 0.25
     shuffled: bool = False
-    steps: int = 20_000
-    local_share: float = 0.2
-    trees: int = 2
-    crop: int = 96
+    steps: Annotated[int, Field(ge=1)] = 20_000
+    local_share: Share = 0.2
+    trees: Count = 2
+    crop: Annotated[int, Field(ge=1)] = 96
     mixed: bool = False
-    decode: float = 0.5
+    decode: Annotated[float, Field(gt=0, le=1)] = 0.5
     flips: bool = True
-    learning_rate: float = 1e-3
-    warmup: int = 200
-    clip: float = 1.0
-    average: float = 0.999
-    float_share: float = 0.4
-    qualities: tuple[int, int] = (0, 80)
-    level_weights: tuple[float, ...] = ()
-    memory_gb: float = 4.0
-    evaluate: int = 500
-    seed: int = 0
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-3
+    warmup: Annotated[int, Field(ge=0)] = 200
+    clip: Amount = 1.0
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    float_share: Share = 0.4
+    qualities: Annotated[tuple[Quality, Quality], Field(strict=False)] = (0, 80)
+    level_weights: Annotated[tuple[Weight, ...], Field(strict=False)] = ()
+    memory_gb: Amount = 4.0
+    evaluate: Annotated[int, Field(ge=1)] = 500
+    seed: Annotated[int, Field(ge=0)] = 0
 
-    def __post_init__(self) -> None:
-        problems = {
-            "train": not self.train,
-            "patch": not 1 <= self.patch <= 64,
-            "channels": self.channels < 0,
-            "levels": not 1 <= self.levels <= 12,
-            "steps": self.steps < 1,
-            "local_share": not 0 <= self.local_share <= 1,
-            "leaf_width": self.leaf_width < 0,
-            "leaf_share": not 0 <= self.leaf_share <= 1,
-            "trees": self.trees < 1,
-            "crop": self.crop < 1,
-            "decode": not 0 < self.decode <= 1,
-            "learning_rate": not 0 < self.learning_rate < 1,
-            "warmup": self.warmup < 0,
-            "clip": self.clip <= 0,
-            "average": not 0 <= self.average < 1,
-            "float_share": not 0 <= self.float_share <= 1,
-            "qualities": len(self.qualities) != 2 or not 0 <= self.qualities[0] <= self.qualities[1] <= 100,
-            "level_weights": any(weight < 0 for weight in self.level_weights)
-            or (bool(self.level_weights) and not any(self.level_weights)),
-            "memory_gb": self.memory_gb <= 0,
-            "evaluate": self.evaluate < 1,
-        }
-        for name, wrong in problems.items():
-            if wrong:
-                raise InputError(f"recipe: {name} cannot be {getattr(self, name)!r}")
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.qualities[0] > self.qualities[1]:
+            raise ValueError(f"qualities is {list(self.qualities)}; the lowest comes first")
+        if self.level_weights and not any(self.level_weights):
+            raise ValueError("level_weights are all 0; leave them out to weigh all levels alike")
+        return self
+
+    _told = raising(InputError, "recipe")
 
     def to_toml(self) -> str:
         """The recipe as a TOML document, one key a line."""
@@ -117,29 +114,17 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], name: str) -> "Recipe":
-        """The recipe of a TOML document. Raises `InputError` naming unknown keys and wrong types."""
-        known = {field.name: field.default for field in fields(cls)}
+        """The recipe of a TOML document called `name`. Raises `InputError`, naming it and the key."""
+        known = [field.name for field in fields(cls)]
         unknown = sorted(set(values) - set(known))
         if unknown:
             raise InputError(f"{name}: unknown key {unknown[0]!r}; known: {', '.join(known)}")
         if "train" not in values:
             raise InputError(f'{name}: says no training data; add train = ["FOLDER"]')
-        checked: dict[str, Any] = {}
-        for key, value in values.items():
-            default = known[key] if key != "train" else ("",)
-            if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-                value = float(value)
-            if isinstance(default, tuple) and isinstance(value, list):
-                value = tuple(value)
-                if key == "level_weights":
-                    value = tuple(float(v) if isinstance(v, int) else v for v in value)
-                kind = {"train": str, "test": str, "level_weights": float}.get(key, int)
-                if any(type(v) is not kind for v in value):
-                    raise InputError(f"{name}: {key} must be a list of {kind.__name__} values")
-            elif type(value) is not type(default):
-                raise InputError(f"{name}: {key} is {value!r}; it must be like {default!r}")
-            checked[key] = value
-        return cls(**checked)
+        try:
+            return cls(**values)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -1,5 +1,7 @@
+import copy
 import dataclasses
 import json
+import pickle
 from typing import Any
 
 import pytest
@@ -46,17 +48,17 @@ def test_a_linear_model_says_nothing_of_branches() -> None:
     ("field", "value", "words"),
     [
         ("widths", [32, 48], "one for each of 3"),
-        ("widths", [32, 48, -1], "widths is -1"),
+        ("widths", [32, 48, -1], r"widths\.2 is -1: Input should be greater than or equal to 0"),
         ("widths", [0, 0, 0], "leave them out"),
-        ("widths", "wide", "list of whole numbers"),
+        ("widths", "wide", "widths is 'wide': Input should be a list"),
         ("kernel", 4, "must be odd"),
-        ("kernel", 33, "at most 31"),
-        ("merge_blocks", 65, "at most 64"),
+        ("kernel", 33, "kernel is 33: Input should be less than or equal to 31"),
+        ("merge_blocks", 65, "merge_blocks is 65: Input should be less than or equal to 64"),
         ("split_blocks", 0, "split_blocks is 0"),
-        ("independent", 1, "true or false"),
+        ("independent", 1, "independent is 1: Input should be a valid boolean"),
         ("channels", 12, "each of 8 needs"),
         ("leaf_width", -1, "leaf_width is -1"),
-        ("leaf_blocks", 65, "at most 64"),
+        ("leaf_blocks", 65, "leaf_blocks is 65: Input should be less than or equal to 64"),
         ("widths", [], "say widths too"),
     ],
 )
@@ -76,7 +78,7 @@ def test_wrong_values_of_branches_are_named(field: str, value: Any, words: str) 
         ("channels", 193, "192 values of a patch"),
         ("channels", 16.0, "channels is 16.0"),
         ("levels", 0, "levels is 0"),
-        ("levels", 21, "at most 20"),
+        ("levels", 21, "levels is 21: Input should be less than or equal to 20"),
         ("levels", "6", "levels is '6'"),
         ("levels", None, "levels is None"),
     ],
@@ -93,3 +95,23 @@ def test_unknown_and_missing_fields_are_named() -> None:
     del values["levels"]
     with pytest.raises(ModelError, match="'levels'"):
         IMFNConfig.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("levels", 10**80), ("channels", "x" * 9000), ("widths", (1, True)), ("levels", None)],
+)
+def test_every_problem_is_one_line_that_names_the_field(field: str, value: Any) -> None:
+    with pytest.raises(ModelError, match=f"^config: {field}") as caught:
+        IMFNConfig(**{field: value})
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    assert len(message) < 150
+
+
+def test_it_is_a_plain_frozen_dataclass() -> None:
+    assert IMFNConfig(28, 27, 1, 16, 3, (32, 48, 64), 1, 2, 3, True) == LEARNED
+    assert pickle.loads(pickle.dumps(REFINED)) == copy.deepcopy(REFINED) == REFINED
+    assert hash(dataclasses.replace(LEARNED, leaf_width=24, leaf_blocks=3)) == hash(REFINED)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        LEARNED.levels = 2  # type: ignore[misc]
