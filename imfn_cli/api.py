@@ -4,15 +4,13 @@ Everything heavy (torch, PyAV, numpy) is imported by the first call, not with th
 """
 
 import operator
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from . import defaults, zoo
+from . import bitstream, codec, defaults, media, network, zoo
 from .errors import InputError, ModelError, OutputError
 from .reports import CompressReport, DecompressReport, FadingMemoryReport, StreamReport, VerifyReport
 from .system.files import check_output
@@ -22,9 +20,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from .bitstream.container.header import Header
-    from .codec.fading_memory import Memory
-    from .codec.stream import Live
+    from .bitstream import FadingMemoryHeader, Header
+    from .codec import Live
     from .media import Sequence, Source
     from .zoo import Model
 
@@ -32,8 +29,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int | None], None]
 #: Frames start … stop − 1, counted from 0; a stop of None means the end.
 Selection = tuple[int, int | None]
-
-LATENT_ENDING = ".safetensors"
 
 
 def compress(
@@ -74,23 +69,19 @@ def compress(
     """
     ratio, quality, gop = operator.index(ratio), operator.index(quality), operator.index(gop)
     start, stop = frames or (0, None)
-    from .media import Source
-
     if isinstance(source, str | Path):
         source = _one_source(source)
-    if isinstance(source, Source):
-        place = latent_place(source, output, force=force)
+    if isinstance(source, media.Source):
+        place = codec.latent_place(source, output, force=force)
     elif output is None:
         raise OutputError("array: has no name to go by; say where to write with output=")
     else:
         place = Path(output)
         check_output(place, force=force)
-    from .codec.codec import compress_sequence
-
-    loaded = model if isinstance(model, zoo.Model) else zoo.load(model, device=device)
+    loaded = _loaded(model, device)
     with _open(source, start, stop) as sequence:
         count = sequence.info.frame_count
-        report = compress_sequence(
+        report = codec.compress_sequence(
             sequence,
             place,
             loaded,
@@ -171,9 +162,7 @@ def stream(
     """
     ratio, quality = operator.index(ratio), operator.index(quality)
     _check_stream(frames, duration, half_life, forget, sync)
-    from .media import Sequence
-
-    place = stream_place(source, output, force=force)
+    place = codec.stream_place(source, output, force=force)
     loaded = stream_model(model, ratio, quality, tree=tree, forget=forget, device=device)
     ends: dict[str, Any] = {
         "frames": frames,
@@ -184,19 +173,15 @@ def stream(
     }
     opened = (
         nullcontext(source)
-        if isinstance(source, Sequence)
+        if isinstance(source, media.Sequence)
         else _open_stream(source, rate, size, raw, pixel_format, input_format, timeout)
     )
     with opened as sequence:
         if forget:
-            from .codec.fading_memory import HALF_LIFE, remember_sequence
-
-            return remember_sequence(
-                sequence, place, loaded, half_life=half_life or HALF_LIFE, every=sync, **ends
+            return codec.stream_into_memory(
+                sequence, place, loaded, half_life=half_life or defaults.HALF_LIFE, every=sync, **ends
             )
-        from .codec.stream import stream_sequence
-
-        return stream_sequence(
+        return codec.stream_sequence(
             sequence, place, loaded, ratio=ratio, quality=quality, student=not tree, sync=sync, **ends
         )
 
@@ -223,17 +208,17 @@ def _open_stream(
     input_format: str | None,
     timeout: float | None,
 ) -> "Sequence":
-    from .media import GivenFrames, RawVideo, open_live, parse_rate
-
     if isinstance(source, str | Path):
-        video = None if raw is None else RawVideo.parse(raw, pixel_format, rate)
+        video = None if raw is None else media.RawVideo.parse(raw, pixel_format, rate)
         asked = None if raw is not None else rate
-        return open_live(
+        return media.open_live(
             str(source), raw=video, input_format=input_format, size=size, rate=asked, timeout=timeout
         )
     if size is not None or raw is not None or input_format is not None or timeout is not None:
         raise ValueError("size, raw, input_format and timeout are of sources with a name, not of an iterable")
-    return GivenFrames(source) if rate is None else GivenFrames(source, parse_rate(rate))
+    if rate is None:
+        return media.GivenFrames(source)
+    return media.GivenFrames(source, media.parse_rate(rate))
 
 
 def decompress(
@@ -259,51 +244,31 @@ def decompress(
 
     Raises `LatentError`, `ModelError`, `OutputError`, and `InputError` for an empty selection.
     """
-    from .bitstream.container.latent import LatentReader
-    from .codec.codec import decompress_latent, default_restored, model_of
-    from .codec.fading_memory import is_memory
-    from .media import selected
-
-    start, stop = frames or (0, None)
-    if is_memory(Path(latent)):
-        return _recall(Path(latent), output, model, start, stop, device, force, progress)
-    reader = LatentReader(Path(latent))
-    header = reader.header
-    count = len(selected(str(latent), header.frames, start, stop))
-    place = default_restored(reader.path, header.source_kind) if output is None else output
-    if _same_file(Path(place), reader.path):
-        raise OutputError(f"{place}: is the input itself; choose another output with -o")
-    return decompress_latent(
-        reader,
+    path, (start, stop) = Path(latent), frames or (0, None)
+    opened = bitstream.open_file(path)
+    if isinstance(opened, bitstream.FadingMemoryFile):
+        return codec.restore_fading_memory(
+            path,
+            opened,
+            codec.restored_place(path, output, "video"),
+            model,
+            start=start,
+            stop=stop,
+            device=device,
+            force=force,
+            progress=_counting(progress, None),
+        )
+    count = len(media.selected(str(latent), opened.header.frames, start, stop))
+    place = codec.restored_place(path, output, opened.header.source_kind)
+    return codec.decompress_latent(
+        opened,
         place,
-        model_of(reader, model, device),
+        codec.model_of(opened, model, device),
         start=start,
         stop=stop,
         force=force,
         skip_damaged=skip_damaged,
         progress=_counting(progress, count),
-    )
-
-
-def _recall(
-    path: Path,
-    output: str | Path | None,
-    model: "str | Path | Model | None",
-    start: int,
-    stop: int | None,
-    device: str,
-    force: bool,
-    progress: Progress | None,
-) -> DecompressReport:
-    from .codec.codec import default_restored
-    from .codec.fading_memory import recall_memory
-
-    place = default_restored(path, "video") if output is None else output
-    if _same_file(Path(place), path):
-        raise OutputError(f"{place}: is the input itself; choose another output with -o")
-    counted = _counting(progress, None)
-    return recall_memory(
-        path, place, model, start=start, stop=stop, device=device, force=force, progress=counted
     )
 
 
@@ -321,14 +286,10 @@ def read_frames(
     Raises `LatentError`, `ModelError`, and `InputError` for an empty selection, before the first frame; a
     damaged node raises `LatentError` when its frames come.
     """
-    from .bitstream.container.latent import LatentReader
-    from .codec.codec import model_of, restored_frames
-    from .media import selected
-
-    reader = LatentReader(Path(latent))
-    selected(str(latent), reader.header.frames, start, stop)
-    loaded = model_of(reader, model, device)
-    return (frame.pixels for frame in restored_frames(reader, loaded, start, stop))
+    reader = bitstream.open_latent(Path(latent))
+    media.selected(str(latent), reader.header.frames, start, stop)
+    loaded = codec.model_of(reader, model, device)
+    return (frame.pixels for frame in codec.restored_frames(reader, loaded, start, stop))
 
 
 def verify(
@@ -341,115 +302,57 @@ def verify(
     checked: `decoded` is False then. Raises `LatentError` where nothing can be read at all, and `ModelError`
     for a `model` that did not write it. Damaged nodes do not raise: the report names them.
     """
-    from .bitstream.container.latent import LatentReader
-    from .codec.codec import verify_latent
-    from .codec.fading_memory import is_memory, stored_memory, verify_memory
-
     path = Path(latent)
-    if is_memory(path):
-        memory, whole = stored_memory(path)
-        loaded, notes = _writer_if_there(path, memory, model)
-        report = verify_memory(path, memory, whole, loaded)
+    opened = bitstream.open_file(path)
+    loaded, notes = _writer_if_there(path, opened.header, model)
+    if isinstance(opened, bitstream.FadingMemoryFile):
+        report = codec.verify_fading_memory(path, opened, loaded)
     else:
-        reader = LatentReader(path)
-        loaded, notes = _writer_if_there(path, reader.header, model)
-        report = verify_latent(reader, loaded, progress=_counting(progress, len(reader.nodes)))
+        report = codec.verify_latent(opened, loaded, progress=_counting(progress, len(opened.nodes)))
     return replace(report, notes=notes)
 
 
 def _writer_if_there(
-    path: Path, written: "Header | Memory", model: "str | Path | Model | None"
+    path: Path, written: "Header | FadingMemoryHeader", model: "str | Path | Model | None"
 ) -> "tuple[Model | None, tuple[str, ...]]":
     """The model that wrote a file, and notes; none where it does not ship and none is given."""
-    from .codec.codec import writer_of
-
     try:
-        return writer_of(path, written.model, written.model_sha256, model, "cpu"), ()
+        return codec.writer_of(path, written.model, written.model_sha256, model, "cpu"), ()
     except ModelError as error:
         if model is not None:
             raise
         return None, (f"{error}; only checksums were verified",)
 
 
-def latent_place(source: "Source", output: str | Path | None = None, *, force: bool = False) -> Path:
-    """Where the latent of `source` goes: `output`, or beside it. Raises `ImfnError` if it cannot."""
-    place = source.default_output(LATENT_ENDING) if output is None else Path(output)
-    if any(_same_file(place, path) for path in source.paths):
-        if output is None:
-            raise InputError(f"{source.name}: is a latent by its name; 'imfn decompress' restores it")
-        raise OutputError(f"{place}: is the input itself; choose another output with -o")
-    check_output(place, force=force)
-    return place
-
-
-def stream_place(source: object, output: str | Path | None = None, *, force: bool = False) -> Path:
-    """Where the latent of a stream goes: `output`, or NAME.safetensors in the current directory.
-
-    Raises `OutputError` if it cannot, or is the source itself.
-    """
-    if output is not None:
-        place = Path(output)
-    elif isinstance(source, str | Path):
-        place = Path(f"{_stream_name(str(source))}{LATENT_ENDING}")
-    else:
-        raise OutputError("frames: have no name to go by; say where to write with output=")
-    check_output(place, force=force)
-    if isinstance(source, str | Path) and _same_file(place, Path(source)):
-        raise OutputError(f"{place}: is the input itself; choose another output with -o")
-    return place
-
-
 def stream_model(
     model: "str | Path | Model | None", ratio: int, quality: int, *, tree: bool, forget: bool, device: str
 ) -> "Model":
     """The model that a stream goes through; what it cannot do is raised here, before a camera is opened."""
-    from .bitstream.quantiser import step_of_quality
-    from .network import level_of_ratio
-
-    loaded = model if isinstance(model, zoo.Model) else zoo.load(model, device=device)
+    loaded = _loaded(model, device)
     if not forget:
-        level_of_ratio(ratio, loaded.network.config.levels)
-        step_of_quality(quality)  # refuses others
+        network.level_of_ratio(ratio, loaded.network.config.levels)
+        bitstream.step_of_quality(quality)  # refuses others
         if not tree:
             loaded.student(ratio)
     return loaded
 
 
-def _stream_name(source: str) -> str:
-    """What a source is called: the last part of its path, or its host; never a password."""
-    if source == "-":
-        return "stdin"
-    if "://" in source:
-        try:
-            address = urlsplit(source)
-            source = Path(address.path).stem or address.hostname or ""
-        except ValueError:
-            source = ""
-    elif not source.startswith("camera:"):
-        return Path(source).stem or "stream"
-    return re.sub(r"[^\w.-]+", "-", source).strip("-.") or "stream"
+def _loaded(model: "str | Path | Model | None", device: str) -> "Model":
+    return model if isinstance(model, zoo.Model) else zoo.load(model, device=device)
 
 
 def _one_source(name: str | Path) -> "Source":
-    from .media import expand_inputs
-
-    sources = expand_inputs([str(name)])
+    sources = media.expand_inputs([str(name)])
     if len(sources) != 1:
         raise InputError(f"{name}: holds {len(sources)} sequences; compress them one at a time")
     return sources[0]
 
 
 def _open(source: "Source | np.ndarray", start: int, stop: int | None) -> "Sequence":
-    from .media import LoadedArray, Source, open_sequence
-
-    if isinstance(source, Source):
-        return open_sequence(source, start=start, stop=stop)
-    return LoadedArray(source, start=start, stop=stop)
+    if isinstance(source, media.Source):
+        return media.open_sequence(source, start=start, stop=stop)
+    return media.LoadedArray(source, start=start, stop=stop)
 
 
 def _counting(progress: Progress | None, count: int | None) -> Callable[[int], None]:
     return lambda done: progress(done, count) if progress is not None else None
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    return one.exists() and other.exists() and one.samefile(other)

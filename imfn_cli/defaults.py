@@ -6,3 +6,5 @@ RATIO = 16
 QUALITY = 50
 #: Frames whose nodes may build on one another.
 GOP = 256
+#: Frames after which an error in a fading memory counts half.
+HALF_LIFE = 32.0

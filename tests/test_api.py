@@ -17,8 +17,8 @@ import torch
 
 import imfn_cli as imfn
 from imfn_cli import defaults
-from imfn_cli.api import stream_place
-from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.bitstream.open import open_latent
+from imfn_cli.codec import stream_place
 from imfn_cli.zoo import model_folders
 
 
@@ -166,7 +166,7 @@ class TestStream:
         assert (report.method, report.ended, report.finished) == ("student", "source", True)
         assert seen == list(range(1, 14))
         imfn.compress(clip_frames[:13], whole, model=tiny_model, ratio=4, gop=0, student=True)
-        ours, theirs = LatentReader(path), LatentReader(whole)
+        ours, theirs = open_latent(path), open_latent(whole)
         assert [ours.read(node) for node in ours.nodes] == [theirs.read(node) for node in theirs.nodes]
         assert ours.header.frame_rate == Fraction(30000, 1001)
         assert list(ours.times()) == list(range(13))
@@ -184,7 +184,7 @@ class TestStream:
         layout = {"raw": "8x6", "pixel_format": "gray", "rate": 5}
         report = imfn.stream(tmp_path / "raw", tmp_path / "x", model=tiny_model, ratio=1, **layout)
         assert (report.frames, report.height, report.width, report.channels) == (5, 6, 8, 1)
-        assert LatentReader(tmp_path / "x").header.frame_rate == 5
+        assert open_latent(tmp_path / "x").header.frame_rate == 5
 
     def test_an_array_is_its_frames(self, tmp_path: Path, tiny_model: imfn.Model) -> None:
         report = imfn.stream(np.zeros((5, 9, 11), np.uint8), tmp_path / "x", model=tiny_model, ratio=2)
@@ -244,7 +244,7 @@ class TestStream:
             )
             waiting.set()
             assert (report.ended, report.frames) == ("signal", 9)
-            assert LatentReader(path).header.frames == 9
+            assert open_latent(path).header.frames == 9
 
     def test_what_a_source_raises_comes_after_what_it_gave(
         self, tmp_path: Path, tiny_model: imfn.Model
@@ -257,12 +257,12 @@ class TestStream:
         with pytest.raises(ConnectionError, match="unplugged") as caught:
             imfn.stream(breaking(), tmp_path / "x", model=tiny_model, ratio=4)
         assert caught.value.__notes__ == [f"imfn: the 6 frames before are in {tmp_path / 'x'}"]
-        reader = LatentReader(tmp_path / "x")
+        reader = open_latent(tmp_path / "x")
         assert (reader.header.frames, reader.growing) == (6, False)
         mixed = [np.zeros((8, 8), np.uint8)] * 5 + [np.zeros((8, 9), np.uint8)]
         with pytest.raises(imfn.InputError, match=r"frame 5 is of shape \(8, 9\).*the 5 frames before"):
             imfn.stream(mixed, tmp_path / "y", model=tiny_model, ratio=4)
-        assert LatentReader(tmp_path / "y").header.frames == 5
+        assert open_latent(tmp_path / "y").header.frames == 5
 
     def test_wrong_values(self, tmp_path: Path, tiny_model: imfn.Model) -> None:
         taken: list[int] = []

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import api, defaults
+from .. import api, codec, defaults, media, network, zoo
 from ..errors import ImfnError, InputError, OutputError
 from . import options
 from .output import Output
@@ -54,21 +54,16 @@ def compress(
     """
     out = Output(json, quiet)
     selection = options.parse_frames(frames)
-    from ..media import expand_inputs
-
-    sources = expand_inputs(inputs)
+    sources = media.expand_inputs(inputs)
     if not sources:
         raise InputError("no input found; name a file or a directory")
     places = _places(sources, output, force)
     loaded = None
     if not all(isinstance(place, ImfnError) for place in places):
         # Once for all inputs; a wrong model or ratio is wrong for all of them.
-        from ..network import level_of_ratio
-        from ..zoo import load
-
         settle_for(model)
-        loaded = load(model, device=device)
-        level_of_ratio(ratio, loaded.network.config.levels)
+        loaded = zoo.load(model, device=device)
+        network.level_of_ratio(ratio, loaded.network.config.levels)
         if student:
             loaded.student(ratio)
 
@@ -116,8 +111,6 @@ def human(report: "CompressReport") -> list[str]:
 
 def _places(sources: "list[Source]", output: str | None, force: bool) -> list[Path | ImfnError]:
     """Where each source's latent goes, or why there will be none: known before any work is done."""
-    from ..media import open_sequence
-
     folder = Path(output) if output is not None and (output.endswith("/") or Path(output).is_dir()) else None
     if folder is not None and not folder.is_dir():
         raise OutputError(f"{output}: no such directory; create it first")
@@ -128,11 +121,11 @@ def _places(sources: "list[Source]", output: str | None, force: bool) -> list[Pa
     places: list[Path | ImfnError] = []
     taken: set[Path] = set()
     for source in sources:
-        wanted = output if folder is None else folder / source.default_output(api.LATENT_ENDING).name
+        wanted = output if folder is None else folder / source.default_output(codec.LATENT_ENDING).name
         try:
             if source.kind == "missing":
-                open_sequence(source)  # says so
-            place = api.latent_place(source, wanted, force=force)
+                media.open_sequence(source)  # says so
+            place = codec.latent_place(source, wanted, force=force)
             if place.resolve() in taken:
                 raise OutputError(
                     f"{source.name}: {place} is for another of the inputs; compress it alone with -o"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .. import api
+from .. import api, bitstream, zoo
 from ..errors import ImfnError, OutputError
 from . import options
 from .output import Output, say
@@ -78,13 +78,11 @@ def decompress(
 
 def _writer(latent: str) -> str | None:
     """The shipped model that a latent names; None where it names another, or cannot be read at all."""
-    from ..bitstream.container.latent import LatentReader
-    from ..zoo import model_folders
-
     try:
-        name = LatentReader(Path(latent)).header.model
+        opened = bitstream.open_file(Path(latent))
     except ImfnError:
         # Restoring will say what is wrong with it.
         return None
+    name = opened.header.model
     # A name in a file that came from somewhere may not make us read a folder.
-    return name if name in model_folders() else None
+    return name if name in zoo.model_folders() else None

@@ -16,7 +16,7 @@ from .output import Output
 
 if TYPE_CHECKING:
     from ..network import Update
-    from ..zoo.model import Model
+    from ..zoo import Model
 
 
 class Format(StrEnum):

@@ -1,11 +1,13 @@
-"""`imfn info`: everything that a latent or a model says about itself."""
+"""`imfn info`: everything that a file says about itself."""
 
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
+from .. import bitstream, zoo
 from . import options
 from .output import Output
 
@@ -21,51 +23,39 @@ def info(
 
     Of a latent: header, node table, and sizes by part. Of a model: configuration, data and results.
     """
-    from ..zoo import model_folders
-
-    path = Path(file)
-    if path.is_dir() or file.startswith("hf://") or (file in model_folders() and not path.exists()):
-        _model(file, Output(json))
+    path, out = Path(file), Output(json)
+    if path.is_dir() or file.startswith("hf://") or (file in zoo.model_folders() and not path.exists()):
+        _model(file, out)
+        return
+    opened = bitstream.open_file(path)
+    if isinstance(opened, bitstream.FadingMemoryFile):
+        _fading_memory(path, opened, out)
     else:
-        from ..codec.fading_memory import is_memory
-
-        if is_memory(path):
-            _memory(path, Output(json))
-        else:
-            _latent(path, nodes, Output(json))
+        _latent(opened, nodes, out)
 
 
-def _memory(path: Path, out: Output) -> None:
-    from rich.table import Table
-
-    from ..codec.fading_memory import Memory
-
-    memory = {name: value for name, value in vars(Memory.read(path)).items() if name != "values"}
-    fields = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in memory.items():
-        fields.add_row(name, _text(value))
-    values = {"path": str(path), "bytes": path.stat().st_size, "memory": memory}
-    out.result(values, f"{path}: one memory of a whole stream", fields)
+def _fields(values: dict[str, Any]) -> Table:
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in values.items():
+        table.add_row(name, _text(value))
+    return table
 
 
-def _latent(path: Path, every_node: bool, out: Output) -> None:
-    from rich.table import Table
+def _fading_memory(path: Path, memory: bitstream.FadingMemoryFile, out: Output) -> None:
+    header = asdict(memory.header)
+    values = {"path": str(path), "bytes": path.stat().st_size, "memory": header}
+    out.result(values, f"{path}: one memory of a whole stream", _fields(header))
 
-    from ..bitstream.container.growing import HEAD_SIZE
-    from ..bitstream.container.latent import LatentReader
 
-    reader = LatentReader(path)
-    header = asdict(reader.header)
+def _latent(reader: bitstream.LatentReader, every_node: bool, out: Output) -> None:
+    path, header = reader.path, asdict(reader.header)
     size = path.stat().st_size
     parts = {
         "nodes": sum(node.size for node in reader.nodes),
-        "node table": (HEAD_SIZE if reader.growing else 12) * len(reader.nodes),
+        "node table": reader.table_bytes,
         "presentation times": reader.ticks.nbytes if reader.ticks is not None else 0,
     }
     parts["header"] = size - sum(parts.values())
-    fields = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in header.items():
-        fields.add_row(name, _text(value))
     sizes = Table(
         "part", "bytes", "share", title="Sizes", title_justify="left", box=None, padding=(0, 2, 0, 0)
     )
@@ -93,12 +83,11 @@ def _latent(path: Path, every_node: bool, out: Output) -> None:
         "nodes": rows,
     }
     state = " that still grows, or whose stream was killed" if reader.growing else ""
-    out.result(values, f"{path}: an imfn latent{state}", fields, "", sizes, "", _node_table(rows, every_node))
+    table = _node_table(rows, every_node)
+    out.result(values, f"{path}: an imfn latent{state}", _fields(header), "", sizes, "", table)
 
 
-def _node_table(rows: list[dict[str, Any]], every_node: bool) -> Any:
-    from rich.table import Table
-
+def _node_table(rows: list[dict[str, Any]], every_node: bool) -> Table:
     if every_node:
         table = Table(*rows[0], title="Nodes", title_justify="left", box=None, padding=(0, 2, 0, 0))
         for row in rows:
@@ -115,25 +104,18 @@ def _node_table(rows: list[dict[str, Any]], every_node: bool) -> Any:
 
 
 def _model(name: str, out: Output) -> None:
-    from rich.table import Table
-
-    from ..zoo import STUDENT_FILE, find_model, read_config, weights_sha256
-
-    folder = find_model(name)
-    config = read_config(folder)
-    sha256 = weights_sha256(folder)
+    folder = zoo.find_model(name)
+    config = zoo.read_config(folder)
+    sha256 = zoo.weights_sha256(folder)
     size = (folder / "model.safetensors").stat().st_size
-    fields = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     network = config["network"]
     exact = not network.get("widths") or network.get("independent")
     student = "exact, from the weights" if exact else None
-    if student is None and (folder / STUDENT_FILE).is_file():
-        student = f"{(folder / STUDENT_FILE).stat().st_size:,} bytes"
+    if student is None and (folder / zoo.STUDENT_FILE).is_file():
+        student = f"{(folder / zoo.STUDENT_FILE).stat().st_size:,} bytes"
     shown = {**config, "student": student, "sha256": sha256, "bytes": size}
-    for name, value in shown.items():
-        fields.add_row(name, _text(value))
     values = {"path": str(folder), "bytes": size, "sha256": sha256, "student": student, "config": config}
-    out.result(values, f"{folder}: an imfn model", fields)
+    out.result(values, f"{folder}: an imfn model", _fields(shown))
 
 
 def _text(value: Any) -> str:

@@ -1,10 +1,12 @@
 """`imfn stream`: frames as they come, into a latent that grows."""
 
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import api, defaults
+from .. import api, codec, defaults, media
+from ..reports import FadingMemoryReport, StreamReport
 from ..system.signals import collected_signals
 from . import options
 from .output import Output
@@ -12,7 +14,6 @@ from .process import settle_for
 
 if TYPE_CHECKING:
     from ..codec.stream import Live
-    from ..reports import FadingMemoryReport, StreamReport
 
 
 def stream(
@@ -119,21 +120,19 @@ def stream(
         raise typer.BadParameter(
             "needs --forget and a number of frames from 1 to 1,000,000", param_hint="--half-life"
         )
-    place = api.stream_place(source, output, force=force)
-    from ..media import RawVideo, is_device, open_live
-
-    if size is not None and (raw is not None or not is_device(source, input_format)):
+    place = codec.stream_place(source, output, force=force)
+    if size is not None and (raw is not None or not media.is_device(source, input_format)):
         raise typer.BadParameter("is asked of a camera; leave it out", param_hint="--size")
-    if fps is not None and raw is None and not is_device(source, input_format):
+    if fps is not None and raw is None and not media.is_device(source, input_format):
         raise typer.BadParameter(
             "is for cameras, and for raw frames; say --raw WxH, or leave it out", param_hint="--fps"
         )
-    raw_video = None if raw is None else RawVideo.parse(raw, pix_fmt, fps)
+    raw_video = None if raw is None else media.RawVideo.parse(raw, pix_fmt, fps)
     settle_for(model)
     loaded = api.stream_model(model, ratio, quality, tree=tree, forget=forget, device=device)
     # Until the first frame is here a signal ends the command; from then on it ends the stream.
     with (
-        open_live(
+        media.open_live(
             source,
             raw=raw_video,
             input_format=input_format,
@@ -166,10 +165,8 @@ def stream(
     return 0
 
 
-def human(report: "StreamReport | FadingMemoryReport") -> list[str]:
+def human(report: StreamReport | FadingMemoryReport) -> list[str]:
     """The report in three lines."""
-    from ..reports import StreamReport
-
     memory = "" if report.memory_mb is None else f", {report.memory_mb:.0f} MB of memory"
     if isinstance(report, StreamReport):
         where = f"{report.nodes:,} nodes"
@@ -186,8 +183,6 @@ def human(report: "StreamReport | FadingMemoryReport") -> list[str]:
 
 
 def _progress(line: Any) -> Any:
-    import time
-
     # The rate of the last seconds, not of all since the beginning.
     marks = [(time.monotonic(), 0)]
 

@@ -1,0 +1,48 @@
+"""Frames to files and back: the one room that joins media, networks and bytes."""
+
+from typing import TYPE_CHECKING
+
+from ..system.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from .decoder import DecodedNode, Decoder, restored_frames
+    from .encoder import compress_sequence, encode_intra
+    from .fading_memory import restore_fading_memory, stream_into_memory, verify_fading_memory
+    from .file_model import model_of, writer_of
+    from .output_place import LATENT_ENDING, latent_place, restored_place, stream_place
+    from .restore import decompress_latent, verify_latent
+    from .stream import Live, stream_sequence
+
+__all__ = [
+    "LATENT_ENDING",
+    "DecodedNode",
+    "Decoder",
+    "Live",
+    "compress_sequence",
+    "decompress_latent",
+    "encode_intra",
+    "latent_place",
+    "model_of",
+    "restore_fading_memory",
+    "restored_frames",
+    "restored_place",
+    "stream_into_memory",
+    "stream_place",
+    "stream_sequence",
+    "verify_fading_memory",
+    "verify_latent",
+    "writer_of",
+]
+
+__getattr__, __dir__ = lazy_attributes(
+    __name__,
+    {
+        "decoder": ("DecodedNode", "Decoder", "restored_frames"),
+        "encoder": ("compress_sequence", "encode_intra"),
+        "fading_memory": ("restore_fading_memory", "stream_into_memory", "verify_fading_memory"),
+        "file_model": ("model_of", "writer_of"),
+        "output_place": ("LATENT_ENDING", "latent_place", "restored_place", "stream_place"),
+        "restore": ("decompress_latent", "verify_latent"),
+        "stream": ("Live", "stream_sequence"),
+    },
+)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..network import BinaryCounter, StudentStream, frames_from_pixels
-from ..zoo.model import Model
+from ..zoo import Model
 
 
 class NodeBuilder(Protocol):

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,22 +12,22 @@ import torch
 from torch import Tensor
 
 from .. import defaults
-from ..bitstream.container.growing import GrowingWriter
-from ..bitstream.container.latent import compact
+from ..bitstream.container.growing_reader import compact
+from ..bitstream.container.growing_writer import GrowingWriter
 from ..bitstream.quantiser import step_of_quality
 from ..errors import ImfnError, InputError, OutputError
-from ..media import Frame, Sequence, stalled
+from ..media.sequence import Sequence
 from ..network import level_of_ratio
 from ..reports import StreamReport
 from ..system.files import check_output
 from ..system.peak_rss import LargestRss
-from ..system.threads import prefetch
-from ..zoo.model import Model
-from .codec import check_size, constant_ticks, encode_node, header_of
+from ..zoo import Model
+from .encoder import encode_intra
+from .intake import Intake
 from .node_builders import node_builder
+from .sequence_header import check_size, constant_ticks, header_of
 
-# Frames that a source may be ahead, and nodes that may wait to be coded.
-_AHEAD = 4
+# Nodes that may wait to be coded.
 _WAITING_NODES = 2
 
 
@@ -102,13 +102,7 @@ def stream_sequence(
     if not state.done:
         raise intake.problem or InputError(f"{sequence.name}: no frame came")
     seconds = time.perf_counter() - began
-    notes = [*info.notes, *sequence.warnings]
-    finished = True
-    try:
-        compact(output)
-    except (ImfnError, OSError) as error:
-        finished = False
-        notes.append(f"left as it grew, readable all the same ({error})")
+    unfinished = _compacted(output)
     if intake.problem is not None:
         raise intake.told(output, state.done)
     size = output.stat().st_size
@@ -130,66 +124,18 @@ def stream_sequence(
         frames_per_second=state.done / seconds,
         memory_mb=state.resident.largest,
         ended=intake.ended,
-        finished=finished,
-        notes=tuple(notes),
+        finished=not unfinished,
+        notes=(*info.notes, *sequence.warnings, *unfinished),
     )
 
 
-class Intake:
-    """The frames of a sequence, read ahead, until it ends or breaks, a limit is reached or somebody stops it.
-
-    ended: "source", "limit" or "signal", once it has.   problem: what broke the source, silence longer than
-    its timeout too; it ends the frames and is for the caller to raise, after what came before is safe.
-    """
-
-    def __init__(
-        self,
-        sequence: Sequence,
-        frames: int | None,
-        duration: float | None,
-        stopping: Callable[[], bool],
-    ) -> None:
-        self._sequence = sequence
-        self._frames = frames
-        self._ticks = None if duration is None else duration / float(sequence.info.time_base)
-        self._stopping = stopping
-        self._asked = 0.0
-        self.ended = "source"
-        self.problem: Exception | None = None
-
-    def __iter__(self) -> Iterator[Frame]:
-        first: int | None = None
-        self._asked = time.monotonic()
-        try:
-            for count, frame in enumerate(prefetch(self._sequence, _AHEAD, stopping=self._over)):
-                first = frame.time if first is None else first
-                if count == self._frames or (self._ticks is not None and frame.time - first >= self._ticks):
-                    self.ended = "limit"
-                    return
-                yield frame
-                self._asked = time.monotonic()
-        except Exception as error:
-            self.problem = error
-            return
-        if self._stopping():
-            self.ended = "signal"
-
-    def _over(self) -> bool:
-        """Whether to wait no longer; asked while there is no frame."""
-        timeout = self._sequence.timeout
-        if timeout is not None and time.monotonic() - self._asked > timeout:
-            raise stalled(self._sequence.name, timeout)
-        return self._stopping()
-
-    def told(self, output: Path, frames: int) -> Exception:
-        """`problem`, with what came of the frames before it."""
-        assert self.problem is not None
-        kept = f"the {frames:,} frames before are in {output}"
-        if isinstance(self.problem, InputError):
-            return InputError(f"{self.problem}; {kept}")
-        # Not ours: what a program's own frames raised goes back to it as it is.
-        self.problem.add_note(f"imfn: {kept}")
-        return self.problem
+def _compacted(output: Path) -> tuple[str, ...]:
+    """Put a growing latent into its final form; a note on why it could not be."""
+    try:
+        compact(output)
+    except (ImfnError, OSError) as error:
+        return (f"left as it grew, readable all the same ({error})",)
+    return ()
 
 
 class _Stream:
@@ -211,7 +157,7 @@ class _Stream:
 
     def _write(self, node: tuple[int, Tensor], times: list[int]) -> None:
         with torch.inference_mode():
-            self.writer.add(*encode_node(self.model, node, self.quality), times)
+            self.writer.add(*encode_intra(self.model, node, self.quality), times)
         self.nodes += 1
 
     def collect(self, most: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from ..network import RootCoding
-from ..zoo.model import Model
+from ..zoo import Model
 
 # Pixels that go through the network at once: enough to keep it busy, few enough to stay small in memory.
 _BATCH_PIXELS = 2 << 20

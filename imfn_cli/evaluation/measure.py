@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..bitstream.container.latent import LatentReader
-from ..codec.codec import compress_sequence, restored_frames
+from ..bitstream.open import open_latent
+from ..codec.decoder import restored_frames
+from ..codec.encoder import compress_sequence
 from ..codec.node_builders import node_builder
 from ..errors import InputError
 from ..media import Frame, Source, open_sequence
@@ -176,7 +177,7 @@ def _code_imfn(frames: Frames, setting: Setting, model: Model, folder: Path) -> 
     )
 
     def restore() -> Iterator[Pixels]:
-        return (frame.pixels for frame in restored_frames(LatentReader(path), model))
+        return (frame.pixels for frame in restored_frames(open_latent(path), model))
 
     options = f"{options} -q {setting.quality} -g {setting.gop}"
     return Coded(path.stat().st_size, options, restore)

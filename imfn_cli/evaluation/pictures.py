@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import defaults
-from ..bitstream.container.latent import LatentReader
-from ..codec.codec import compress_sequence, restored_frames
+from ..bitstream.open import open_latent
+from ..codec.decoder import restored_frames
+from ..codec.encoder import compress_sequence
 from ..zoo import load
 from .measure import Clip
 from .report import ClipPictures, FramePicture
@@ -52,7 +53,7 @@ def pictures(
                 )
                 chosen = worst(row.psnr_per_frame)
                 before = _at(sorted(chosen), (frame.pixels for frame in sequence))
-            reader = LatentReader(path)
+            reader = open_latent(path)
             frames = []
             for number in chosen:
                 (after,) = islice(restored_frames(reader, loaded, number, number + 1), 1)

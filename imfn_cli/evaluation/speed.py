@@ -36,8 +36,8 @@ def speed_rows(
     progress: Progress = lambda *_: None,
 ) -> list[SpeedRow]:
     """Time compressing `source` to a latent and restoring it to .mp4, and libx264 medium doing the same."""
-    from ..bitstream.container.latent import LatentReader
-    from ..codec.codec import compress_sequence, decompress_latent
+    from ..bitstream.open import open_latent
+    from ..codec import compress_sequence, decompress_latent
     from ..zoo import load
 
     loaded = load(model)
@@ -53,7 +53,7 @@ def speed_rows(
                     report = compress_sequence(sequence, latent, loaded, ratio=ratio, force=True)
                 there.append(report.frames_per_second)
                 back.append(
-                    decompress_latent(LatentReader(latent), video, loaded, force=True).frames_per_second
+                    decompress_latent(open_latent(latent), video, loaded, force=True).frames_per_second
                 )
                 done += 1
                 progress("speed", done, total)

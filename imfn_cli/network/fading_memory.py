@@ -25,11 +25,10 @@ import math
 import torch
 from torch import Tensor
 
+from ..defaults import HALF_LIFE
 from .folded import fold
 from .tree import IMFN
 
-#: Frames after which an error counts half.
-HALF_LIFE = 32.0
 # Shortest time constant, in frames.
 _FASTEST = 0.5
 # Directions in which a memory of few frames holds less than this share of its energy are left out.

@@ -88,7 +88,7 @@ def test_other_machines_find_the_same(folder: Path, found_here: str, environment
 
 def test_the_latent_room_does_without_torch_and_media() -> None:
     code = (
-        "import sys, imfn_cli.bitstream.entropy.entropy_model, imfn_cli.bitstream.container.latent\n"
+        "import sys, imfn_cli.bitstream.entropy.entropy_model, imfn_cli.bitstream.open\n"
         "print(sorted({'torch', 'av', 'PIL', 'typer', 'rich'} & set(sys.modules)))"
     )
     assert run_python(code) == "[]"

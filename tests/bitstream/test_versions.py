@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from imfn_cli.bitstream.container.header import FORMAT_VERSION, INTRA_VERSION
-from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli import codec
+from imfn_cli.bitstream.container.header import FORMAT_VERSION
 from imfn_cli.bitstream.entropy.entropy_model import EntropyModel
 from imfn_cli.bitstream.entropy.varint import read_varint
-from imfn_cli.codec import codec
+from imfn_cli.bitstream.open import open_latent
 from imfn_cli.media import Frame, Sequence, SequenceInfo, Source
 from imfn_cli.network import IMFNConfig, forest_levels
 from imfn_cli.training.klt_fit import fit_linear
@@ -29,7 +29,7 @@ from .builders import noise
 
 FIXTURES = Path(__file__).parent / "fixtures"
 #: 2 is of latents that still grow: `test_growing.py`.
-VERSIONS = (INTRA_VERSION, FORMAT_VERSION)
+VERSIONS = (1, 3, 4)
 
 
 class Waves(Sequence):
@@ -74,9 +74,10 @@ def regenerate(folder: Path) -> None:
     save(folder / "model", fit.network, fit.entropy, {"name": folder.name, "kind": "linear"})
     model = load(str(folder / "model"), device="cpu")
     path = folder / "latent.safetensors"
-    codec.compress_sequence(Waves(), path, model, ratio=4, quality=83)
-    reader = LatentReader(path)
-    symbols = [codec.decode_node(reader, model, node)[0] for node in reader.nodes]
+    codec.compress_sequence(Waves(), path, model, ratio=4, quality=83, student=True)
+    reader = open_latent(path)
+    decoder = codec.Decoder(reader, model)
+    symbols = [decoder.parse(node).symbols for node in reader.nodes]
     values = {"symbols": [hashlib.sha256(one.astype("<i4").tobytes()).hexdigest() for one in symbols]}
     (folder / "expected.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     np.save(array, np.stack([frame.pixels for frame in codec.restored_frames(reader, model)]))
@@ -92,7 +93,7 @@ def folder(request: pytest.FixtureRequest) -> Path:
 
 
 def test_the_header(folder: Path) -> None:
-    header = LatentReader(folder / "latent.safetensors").header
+    header = open_latent(folder / "latent.safetensors").header
     info = Waves().info
     assert header.model == folder.name
     assert (header.ratio, header.quality, header.frames) == (4, 83, 11)
@@ -106,14 +107,14 @@ def test_the_header(folder: Path) -> None:
 
 
 def test_the_index_and_the_times(folder: Path) -> None:
-    reader = LatentReader(folder / "latent.safetensors")
+    reader = open_latent(folder / "latent.safetensors")
     assert [node.level for node in reader.nodes] == forest_levels(11, 2)
     assert list(reader.times()) == list(Waves.times)
 
 
 def test_the_symbols(folder: Path) -> None:
     """Without the network: integers only, so exactly the same."""
-    reader = LatentReader(folder / "latent.safetensors")
+    reader = open_latent(folder / "latent.safetensors")
     tensors = load_file(folder / "model" / "model.safetensors")
     model = EntropyModel({name[8:]: array for name, array in tensors.items() if name.startswith("entropy.")})
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))["symbols"]
@@ -128,7 +129,7 @@ def test_the_symbols(folder: Path) -> None:
 
 
 def test_the_frames(folder: Path) -> None:
-    reader = LatentReader(folder / "latent.safetensors")
+    reader = open_latent(folder / "latent.safetensors")
     model = codec.model_of(reader, str(folder / "model"), "cpu")
     found = list(codec.restored_frames(reader, model))
     assert [frame.time for frame in found] == list(Waves.times)

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 import imfn_cli as imfn
 from imfn_cli.bitstream.container.header import FORMAT_VERSION
-from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.bitstream.open import open_latent
 from imfn_cli.zoo import load
 
 from .conftest import Ran, digests
@@ -97,7 +97,7 @@ def verified(latent: Path, model: imfn.Model) -> imfn.VerifyReport | str:
 def test_every_flipped_byte_is_noticed(latent: Path, tiny_model: imfn.Model) -> None:
     """Wherever a bit flips, frames come back as they were or not at all."""
     good = latent.read_bytes()
-    nodes = sum(node.size for node in LatentReader(latent).nodes)
+    nodes = sum(node.size for node in open_latent(latent).nodes)
     random = np.random.default_rng(0)
     places = [*range(len(good) - nodes), *random.integers(len(good) - nodes, len(good), 40).tolist()]
     harmless = 0
@@ -234,9 +234,9 @@ class TestVerify:
     ) -> None:
         from dataclasses import replace
 
-        from imfn_cli.bitstream.container.latent import LatentWriter
+        from imfn_cli.bitstream.container.latent_writer import LatentWriter
 
-        reader = LatentReader(latent)
+        reader = open_latent(latent)
         with LatentWriter(latent, force=True) as writer:
             for node in reader.nodes:
                 data = reader.read(node)
@@ -262,7 +262,7 @@ class TestInfo:
         ):
             assert words in ran.out
         every = cli("info", latent, "--nodes").out
-        assert all(f"{node.crc32:08x}" in every for node in LatentReader(latent).nodes)
+        assert all(f"{node.crc32:08x}" in every for node in open_latent(latent).nodes)
 
     def test_a_latent_as_json(self, cli: Cli, latent: Path) -> None:
         (values,) = cli("info", latent, "--json").json

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.bitstream.open import open_latent
 from imfn_cli.cli.compress import human
 from imfn_cli.reports import CompressReport
 
@@ -128,7 +128,7 @@ def test_force_overwrites(cli: Cli, clip: Path, model: Words) -> None:
     )
     assert written.read_text() == "precious"
     assert cli("compress", clip, *model, "--force").code == 0
-    assert LatentReader(written).header.frames == 9
+    assert open_latent(written).header.frames == 9
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import imfn_cli as imfn
-from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.bitstream.open import open_latent
 from imfn_cli.media import open_sequence
 
 from .conftest import Ran, digests
@@ -32,7 +32,7 @@ def restored(latent: Path, tiny_model: imfn.Model) -> np.ndarray:
 
 def damage(latent: Path, node: int) -> None:
     """Flip a bit in the middle of a node."""
-    reader = LatentReader(latent)
+    reader = open_latent(latent)
     entry = reader.nodes[node]
     data = bytearray(latent.read_bytes())
     start = len(data) - sum(other.size for other in reader.nodes)

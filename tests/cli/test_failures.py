@@ -239,10 +239,11 @@ def _long_latent(path: Path, model: imfn.Model) -> None:
     """A latent of 60 000 small gray frames, from the nodes of a short one."""
     from dataclasses import replace
 
-    from imfn_cli.bitstream.container.latent import LatentReader, LatentWriter
+    from imfn_cli.bitstream.container.latent_writer import LatentWriter
+    from imfn_cli.bitstream.open import open_latent
 
     imfn.compress(np.zeros((8, 64, 64), np.uint8), path, model=model, ratio=8, gop=0, force=True)
-    reader = LatentReader(path)
+    reader = open_latent(path)
     (node,) = reader.nodes
     data = reader.read(node)
     with LatentWriter(path, force=True) as writer:

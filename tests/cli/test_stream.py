@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import imfn_cli as imfn
-from imfn_cli.bitstream.container.growing import HEAD_SIZE
-from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.bitstream.container.journal import HEAD_SIZE
+from imfn_cli.bitstream.open import open_latent
 from imfn_cli.codec import stream as streaming
 
 from .conftest import Ran, environment
@@ -57,7 +57,7 @@ class Feed:
     def wait_for(self, path: Path, frames: int) -> None:
         """Until the latent at `path` holds so many frames."""
         until = time.monotonic() + 50
-        while not (path.exists() and LatentReader(path).header.frames >= frames):
+        while not (path.exists() and open_latent(path).header.frames >= frames):
             assert time.monotonic() < until, "the frames did not come"
             assert self.process.poll() is None, self.process.stderr.read()  # type: ignore[union-attr]
             time.sleep(0.02)
@@ -108,15 +108,15 @@ def test_a_file_gives_what_compress_student_gives(
     other = output.with_name("compressed.safetensors")
     assert cli("compress", clip_path, "-o", other, *model, "--student", "-g", "0").code == 0
     assert output.read_bytes() == other.read_bytes()
-    assert LatentReader(output).header.tool.endswith("(student)")
+    assert open_latent(output).header.student
 
 
 def test_the_tree_online_is_the_tree(cli: Cli, clip_path: Path, output: Path, model: Words) -> None:
     assert cli("stream", clip_path, "-o", output, *model, "--tree", "--frames", "13").code == 0
     other = output.with_name("compressed.safetensors")
     assert cli("compress", clip_path, "-o", other, *model, "-g", "0", "--frames", ":13").code == 0
-    header = LatentReader(output).header
-    assert header == LatentReader(other).header
+    header = open_latent(output).header
+    assert header == open_latent(other).header
     tree, compressed = (
         np.stack(list(imfn.read_frames(path, model=model[1]))).astype(int) for path in (output, other)
     )
@@ -126,7 +126,7 @@ def test_the_tree_online_is_the_tree(cli: Cli, clip_path: Path, output: Path, mo
 
 def test_times_are_kept(cli: Cli, clip_path: Path, output: Path, model: Words) -> None:
     assert cli("stream", clip_path, "-o", output, *model).code == 0
-    assert list(LatentReader(output).times()) == [40 * index for index in range(40)]
+    assert list(open_latent(output).times()) == [40 * index for index in range(40)]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_limits(cli: Cli, clip_path: Path, output: Path, model: Words, limit: Wo
     (report,) = cli("stream", clip_path, "-o", output, *model, *limit, "--json").json
     assert report["frames"] == frames
     assert report["ended"] == ("limit" if frames < 40 else "source")
-    assert LatentReader(output).header.frames == frames
+    assert open_latent(output).header.frames == frames
 
 
 @pytest.mark.parametrize("pixel_format", ["rgb24", "gray", "yuv420p"])
@@ -162,7 +162,7 @@ def test_raw_frames_on_stdin(
             stdin=file,
         )
     assert ran.code == 0, ran.err
-    header = LatentReader(output).header
+    header = open_latent(output).header
     assert header.frames == 6
     assert float(header.frame_rate or 0) == pytest.approx(30000 / 1001)
     assert header.channels == (1 if pixel_format == "gray" else 3)
@@ -180,7 +180,7 @@ def test_a_container_on_stdin(
         ran = process("stream", "-", "-o", output, *model, "--json", stdin=file)
     assert ran.code == 0, ran.err
     assert ran.json[0]["frames"] == 40
-    assert list(LatentReader(output).times()) == [40 * index for index in range(40)]
+    assert list(open_latent(output).times()) == [40 * index for index in range(40)]
 
 
 # -- ends ------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def test_a_signal_ends_it_with_the_tail(feed: Callable[..., Feed], output: Path,
     assert ran.code == 0, ran.err
     report = json.loads(ran.out)
     assert report["ended"] == "signal"
-    reader = LatentReader(output)
+    reader = open_latent(output)
     assert not reader.growing
     assert reader.header.frames == report["frames"]
     assert report["frames"] > 8
@@ -214,10 +214,10 @@ def test_killed_at_random_moments_all_finished_nodes_are_there(
         for _ in range(moments.randint(0, 30)):
             running.send(moments.randint(1, 4))
             time.sleep(moments.random() * 0.01)
-        before = LatentReader(output).header.frames
+        before = open_latent(output).header.frames
         ran = running.end(signal.SIGKILL)
         assert ran.code == -signal.SIGKILL
-        reader = LatentReader(output)
+        reader = open_latent(output)
         assert reader.growing
         assert before <= reader.header.frames <= running.sent
         # Frames sent and not there are those of unfinished nodes, and of pipe and queues.
@@ -242,7 +242,7 @@ def test_a_damaged_head_costs_its_node_only(
     assert report["finished"] is False
     whole = list(imfn.read_frames(output, model=model[1]))
     content = bytearray(output.read_bytes())
-    content[LatentReader(output).nodes[3].offset - HEAD_SIZE + 9] ^= 0x40
+    content[open_latent(output).nodes[3].offset - HEAD_SIZE + 9] ^= 0x40
     output.write_bytes(content)
     ran = cli("verify", output, *model[:2])
     assert ran.code == 1
@@ -257,7 +257,7 @@ def test_a_damaged_head_costs_its_node_only(
     found = np.load(restored)
     good = [*range(12), *range(16, 40)]
     assert np.abs(found[good].astype(int) - np.stack(whole)[good]).max() <= 1
-    assert list(LatentReader(output).times()) == [40 * index for index in range(40)]
+    assert list(open_latent(output).times()) == [40 * index for index in range(40)]
     assert cli("info", output, "--nodes").code == 0
 
 
@@ -282,7 +282,7 @@ def test_a_source_that_breaks_keeps_what_came_before(
     ran = cli("stream", clip_path, "-o", output, *model)
     assert ran.code == 1
     assert ran.line.endswith(f"; the 9 frames before are in {output}")
-    assert LatentReader(output).header.frames == 9
+    assert open_latent(output).header.frames == 9
 
 
 def test_a_pipe_that_falls_silent_is_waited_for_as_long_as_asked(
@@ -296,7 +296,7 @@ def test_a_pipe_that_falls_silent_is_waited_for_as_long_as_asked(
     said = running.process.stderr.read().decode()
     assert said.startswith("imfn: stdin: no frame came for 1 s; check that it still sends")
     assert f"frames before are in {output}" in said
-    assert LatentReader(output).header.frames >= 8
+    assert open_latent(output).header.frames >= 8
 
 
 def test_a_device_is_asked_for_size_and_rate(cli: Cli, output: Path, model: Words) -> None:
@@ -305,7 +305,7 @@ def test_a_device_is_asked_for_size_and_rate(cli: Cli, output: Path, model: Word
     ran = cli(*words, "-o", output, *model, "--frames", "6", "--json")
     assert ran.code == 0, ran.err
     assert ran.json[0]["ended"] == "limit"
-    header = LatentReader(output).header
+    header = open_latent(output).header
     assert (header.frames, header.height, header.width, header.frame_rate) == (6, 48, 64, 10)
     ran = cli("stream", "camera:/dev/null", "-o", output.with_name("x.safetensors"), *model)
     assert ran.code == 1
@@ -347,7 +347,7 @@ def test_existing_outputs_stay(cli: Cli, clip_path: Path, output: Path, model: W
     assert "exists already" in ran.line
     assert output.read_text() == "precious"
     assert cli("stream", clip_path, "-o", output, *model, "--force", "--quiet") == Ran(0, "", "")
-    assert LatentReader(output).header.frames == 40
+    assert open_latent(output).header.frames == 40
 
 
 def test_without_a_video_on_stdin(

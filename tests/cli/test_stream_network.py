@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 import imfn_cli as imfn
-from imfn_cli.bitstream.container.latent import LatentReader
-from imfn_cli.codec.fading_memory import Memory
+from imfn_cli.bitstream import FadingMemoryFile
+from imfn_cli.bitstream.open import open_latent
 
 from .conftest import Ran, environment
 
@@ -135,7 +135,7 @@ def silent(connection: socket.socket) -> None:
 def wait_for(path: Path, frames: int, seconds: float = 50) -> None:
     """Until the latent at `path` holds so many frames."""
     until = time.monotonic() + seconds
-    while not (path.exists() and LatentReader(path).header.frames >= frames):
+    while not (path.exists() and open_latent(path).header.frames >= frames):
         assert time.monotonic() < until, "the frames did not come"
         time.sleep(0.02)
 
@@ -155,7 +155,7 @@ def test_http(cli: Cli, web: str, name: str, output: Path, model: Words, clip_fr
     assert (ran.code, ran.err) == (0, "")
     (report,) = ran.json
     assert (report["source"], report["frames"], report["ended"]) == (f"{web}/{name}?token=1", 40, "source")
-    reader = LatentReader(output)
+    reader = open_latent(output)
     assert not reader.growing
     assert reader.header.frame_ticks is not None
     assert reader.header.frame_ticks * reader.header.time_base * 25 == 1
@@ -246,7 +246,7 @@ def test_rtsp(
     (report,) = ran.json
     assert report["source"] == f"rtsp://user:***@{HOST}:{port}/live"
     # The last packets may be waiting for others that belong before them when the connection ends.
-    assert 36 <= report["frames"] == LatentReader(output).header.frames <= 40
+    assert 36 <= report["frames"] == open_latent(output).header.frames <= 40
 
 
 @pytest.fixture
@@ -277,7 +277,7 @@ def test_udp(cli: Cli, datagrams: tuple[int, threading.Event], output: Path, mod
     ran = cli("stream", f"udp://{HOST}:{datagrams[0]}", "-o", output, *model, "--frames", "20", "--json")
     assert ran.code == 0, ran.err
     assert (ran.json[0]["frames"], ran.json[0]["ended"]) == (20, "limit")
-    assert LatentReader(output).header.frames == 20
+    assert open_latent(output).header.frames == 20
 
 
 def test_udp_that_ends(cli: Cli, datagrams: tuple[int, threading.Event], output: Path, model: Words) -> None:
@@ -286,7 +286,7 @@ def test_udp_that_ends(cli: Cli, datagrams: tuple[int, threading.Event], output:
     threading.Thread(target=lambda: (wait_for(output, 8), enough.set()), daemon=True).start()
     ran = cli("stream", f"udp://{HOST}:{port}", "-o", output, *model, "--timeout", "1.5", "--quiet")
     assert ran.code == 1
-    frames = LatentReader(output).header.frames
+    frames = open_latent(output).header.frames
     assert frames >= 8
     assert ran.line == (
         f"udp://{HOST}:{port}: no frame came for 1.5 s; check that it still sends, or wait longer with "
@@ -312,7 +312,7 @@ def reset(connection: socket.socket) -> None:
 def kept(ran: Ran, address: str, output: Path, model: Words, problem: str) -> int:
     """How many frames were kept of a source that broke; all is in order then."""
     assert ran.code == 1
-    reader = LatentReader(output)
+    reader = open_latent(output)
     frames = reader.header.frames
     assert ran.line.startswith(f"{address}: {problem}")
     assert ran.line.endswith(f"; the {frames} frames before are in {output}")
@@ -351,7 +351,7 @@ def test_a_connection_that_is_closed_is_an_end(
     ran = cli("stream", f"tcp://{HOST}:{port}", "-o", output, *model, "--json")
     assert ran.code == 0, ran.err
     assert ran.json[0]["ended"] == "source"
-    assert 15 < LatentReader(output).header.frames < 25
+    assert 15 < open_latent(output).header.frames < 25
 
 
 @pytest.mark.parametrize("protocol", ["tcp", "http"])
@@ -376,7 +376,9 @@ def test_forgetting_keeps_what_came_before(
     address = f"http://{HOST}:{serve(lambda connection: headed(connection, clip, len(clip) // 2))}/clip.ts"
     ran = cli("stream", address, "--forget", "-o", output, *model)
     assert ran.code == 1
-    assert ran.line.endswith(f"; the {Memory.read(output).frames} frames before are in {output}")
+    assert ran.line.endswith(
+        f"; the {FadingMemoryFile.read(output).header.frames} frames before are in {output}"
+    )
 
 
 # -- a source that never begins --------------------------------------------------------------------------
@@ -466,7 +468,7 @@ def test_a_signal_ends_a_silent_source(
     assert (process.returncode, err) == (0, "")
     report = json.loads(out)
     assert report["ended"] == "signal"
-    assert LatentReader(output).header.frames == report["frames"] >= 12
+    assert open_latent(output).header.frames == report["frames"] >= 12
 
 
 def test_a_signal_ends_waiting_for_the_first_frame(

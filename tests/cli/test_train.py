@@ -11,9 +11,9 @@ import torch
 import typer
 
 import imfn_cli as imfn
-from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.bitstream.open import open_latent
 from imfn_cli.cli.options import parse_duration
-from imfn_cli.codec.codec import decode_node
+from imfn_cli.codec.decoder import Decoder
 from imfn_cli.training import run as training_run
 from tests.conftest import make_clip, make_digits, read_csv
 
@@ -84,8 +84,8 @@ def test_the_file_decodes_to_what_the_memories_hold(
     imfn.compress(clip_path, tmp_path / "c.safetensors", model=model, ratio=4, quality=40)
     imfn.decompress(tmp_path / "c.safetensors", tmp_path / "c.npy", model=model)
     restored = np.load(tmp_path / "c.npy")[:4].astype(int)
-    reader = LatentReader(tmp_path / "c.safetensors")
-    memory = torch.from_numpy(decode_node(reader, model, reader.nodes[0])[1])[None]
+    reader = open_latent(tmp_path / "c.safetensors")
+    memory = torch.from_numpy(Decoder(reader, model).parse(reader.nodes[0]).values)[None]
 
     def pixels(step: float) -> np.ndarray:
         frames = model.restore(memory, 4, 48, 64, step).permute(0, 2, 3, 1)

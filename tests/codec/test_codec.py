@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import imfn_cli as imfn
-from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.bitstream.container.latent_reader import LatentReader
+from imfn_cli.bitstream.open import open_latent
 from imfn_cli.bitstream.quantiser import step_of_quality
-from imfn_cli.codec.codec import compress_sequence, decompress_latent, restored_frames
+from imfn_cli.codec import compress_sequence, decompress_latent, restored_frames
 from imfn_cli.media import Frame, LoadedArray, SequenceInfo, open_sequence, open_writer
 from imfn_cli.network import frames_from_pixels, pixels_from_frames
 from tests.conftest import psnr
@@ -77,7 +78,7 @@ def test_any_length_and_size_comes_back_as_the_network_restores_it(
     assert restored.dtype == np.uint8
     # A node per full tree, and one per binary digit of the rest.
     assert report.nodes == (count >> level) + (count % (1 << level)).bit_count()
-    reader = LatentReader(path)
+    reader = open_latent(path)
     assert sum(1 << node.level for node in reader.nodes) == count
     assert [frame.time for frame in restored_frames(reader, tiny_model)] == list(range(count))
     # The float network, node by node: all that the file adds is the rounding of the memories' numbers. Maps
@@ -126,7 +127,7 @@ def test_one_frame_reads_one_node(
 ) -> None:
     path = tmp_path / "x.safetensors"
     round_trip(clip_frames, path, tiny_model, ratio=8, gop=0)
-    reader = LatentReader(path)
+    reader = open_latent(path)
     read: list[int] = []
     original = LatentReader.read
 
@@ -145,7 +146,7 @@ def test_compressing_a_selection(tmp_path: Path, tiny_model: imfn.Model, clip_pa
     assert report.frames == 9
     with open_sequence(clip_path, start=3, stop=12) as sequence:
         source = list(sequence)
-    reader = LatentReader(path)
+    reader = open_latent(path)
     restored = list(restored_frames(reader, tiny_model))
     assert [frame.time for frame in restored] == [frame.time for frame in source]
     ours, theirs = (np.stack([frame.pixels for frame in frames]) for frames in (restored, source))
@@ -205,7 +206,7 @@ def test_uneven_times_are_kept(
     path, times = uneven
     latent, output = tmp_path / "x.safetensors", tmp_path / f"x.{ending}"
     imfn.compress(path, latent, model=tiny_model, ratio=8)
-    reader = LatentReader(latent)
+    reader = open_latent(latent)
     assert reader.ticks is not None
     base = reader.header.time_base
     assert [frame.time * base * 1000 for frame in restored_frames(reader, tiny_model)] == times
@@ -297,7 +298,7 @@ def test_a_writer_that_fails_on_the_way(
 
     monkeypatch.setattr(ArrayWriter, "_write", fail)
     with pytest.raises(imfn.OutputError, match="no space left"):
-        decompress_latent(LatentReader(tmp_path / "x.safetensors"), tmp_path / "x.npy", tiny_model)
+        decompress_latent(open_latent(tmp_path / "x.safetensors"), tmp_path / "x.npy", tiny_model)
     assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]
 
 

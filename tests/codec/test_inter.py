@@ -1,4 +1,4 @@
-"""Chains: nodes that build on one another, coded and restored alike, with whatever damage."""
+"""GOPs: nodes that are predicted from one another, coded and restored alike, with whatever damage."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import imfn_cli as imfn
-from imfn_cli.bitstream.container.latent import LatentReader
-from imfn_cli.codec.codec import Damaged, compress_sequence, restored_frames
-from imfn_cli.codec.inter import Chain, Looks
+from imfn_cli.bitstream.container.latent_reader import LatentReader
+from imfn_cli.bitstream.entropy.inter_node import split_inter
+from imfn_cli.bitstream.open import open_latent
+from imfn_cli.bitstream.quantiser import step_of_quality
+from imfn_cli.codec import DecodedNode, Decoder, compress_sequence, restored_frames
+from imfn_cli.codec.inter import InterPrediction
+from imfn_cli.codec.inter_encoder import InterEncoder
+from imfn_cli.codec.search_frames import SearchFrames
 from imfn_cli.media import LoadedArray
 from imfn_cli.motion.motion import luma, search_frames
 from imfn_cli.network import IMFN, forest_levels
@@ -21,7 +26,7 @@ from tests.conftest import psnr
 
 def restored(path: Path, model: imfn.Model, start: int = 0, stop: int | None = None) -> np.ndarray:
     """Frames start … stop − 1 of a latent, (T, H, W, C)."""
-    return np.stack([frame.pixels for frame in restored_frames(LatentReader(path), model, start, stop)])
+    return np.stack([frame.pixels for frame in restored_frames(open_latent(path), model, start, stop)])
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +46,31 @@ def branched(tiny_model: imfn.Model) -> imfn.Model:
     return replace(tiny_model, network=network.requires_grad_(False).eval(), name="branched")
 
 
+def restored_in_floats(model: imfn.Model, frames: np.ndarray, level: int) -> np.ndarray:
+    """What the forest gives back of frames (T, H, W, C) without quantisation, clamped to 0 … 255."""
+    found, first = [], 0
+    for below in forest_levels(len(frames), level):
+        window = torch.from_numpy(frames[first : first + (1 << below)])
+        memory = model.compress_pixels(window, 1 << below)
+        size = frames.shape[1:]
+        found.append(model.restore_pixels(memory, 1 << below, size, 0, 1 << below).numpy())  # type: ignore[arg-type]
+        first += 1 << below
+    return np.concatenate(found).astype(float)
+
+
 def coded(
-    model: imfn.Model, pixels: np.ndarray, level: int, quality: int, cut: int | None = None
+    model: imfn.Model, pixels: np.ndarray, level: int, quality: int
 ) -> tuple[list[bytes], list[torch.Tensor]]:
-    """Code frames as one chain: the nodes' bytes, and the frame that the coder takes each to end with."""
+    """Code frames as one GOP: the nodes' bytes, and the reference frame that the coder takes from each."""
     ratio = 1 << level
-    gop_nodes = Chain(model, pixels.shape[1:], quality)  # type: ignore[arg-type]
+    encoder = InterEncoder(model, pixels.shape[1:], quality)  # type: ignore[arg-type]
     data, ends = [], []
     for index in range(len(pixels) // ratio):
         window = pixels[index * ratio : (index + 1) * ratio]
         memory = model.compress_pixels(torch.from_numpy(window), ratio)
-        seen = luma(window)[[t - 1 for t in search_frames(ratio)]]
-        data.append(gop_nodes.encode(level, memory, seen, key=index == 0))
-        ends.append(gop_nodes._frame_before().clone())
+        searched = luma(window)[[t - 1 for t in search_frames(ratio)]]
+        data.append(encoder.encode(level, memory, searched, intra=index == 0))
+        ends.append(encoder.state.reference.clone())
     return data, ends
 
 
@@ -69,23 +86,30 @@ def with_cut(clip: np.ndarray, at: int) -> np.ndarray:
 @pytest.mark.parametrize("level", [0, 1, 2, 3])
 @pytest.mark.parametrize("quality", [20, 70])
 @pytest.mark.parametrize("kind", ["tiny_model", "branched"])
-def test_both_sides_hold_the_same_frame(
-    request: pytest.FixtureRequest, clip_frames: np.ndarray, kind: str, level: int, quality: int
+def test_both_sides_hold_the_same_reference_frame(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    clip_frames: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    level: int,
+    quality: int,
 ) -> None:
-    """What the coder builds the next node on is what the decoder will have: nothing drifts apart."""
+    """What the coder predicts the next node from is what the decoder will have: nothing drifts apart."""
     model = request.getfixturevalue(kind)
     pixels = with_cut(clip_frames[: 4 << level], 2 << level)
     data, ends = coded(model, pixels, level, quality)
-    gop_nodes = Chain(model, pixels.shape[1:], quality)  # type: ignore[arg-type]
-    intra = 0
-    for index, (one, end) in enumerate(zip(data, ends, strict=True)):
-        parts = gop_nodes.parse(one, level, key=index == 0)
-        gop_nodes.restore(level, parts)
-        assert torch.equal(gop_nodes._frame_before(), end)
-        if parts.motion is not None:
-            intra += parts.motion[0] & 1
-    # The picture that was put in cannot be forecast: some blocks must stand alone.
-    assert intra
+    path = tmp_path / "x.safetensors"
+    imfn.compress(pixels, path, model=model, ratio=1 << level, quality=quality)
+    reader = open_latent(path)
+    assert [reader.read(node) for node in reader.nodes] == data
+    decoder = Decoder(reader, model)
+    assert decoder._state is not None
+    for node, end in zip(decoder.walk(), ends, strict=True):
+        assert not node.problem
+        assert torch.equal(decoder._state.reference, end)
+    # The picture that was put in cannot be predicted: some blocks must be intra.
+    assert any(split_inter(one)[0][0] & 1 for one in data[1:])
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
@@ -98,7 +122,7 @@ def test_both_sides_hold_the_same_frame(
     gop=st.integers(0, 40),
     quality=st.integers(0, 100),
 )
-def test_any_length_size_and_group(
+def test_any_length_size_and_gop(
     tmp_path: Path,
     tiny_model: imfn.Model,
     count: int,
@@ -115,8 +139,14 @@ def test_any_length_size_and_group(
     report = imfn.compress(
         frames, path, model=tiny_model, ratio=1 << level, quality=quality, gop=gop, force=True
     )
-    assert report.nodes == len(LatentReader(path).nodes)
-    assert restored(path, tiny_model).shape == frames.shape
+    assert report.nodes == len(open_latent(path).nodes)
+    pixels = restored(path, tiny_model)
+    assert pixels.shape == frames.shape
+    # The decoder's reference frames are the encoder's, so each frame is as near as its quality says: rounding
+    # moves a number by half a step in general, by more where a bit is worth it, and by what the tree loses.
+    floats = restored_in_floats(tiny_model, frames, level)
+    step = 255 * step_of_quality(quality)
+    assert np.sqrt(np.square(pixels - floats).mean()) <= 0.75 * step + 0.75
 
 
 def test_far_fewer_bytes_where_the_picture_stays_alike(
@@ -143,13 +173,13 @@ def test_a_selection_equals_that_part_of_the_whole(
         assert (restored(path, tiny_model, start, stop) == whole[start:stop]).all()
 
 
-def test_a_frame_reads_its_group_up_to_it(
+def test_a_frame_reads_its_gop_up_to_it(
     tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "x.safetensors"
     report = imfn.compress(clip_frames, path, model=tiny_model, ratio=4, gop=17)
     assert report.gop == 16
-    reader = LatentReader(path)
+    reader = open_latent(path)
     assert reader.header.gop_nodes == 4
     read: list[int] = []
     original = LatentReader.read
@@ -163,23 +193,23 @@ def test_a_frame_reads_its_group_up_to_it(
     assert sorted(read) == [4, 5, 6]
 
 
-def test_a_damaged_node_costs_those_that_build_on_it(
+def test_a_damaged_node_costs_those_predicted_from_it(
     tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray
 ) -> None:
     path = tmp_path / "x.safetensors"
     imfn.compress(clip_frames, path, model=tiny_model, ratio=4, gop=16)
     whole = restored(path, tiny_model)
-    reader = LatentReader(path)
+    reader = open_latent(path)
     node = reader.nodes[5]
     content = bytearray(path.read_bytes())
-    content[reader._nodes_at + node.offset + node.size // 2] ^= 255
+    content[reader.nodes_at + node.offset + node.size // 2] ^= 255
     path.write_bytes(content)
-    reader = LatentReader(path)
+    reader = open_latent(path)
     with pytest.raises(imfn.LatentError, match=r"node 5 \(frames 20 to 23\) is damaged"):
         list(restored_frames(reader, tiny_model))
-    damaged = Damaged()
+    damaged: list[DecodedNode] = []
     found = np.stack([f.pixels for f in restored_frames(reader, tiny_model, damaged=damaged)])
-    assert [(node.index, "builds on node 5" in problem) for node, problem in damaged] == [
+    assert [(one.entry.index, "builds on node 5" in one.problem) for one in damaged] == [
         (5, False),
         (6, True),
         (7, True),
@@ -199,7 +229,7 @@ def test_same_input_same_bytes(tmp_path: Path, tiny_model: imfn.Model, clip_fram
     assert one.read_bytes() == two.read_bytes()
 
 
-def test_independent_pictures_and_single_nodes_stand_alone(
+def test_independent_pictures_and_single_nodes_are_intra(
     tmp_path: Path, tiny_model: imfn.Model, vector_model: imfn.Model, clip_frames: np.ndarray
 ) -> None:
     path = tmp_path / "x.safetensors"
@@ -209,24 +239,24 @@ def test_independent_pictures_and_single_nodes_stand_alone(
         network=IMFN(replace(vector_model.network.config, widths=(8, 8, 8), kernel=1, independent=True)),
     )
     assert not apart.can_predict
-    with pytest.raises(ValueError, match="group -1"):
+    with pytest.raises(ValueError, match="gop -1"):
         imfn.compress(clip_frames, path, model=tiny_model, ratio=4, gop=-1, force=True)
 
 
 @pytest.mark.parametrize("level", [0, 1, 2, 4])
 @pytest.mark.parametrize("count", [1, 13, 32, 39])
-def test_looks_are_the_middle_and_the_end_of_every_node(level: int, count: int) -> None:
+def test_search_frames_are_the_middle_and_the_end_of_every_node(level: int, count: int) -> None:
     frames = np.arange(count, dtype=np.uint8)[:, None, None]
-    kept = Looks(level)
+    seen = SearchFrames(level)
     first = fed = 0
     for below in forest_levels(count, level):
         ratio = 1 << below
         # Frames come in batches, ahead of the nodes.
         while fed < min(count, first + ratio):
-            kept.feed(frames[fed : fed + 8])
+            seen.feed(frames[fed : fed + 8])
             fed += 8
         wanted = frames[first : first + ratio][[t - 1 for t in search_frames(ratio)]]
-        assert (kept.pop(below) == wanted).all()
+        assert (seen.pop(below) == wanted).all()
         first += ratio
 
 
@@ -235,13 +265,13 @@ def test_damage_before_a_selection_is_not_said_of_it(
 ) -> None:
     path = tmp_path / "x.safetensors"
     imfn.compress(clip_frames, path, model=tiny_model, ratio=4, gop=16)
-    reader = LatentReader(path)
+    reader = open_latent(path)
     content = bytearray(path.read_bytes())
-    content[reader._nodes_at + 9] ^= 255
+    content[reader.nodes_at + 9] ^= 255
     path.write_bytes(content)
-    damaged = Damaged()
-    assert len(list(restored_frames(LatentReader(path), tiny_model, 9, 18, damaged=damaged))) == 9
-    assert [node.index for node, _ in damaged] == [2, 3]
+    damaged: list[DecodedNode] = []
+    assert len(list(restored_frames(open_latent(path), tiny_model, 9, 18, damaged=damaged))) == 9
+    assert [one.entry.index for one in damaged] == [2, 3]
 
 
 def test_a_machine_that_rounds_otherwise_stays_near(
@@ -253,15 +283,15 @@ def test_a_machine_that_rounds_otherwise_stays_near(
     imfn.compress(frames, path, model=tiny_model, ratio=4)
     here = restored(path, tiny_model).astype(int)
     noise = torch.Generator().manual_seed(0)
-    follow = Chain._follow
+    advance = InterPrediction.advance
 
-    def elsewhere(self: Chain, *arguments: object) -> None:
-        follow(self, *arguments)  # type: ignore[arg-type]
-        chance = torch.rand(self._frame_before().shape, generator=noise)
-        moved = self._frame_before().int() + (chance < 0.005).int() - (chance > 0.995).int()
-        self._last = moved.clamp(0, 255).to(torch.uint8)
+    def elsewhere(self: InterPrediction, *arguments: object) -> None:
+        advance(self, *arguments)  # type: ignore[arg-type]
+        chance = torch.rand(self.reference.shape, generator=noise)
+        moved = self.reference.int() + (chance < 0.005).int() - (chance > 0.995).int()
+        self._reference = moved.clamp(0, 255).to(torch.uint8)
 
-    monkeypatch.setattr(Chain, "_follow", elsewhere)
+    monkeypatch.setattr(InterPrediction, "advance", elsewhere)
     difference = np.abs(restored(path, tiny_model) - here)
     assert difference.any()
     assert difference.max() <= 4

@@ -13,7 +13,7 @@ from imfn_cli.network import IMFN, IMFNConfig
 from imfn_cli.training import klt_fit as linear
 from imfn_cli.training.data import batches
 from imfn_cli.training.klt_fit import Climb, Fit, fit_linear, sample_memories
-from imfn_cli.zoo.model import Model
+from imfn_cli.zoo import Model
 
 CONFIG = IMFNConfig(4, 4, 1, 8, 2)
 

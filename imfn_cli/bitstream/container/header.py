@@ -1,26 +1,51 @@
-"""What a latent says about itself: every field declared once, written, read and checked from that list."""
+"""What a latent says about itself. Each field is declared once: that writes, reads, checks and prints it.
 
+To add a field: declare it at the end of `Header` with `since(VERSION, default=…)`. A latent is written in the
+lowest version that has every field it needs, so files that do without it stay as they were.
+"""
+
+import dataclasses
 import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from fractions import Fraction
-from typing import Any
+from typing import Annotated, Any, Self
 
-#: The newest version, of a latent whose nodes build on one another (`chain.py`).
-FORMAT_VERSION = 3
-#: The version of a latent whose nodes stand alone.
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    ValidationError,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass
+
+from ..quantiser import step_of_quality
+
+#: The newest version that this code reads and writes.
+FORMAT_VERSION = 4
+#: The version of a latent whose nodes are all intra nodes, made by the tree.
 INTRA_VERSION = 1
-#: The version of a latent that still grows (`growing.py`); one that is finished is of the versions above.
+#: The lowest version of a latent that still grows (`growing_writer.py`).
 GROWING_VERSION = 2
+#: The one metadata key of every latent.
+METADATA_KEY = "imfn"
 #: Largest width, height and number of pixels of a frame: what a crafted header can make a reader allocate.
 MAX_SIDE = 1 << 16
 MAX_PIXELS = 1 << 28
+#: Largest level of a node.
+HIGHEST_LEVEL = 20
+# Fields that the records of a growing latent tell instead.
 _TOLD_BY_RECORDS = ("frames", "start_time")
-_COLOUR = {"matrix", "range", "primaries", "transfer"}
+# How files before version 4 say that a student made them: after the tool's version.
+_STUDENT_MARK = " (student)"
 # Not what `Fraction` takes: "1e999999999" would keep it busy for hours.
 _FRACTION = re.compile(r"[0-9]{1,40}/[0-9]{1,40}", re.ASCII)
+_STRICT = ConfigDict(strict=True, extra="forbid")
 
 
 class HeaderError(ValueError):
@@ -31,9 +56,59 @@ class FutureVersionError(HeaderError):
     """The header is of a format version that this code does not know."""
 
 
-@dataclass(frozen=True)
+# -- types of fields --------------------------------------------------------------------------------------
+
+
+def _fraction(value: Any) -> Any:
+    """'n/d' → a positive fraction; anything else as it is, for the type to refuse."""
+    if isinstance(value, str) and _FRACTION.fullmatch(value):
+        numerator, denominator = map(int, value.split("/"))
+        return Fraction(numerator, denominator) if numerator and denominator else value
+    return value
+
+
+def _power_of_two(value: int) -> int:
+    if value & (value - 1):
+        raise ValueError("must be a power of two")
+    return value
+
+
+def _all_of_colour(value: dict[str, str | None]) -> dict[str, str | None]:
+    if set(value) != {"matrix", "range", "primaries", "transfer"}:
+        raise ValueError("must have matrix, range, primaries and transfer")
+    return value
+
+
+def _gray_or_rgb(value: int) -> int:
+    if value not in (1, 3):
+        raise ValueError("must be 1 (gray) or 3 (RGB)")
+    return value
+
+
+def _pair(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+# Any Python text, surrogates of file names included, which pydantic's own type refuses.
+Text = InstanceOf[str]
+Positive = Annotated[InstanceOf[Fraction], BeforeValidator(_fraction)]
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
+Ticks = Annotated[int, Field(ge=1, lt=1 << 63)]
+Colour = Annotated[dict[str, Text | None], AfterValidator(_all_of_colour)]
+Moment = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+
+
+def since(version: int, *, default: Any, key: str | None = None) -> Any:
+    """A field that came with a format version, left out of files at its default.   key: its name there."""
+    return dataclasses.field(default=default, metadata={"since": version, "key": key})
+
+
+# -- the fields -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Header:
-    """The latent's fields, in file order of their meaning.
+    """The latent's fields, in order of their meaning.
 
     tool: program and version that wrote the file.
     model, model_sha256: name of the model, and the SHA-256 of its `model.safetensors`.
@@ -46,51 +121,70 @@ class Header:
     colour: matrix, range, primaries and transfer of the source, FFmpeg's names.
     value_range: (low, high) of a deeper source that was mapped linearly to 0 … 255.
     source_kind: "video", "images", "animation", "array" or "idx".   source_bytes: size of the source.
-    chain: how many nodes build on one another: every chain-th is a key node, which stands alone; 1: all are.
+    gop_nodes: nodes in a group of pictures: every such node is an intra node; 1: all are.
+    student: whether the model's student made the memories, not its tree.
     """
 
-    tool: str
-    model: str
-    model_sha256: str
-    ratio: int
-    quality: int
-    frames: int
-    height: int
-    width: int
-    channels: int
-    time_base: Fraction
-    start_time: int
-    frame_ticks: int | None
-    frame_rate: Fraction | None
-    sample_aspect_ratio: Fraction | None
-    colour: Mapping[str, str | None]
-    value_range: tuple[int, int] | None
-    source_kind: str
-    source_bytes: int
-    gop_nodes: int = 1
+    tool: Text
+    model: Text
+    model_sha256: Text
+    ratio: Annotated[int, Field(ge=1, le=1 << HIGHEST_LEVEL), AfterValidator(_power_of_two)]
+    quality: Annotated[int, Field(ge=0, le=100)]
+    frames: Ticks
+    height: Side
+    width: Side
+    channels: Annotated[int, AfterValidator(_gray_or_rgb)]
+    time_base: Positive
+    start_time: Moment
+    frame_ticks: Ticks | None
+    frame_rate: Positive | None
+    sample_aspect_ratio: Positive | None
+    colour: Colour
+    value_range: Annotated[tuple[int, int], BeforeValidator(_pair)] | None
+    source_kind: Text
+    source_bytes: Annotated[int, Field(ge=0, lt=1 << 63)]
+    gop_nodes: Annotated[int, Field(ge=1, lt=1 << 63)] = since(3, default=1, key="chain")
+    student: bool = since(4, default=False)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.height * self.width > MAX_PIXELS:
+            raise ValueError(f"its header says {self.width}x{self.height}, more than imfn can restore")
+        return self
+
+    @property
+    def version(self) -> int:
+        """The lowest format version that has every field that this header needs."""
+        needed = (f for f in fields(self) if getattr(self, f.name) != f.default)
+        return max(f.metadata.get("since", INTRA_VERSION) for f in needed)
+
+    @property
+    def step(self) -> float:
+        """The quantisation step of all nodes, in units of the pixels' range [0, 1]."""
+        return step_of_quality(self.quality)
 
     def is_intra(self, node: int) -> bool:
-        """Whether a node, counted from 0, stands alone."""
+        """Whether a node, counted from 0, is an intra node."""
         return node % self.gop_nodes == 0
+
+    def with_times(self, frames: int, start_time: int, frame_ticks: int | None) -> "Header":
+        """The header with what the records of a growing latent tell."""
+        return replace(self, frames=frames, start_time=start_time, frame_ticks=frame_ticks)
+
+    # -- as text --------------------------------------------------------------------------------------
 
     def to_json(self, **checksums: int) -> str:
         """The header as sorted JSON with its own CRC-32; `checksums` are those of the tensors beside it."""
-        version = INTRA_VERSION if self.gop_nodes == 1 else FORMAT_VERSION
-        return _sealed({**self._values(), "format": version, "checksums": checksums})
-
-    def _values(self) -> dict[str, Any]:
-        values = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-        gop_nodes = values.pop("gop_nodes")
-        return values if gop_nodes == 1 else {**values, "chain": gop_nodes}
+        return sealed({**self._values(), "format": self.version, "checksums": checksums})
 
     @classmethod
-    def from_json(cls, text: str) -> tuple["Header", dict[str, int]]:
+    def from_json(cls, text: str) -> "tuple[Header, dict[str, int]]":
         """The header and the tensors' checksums that `to_json` wrote. Raises `HeaderError`."""
-        values = _opened(text, FORMAT_VERSION, f"1 to {FORMAT_VERSION}")
+        values = opened(text, FORMAT_VERSION, f"1 to {FORMAT_VERSION}")
         version, checksums = values.pop("format"), values.pop("checksums", None)
-        if version not in (INTRA_VERSION, FORMAT_VERSION) or not isinstance(checksums, dict):
+        if version < INTRA_VERSION or version == GROWING_VERSION or not isinstance(checksums, dict):
             raise HeaderError("its header is malformed")
-        return cls._checked(values, chained=version == FORMAT_VERSION), checksums
+        return cls._checked(values, version), checksums
 
     def to_growing_json(self) -> str:
         """The header of a growing latent: all but what its records tell, with a CRC-32.
@@ -98,86 +192,80 @@ class Header:
         frame_ticks stays, as the nominal duration of a single frame.
         """
         values = {name: value for name, value in self._values().items() if name not in _TOLD_BY_RECORDS}
-        return _sealed({**values, "format": GROWING_VERSION})
+        return sealed({**values, "format": max(GROWING_VERSION, self.version)})
 
     @classmethod
     def from_growing_json(cls, text: str) -> "Header":
         """What `to_growing_json` wrote, as of one frame at time 0. Raises `HeaderError`."""
-        values = _opened(text, GROWING_VERSION, f"growing latents of {GROWING_VERSION}")
-        del values["format"]
-        return cls._checked({**values, "frames": 1, "start_time": 0})
+        values = opened(text, FORMAT_VERSION, f"growing latents of {GROWING_VERSION} to {FORMAT_VERSION}")
+        version = values.pop("format")
+        if version < GROWING_VERSION:
+            raise HeaderError("its header is malformed")
+        told = dict(zip(_TOLD_BY_RECORDS, (1, 0), strict=True))
+        return cls._checked({**values, **told}, INTRA_VERSION if version == GROWING_VERSION else version)
 
-    def with_times(self, frames: int, start_time: int, frame_ticks: int | None) -> "Header":
-        """The header with what the records tell."""
-        return replace(self, frames=frames, start_time=start_time, frame_ticks=frame_ticks)
+    def _values(self) -> dict[str, Any]:
+        """The fields as JSON values by their names in the file; later ones only where they are needed."""
+        return {
+            key: _plain(getattr(self, field.name))
+            for key, field in _FIELDS.items()
+            if "since" not in field.metadata or getattr(self, field.name) != field.default
+        }
 
     @classmethod
-    def _checked(cls, values: dict[str, Any], *, chained: bool = False) -> "Header":
-        if "chain" in values:
-            values["gop_nodes"] = values.pop("chain")
-        names = {field.name for field in fields(cls)} - set(() if chained else ("gop_nodes",))
-        if set(values) != names:
-            wrong = ", ".join(sorted(names ^ set(values)))
-            raise HeaderError(f"its header has wrong fields: {wrong!r:.60}")
-
-        def integer(name: str, least: int, most: int = 2**63 - 1) -> None:
-            value = values[name]
-            if type(value) is not int or not least <= value <= most:
-                raise _wrong(name, value)
-
-        def fraction(name: str) -> Fraction:
-            value = values[name]
-            if not isinstance(value, str) or not _FRACTION.fullmatch(value):
-                raise _wrong(name, value)
-            numerator, denominator = map(int, value.split("/"))
-            if not numerator or not denominator:
-                raise _wrong(name, value)
-            return Fraction(numerator, denominator)
-
-        for name in ("tool", "model", "model_sha256", "source_kind"):
-            if not isinstance(values[name], str):
-                raise _wrong(name, values[name])
-        if chained:
-            integer("gop_nodes", 2)
-        integer("ratio", 1, 1 << 20)
-        if values["ratio"] & (values["ratio"] - 1):
-            raise _wrong("ratio", values["ratio"])
-        integer("quality", 0, 100)
-        integer("frames", 1)
-        integer("height", 1, MAX_SIDE)
-        integer("width", 1, MAX_SIDE)
-        if values["height"] * values["width"] > MAX_PIXELS:
-            raise HeaderError(
-                f"its header says {values['width']}x{values['height']}, more than imfn can restore"
-            )
-        integer("source_bytes", 0)
-        integer("start_time", -(2**63))
-        integer("channels", 1, 3)
-        if values["channels"] == 2:
-            raise _wrong("channels", 2)
-        if values["frame_ticks"] is not None:
-            integer("frame_ticks", 1)
-        colour = values["colour"]
-        if not isinstance(colour, dict) or set(colour) != _COLOUR:
-            raise HeaderError("its header has a malformed colour description")
-        if not all(value is None or isinstance(value, str) for value in colour.values()):
-            raise HeaderError("its header has a malformed colour description")
-        if values["value_range"] is not None:
-            values["value_range"] = _range(values["value_range"])
-        values["time_base"] = fraction("time_base")
-        for name in ("frame_rate", "sample_aspect_ratio"):
-            if values[name] is not None:
-                values[name] = fraction(name)
-        return cls(**values)
+    def _checked(cls, values: dict[str, Any], version: int) -> "Header":
+        known = {key for key, field in _FIELDS.items() if field.metadata.get("since", 1) <= version}
+        required = {key for key, field in _FIELDS.items() if "since" not in field.metadata}
+        wrong = (set(values) - known) | (required - set(values))
+        if wrong:
+            raise HeaderError(f"its header has wrong fields: {', '.join(sorted(wrong))!r:.60}")
+        try:
+            header = cls(**{_FIELDS[key].name: value for key, value in values.items()})
+        except ValidationError as error:
+            raise _header_error(error, values) from error
+        if header.version != version:
+            raise HeaderError(f"its header says format = {version}, its fields are of {header.version}")
+        if header.tool.endswith(_STUDENT_MARK):
+            header = replace(header, tool=header.tool.removesuffix(_STUDENT_MARK), student=True)
+        return header
 
 
-def _sealed(values: dict[str, Any]) -> str:
-    """Sorted JSON with its own CRC-32."""
-    return _dump({**values, "crc32": zlib.crc32(_dump(values).encode())})
+#: The fields by their names in the file.
+_FIELDS: dict[str, dataclasses.Field[Any]] = {
+    field.metadata.get("key") or field.name: field for field in fields(Header)
+}
 
 
-def _opened(text: str, newest: int, known: str) -> dict[str, Any]:
-    """What `_sealed` wrote, checksum taken off. newest: format version; known: what this reader reads."""
+def _header_error(error: ValidationError, values: Mapping[str, Any]) -> HeaderError:
+    first = error.errors(include_url=False)[0]
+    if not first["loc"]:
+        return HeaderError(str(first["ctx"]["error"]))
+    key = next(key for key, field in _FIELDS.items() if field.name == first["loc"][0])
+    # A crafted value may be long; the message stays one line.
+    return HeaderError(f"its header says {key} = {values[key]!r:.60}")
+
+
+# -- sorted JSON with a checksum of its own ---------------------------------------------------------------
+
+
+def sealed(values: Mapping[str, Any], checksum: str = "crc32") -> str:
+    """Sorted JSON of `values` and, under the name `checksum`, the CRC-32 of the same without it."""
+    return sorted_json({**values, checksum: zlib.crc32(sorted_json(values).encode())})
+
+
+def sorted_json(values: Mapping[str, Any]) -> str:
+    """JSON with sorted keys, ASCII, nothing between."""
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+
+
+def opened(
+    text: str, newest: int, known: str, *, checksum: str = "crc32", sealed_from: int = 0
+) -> dict[str, Any]:
+    """What `sealed` wrote, checksum taken off.
+
+    newest: format version.   known: what this reader reads.   sealed_from: the version from which on there is
+    a checksum. Raises `HeaderError`, and `FutureVersionError` of a version above `newest`.
+    """
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -186,28 +274,15 @@ def _opened(text: str, newest: int, known: str) -> dict[str, Any]:
         raise HeaderError("its header names no format version")
     if values["format"] > newest:
         raise FutureVersionError(f"its format version is {values['format']}; this imfn reads {known}")
-    crc32 = values.pop("crc32", None)
-    if crc32 != zlib.crc32(_dump(values).encode()):
+    if values["format"] < sealed_from:
+        return values
+    crc32 = values.pop(checksum, None)
+    if crc32 != zlib.crc32(sorted_json(values).encode()):
         raise HeaderError("its header is damaged (checksum differs)")
     return values
-
-
-def _range(value: Any) -> tuple[int, int]:
-    if not isinstance(value, list) or len(value) != 2 or not all(type(end) is int for end in value):
-        raise _wrong("value_range", value)
-    return value[0], value[1]
-
-
-def _wrong(name: str, value: object) -> HeaderError:
-    # A crafted value may be long; the message stays one line.
-    return HeaderError(f"its header says {name} = {value!r:.60}")
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Fraction):
         return f"{value.numerator}/{value.denominator}"
     return dict(value) if isinstance(value, Mapping) else value
-
-
-def _dump(values: Mapping[str, Any]) -> str:
-    return json.dumps(values, sort_keys=True, separators=(",", ":"))

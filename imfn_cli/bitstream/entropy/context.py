@@ -1,7 +1,7 @@
 """What is known of a symbol before it is coded: integer features for the entropy model.
 
-A memory's channels are coded group by group (falling energy), and within a group lattice by lattice
-(`lattice.py`). Known of a symbol are then the earlier groups, everywhere, and its own group at the four
+A memory's channels are coded group by group (falling energy), and within a group pass by pass of the
+scan (`scan.py`). Known of a symbol are then the earlier groups, everywhere, and its own group at the four
 neighbours of the coarser lattices.
 """
 
@@ -23,7 +23,7 @@ _CLIP = 1023
 class Part:
     """One pass over one group, with what is known of its symbols.
 
-    low, high: the channels coded.   lattice: the P grid positions coded.
+    low, high: the channels coded.   scan: the pass, with the P grid positions coded.
     shared (P, 2·G + 1): log-magnitude sums of each earlier group at the position and of each around it, and
         of this group around it (0 where not known).
     own (P, high − low): log-magnitude sums of each channel at the four neighbours; None in a FIRST pass.

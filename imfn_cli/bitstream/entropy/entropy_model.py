@@ -35,11 +35,11 @@ PREDICTION_UNIT = 1 << 12
 #: Biases are given for every ANCHOR_SPACING-th quality from 0 to 100, and interpolated between.
 ANCHOR_SPACING = 10
 ANCHORS = 11
-#: Kinds of pass (`lattice.py`), and the distances 1, 2, 4, … that predictions tell apart.
+#: Kinds of pass (`scan.py`), and the distances 1, 2, 4, … that predictions tell apart.
 KINDS = 3
 DISTANCES = 3
-#: Squared quantisation steps that one saved bit is worth: the slope of a uniform quantiser at high rate,
-#: 2 ln 2 / 12.
+#: λ of rate–distortion optimisation: squared quantisation steps that one saved bit is worth, the slope of a
+#: uniform quantiser at high rate, 2 ln 2 / 12.
 LAMBDA = 0.1155
 
 
@@ -172,7 +172,7 @@ class EntropyModel:
     def encode(self, values: NDArray[np.floating], level: int, quality: int, *, lam: float = LAMBDA) -> bytes:
         """Code a memory (C, h, w), in quantisation steps, into a node's bytes.
 
-        Each number becomes the symbol with the least squared error + `trade` · bits; 0 rounds to the nearest.
+        Each number becomes the symbol with the least squared error + `lam` · bits; 0 rounds to the nearest.
         Raises `ValueError` for numbers that are not finite or beyond the coder's range.
         """
         return self.encode_and_restore(values, level, quality, lam=lam)[0]

@@ -1,11 +1,11 @@
-"""Coding a node's motion: which blocks follow the forecast, how far each moved, how much it all counts.
+"""Coding an inter node's motion field: which blocks are predicted, by which vectors, how much it all counts.
 
-Shifts are predicted by the median of their known neighbours and of the same block in the node before, and
-coded lattice by lattice like a memory's symbols. The tables are two-sided geometric distributions, computed
-here in whole numbers; which one a shift is coded with, its neighbours' disagreement says.
+Vectors are predicted by the median of their known neighbours and of the same block in the node before, and
+coded in the scan of a memory's symbols. The tables are two-sided geometric distributions, computed here in
+whole numbers; which one a vector is coded with, its neighbours' disagreement says.
 
-Bytes: one that says what follows (bits 0 and 1: some blocks stand alone, some moved), gains as nibbles,
-varint size of the raw bits, raw bits, 32-bit words of the rANS coder, little-endian.
+Bytes: one that says what follows (bit 0: some blocks are intra, bit 1: some moved), gains as nibbles, varint
+size of the raw bits, raw bits, 32-bit words of the rANS coder, little-endian.
 """
 
 from dataclasses import dataclass
@@ -23,25 +23,25 @@ Integers = NDArray[np.int32]
 
 #: A gain's unit is 1 / GAIN_UNIT.
 GAIN_UNIT = 8
-_ALONE, _MOVED = 1, 2
+_INTRA, _MOVED = 1, 2
 _STRIDE = 4
 # Ratios of the geometric distributions, in 256ths, by the neighbours' disagreement (its number of bits).
 _RATIOS = (4, 30, 70, 110, 150, 180, 205, 225, 240, 250)
-# For shifts without neighbours.
+# For vectors without neighbours.
 _FIRST_RATIO = 150
-# Chance, in 256ths, that a block stands alone, by how many of its four neighbours do; the last without any.
-_ALONE_CHANCES = (6, 60, 120, 170, 235, 60)
-# Limit of a shift and of a difference; what an encoder finds is far below.
+# Chance, in 256ths, that a block is intra, by how many of its four neighbours are; the last without any.
+_INTRA_CHANCES = (6, 60, 120, 170, 235, 60)
+# Limit of a vector and of a difference; what an encoder finds is far below.
 _LARGEST = 1 << 15
 
 
 @dataclass(frozen=True)
 class MotionField:
-    """What a node's forecast is made with.
+    """What an inter node's prediction is made with.
 
-    shifts (2, rows, columns) int32: of each block, as in `network/motion.py`; any where a block stands alone.
-    alone (rows, columns) bool: blocks that do not follow the forecast.
-    gains (G,) int32: 0 … GAIN_UNIT, how much the forecast counts in each group of channels.
+    vectors (2, rows, columns) int32: of each block, as in `imfn_cli.motion`; any where a block is intra.
+    intra (rows, columns) bool: blocks that are not predicted.
+    gains (G,) int32: 0 … GAIN_UNIT, how much the prediction counts in each group of channels.
     """
 
     vectors: Integers
@@ -50,12 +50,12 @@ class MotionField:
 
 
 def encode_motion_field(motion: MotionField, before: Integers) -> tuple[bytes, MotionField]:
-    """Code a node's motion, given the shifts of the node before (2, rows, columns).
+    """Code a motion field, given the vectors of the node before (2, rows, columns).
 
-    Returns the bytes, and the motion as it will be decoded: shifts of blocks that stand alone are filled in.
+    Returns the bytes, and the field as it will be decoded: vectors of intra blocks are filled in.
     """
     _, rows, columns = motion.vectors.shape
-    here = (_ALONE if motion.intra.any() else 0) | (_MOVED if motion.vectors[:, ~motion.intra].any() else 0)
+    here = (_INTRA if motion.intra.any() else 0) | (_MOVED if motion.vectors[:, ~motion.intra].any() else 0)
     wanted = motion.vectors.reshape(2, -1)
     intra = motion.intra.ravel()
     passed: list[tuple[Integers, Integers]] = []
@@ -70,7 +70,7 @@ def encode_motion_field(motion: MotionField, before: Integers) -> tuple[bytes, M
     walk = _Walk(rows, columns, before)
     for scan_pass in passes(rows, columns, _STRIDE):
         flags = np.zeros(scan_pass.positions.size, bool)
-        if here & _ALONE:
+        if here & _INTRA:
             flags = intra[scan_pass.positions]
             code(flags.astype(np.int32), walk.flag_tables(scan_pass))
         predicted, tables = walk.prediction(scan_pass)
@@ -91,9 +91,9 @@ def encode_motion_field(motion: MotionField, before: Integers) -> tuple[bytes, M
 
 
 def decode_motion_field(data: bytes, rows: int, columns: int, groups: int, before: Integers) -> MotionField:
-    """What `encode_motion` gave. Raises `ValueError` where the bytes cannot be a node's motion."""
+    """What `encode_motion_field` gave. Raises ValueError if the bytes cannot be a motion field."""
     nibbles = -(-groups // 2)
-    if len(data) < 1 + nibbles or data[0] > _ALONE | _MOVED:
+    if len(data) < 1 + nibbles or data[0] > _INTRA | _MOVED:
         raise ValueError("malformed motion")
     here = data[0]
     packed = np.frombuffer(data, np.uint8, nibbles, 1)
@@ -110,7 +110,7 @@ def decode_motion_field(data: bytes, rows: int, columns: int, groups: int, befor
     walk = _Walk(rows, columns, before)
     for scan_pass in passes(rows, columns, _STRIDE):
         flags = np.zeros(scan_pass.positions.size, bool)
-        if here & _ALONE:
+        if here & _INTRA:
             flags = code(walk.flag_tables(scan_pass)) != 0
         predicted, tables = walk.prediction(scan_pass)
         if here & _MOVED:
@@ -127,13 +127,13 @@ def decode_motion_field(data: bytes, rows: int, columns: int, groups: int, befor
 
 
 class _Walk:
-    """What both sides know as they go: shifts and flags so far, and the field before."""
+    """What both sides know as they go: vectors and flags so far, and the field before."""
 
     def __init__(self, rows: int, columns: int, before: Integers) -> None:
         self._shape = rows, columns
         # The extra column is "outside the grid".
-        self._shifts = np.zeros((2, rows * columns + 1), np.int32)
-        self._alone = np.zeros(rows * columns + 1, bool)
+        self._vectors = np.zeros((2, rows * columns + 1), np.int32)
+        self._intra = np.zeros(rows * columns + 1, bool)
         self._before = before.reshape(2, -1)
 
     def flag_tables(self, scan_pass: Pass) -> Integers:
@@ -141,16 +141,16 @@ class _Walk:
         if scan_pass.kind == FIRST:
             count: NDArray[np.integer] = np.full(scan_pass.positions.size, 5)
         else:
-            count = self._alone[scan_pass.neighbours].sum(axis=0)
+            count = self._intra[scan_pass.neighbours].sum(axis=0)
         return (len(_RATIOS) + 1 + count).astype(np.int32)
 
     def prediction(self, scan_pass: Pass) -> tuple[Integers, Integers]:
-        """(2, P): the predicted shifts of a pass; (P,): the table of each."""
+        """(2, P): the predicted vectors of a pass; (P,): the table of each."""
         before = self._before[:, scan_pass.positions]
         if scan_pass.kind == FIRST:
             return before.copy(), np.full(scan_pass.positions.size, len(_RATIOS), np.int32)
-        near = self._shifts[:, scan_pass.neighbours]
-        near = np.where(scan_pass.neighbours == self._alone.size - 1, before[:, None], near)
+        near = self._vectors[:, scan_pass.neighbours]
+        near = np.where(scan_pass.neighbours == self._intra.size - 1, before[:, None], near)
         near = np.sort(np.concatenate((near, before[:, None]), axis=1), axis=1)
         spread = (near[:, 3] - near[:, 1]).sum(axis=0)
         tables = np.minimum(np.frexp(spread.astype(np.float64))[1], len(_RATIOS) - 1)
@@ -158,22 +158,22 @@ class _Walk:
 
     def learn(self, scan_pass: Pass, vectors: Integers, intra: NDArray[np.bool_]) -> None:
         """Take in a pass."""
-        self._shifts[:, scan_pass.positions] = vectors
-        self._alone[scan_pass.positions] = intra
+        self._vectors[:, scan_pass.positions] = vectors
+        self._intra[scan_pass.positions] = intra
 
     def field(self) -> Integers:
         """(2, rows, columns)."""
-        return self._shifts[:, :-1].reshape(2, *self._shape).copy()
+        return self._vectors[:, :-1].reshape(2, *self._shape).copy()
 
     def flags(self) -> NDArray[np.bool_]:
         """(rows, columns)."""
-        return self._alone[:-1].reshape(self._shape).copy()
+        return self._intra[:-1].reshape(self._shape).copy()
 
 
 @lru_cache(maxsize=1)
 def _tables() -> Tables:
     rows = [_geometric(ratio) for ratio in (*_RATIOS, _FIRST_RATIO)]
-    rows += [_flag(chance) for chance in _ALONE_CHANCES]
+    rows += [_flag(chance) for chance in _INTRA_CHANCES]
     return Tables(np.array(rows, np.int32))
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ...studies.factorisation.study import Study
     from ...training.recipe import Recipe
-    from ...zoo.model import Model
+    from ...zoo import Model
 
 # Training of the rival in a first look.
 _QUICK_SECONDS = 60.0

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ...errors import ModelError
 from ...network import IMFN
-from ...zoo.model import Model
+from ...zoo import Model
 from .sequences import PIXELS, SIDE, Digits, unit
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ... import api
-from ...zoo.model import Model
+from ...zoo import Model
 from .classifier import Classifier
 from .compressors import Compressor
 from .sequences import PIXELS, SIDE, Digits, batches_of

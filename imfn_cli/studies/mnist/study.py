@@ -12,7 +12,7 @@ from ...errors import InputError, ModelError
 from ...evaluation.tables import write_csv
 from ...system.files import writing
 from ...training.places import data_folders
-from ...zoo.model import Model
+from ...zoo import Model
 from .baselines import KINDS, Kind, SequenceAutoencoder, Shape
 from .classifier import train_classifier
 from .compressors import Compressor, PCACompressor, TreeCompressor, linear_part

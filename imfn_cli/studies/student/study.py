@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...codec.codec import encode_node
+from ...codec.encoder import encode_intra
 from ...codec.node_builders import NodeBuilder, StudentNodeBuilder, TreeNodeBuilder
 from ...media import Source
 from ...network import level_of_ratio
 from ...network.fading_memory import FadingMemory
 from ...system.peak_rss import resident_megabytes
 from ...training.data import batches
-from ...zoo.model import Model
+from ...zoo import Model
 
 Progress = Callable[[str, int, int], None]
 
@@ -118,7 +118,7 @@ def _fidelity(model: Model, clip: str, frames: Tensor, ratio: int) -> FidelityRo
         ]
         psnr.append(float((-10 * (torch.cat(errors).double() + _FLOOR).log10()).mean()))
     sizes = [
-        sum(len(encode_node(model, (level, one), QUALITY)[1]) for one in memories.split(1))
+        sum(len(encode_intra(model, (level, one), QUALITY)[1]) for one in memories.split(1))
         for memories in (roots, found)
     ]
     distance = float((found - roots).square().mean().sqrt() / roots.std())

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from imfn_cli.bitstream.container import growing
-from imfn_cli.bitstream.container.growing import GrowingWriter
-from imfn_cli.bitstream.container.latent import LatentReader, LatentWriter, compact
+from imfn_cli.bitstream.container.growing_reader import GrowingLatent, compact
+from imfn_cli.bitstream.container.growing_writer import GrowingWriter
+from imfn_cli.bitstream.container.journal import HEAD_SIZE
+from imfn_cli.bitstream.container.latent_reader import LatentReader
+from imfn_cli.bitstream.container.latent_writer import LatentWriter
+from imfn_cli.bitstream.open import open_latent
 from imfn_cli.errors import LatentError, OutputError
 
 from ..builders import HEADER
@@ -40,7 +43,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_every_finished_node_is_read(path: Path, times: list[int], count: int) -> None:
     writer = grow(path, times, count)
-    reader = LatentReader(path)
+    reader = open_latent(path)
     assert reader.growing
     assert [reader.read(node) for node in reader.nodes] == list(NODES[:count])
     assert [node.level for node in reader.nodes] == list(LEVELS[:count])
@@ -68,7 +71,7 @@ def test_cut_at_any_byte_all_complete_nodes_are_there(path: Path, tmp_path: Path
     cut = tmp_path / "cut.safetensors"
     for size in range(ends[0], ends[-1]):
         cut.write_bytes(whole[:size])
-        reader = LatentReader(cut)
+        reader = open_latent(cut)
         complete = sum(end <= size for end in ends)
         assert [reader.read(node) for node in reader.nodes] == list(NODES[:complete])
 
@@ -79,19 +82,19 @@ def test_what_a_power_cut_leaves_is_left_out(path: Path) -> None:
     size = path.stat().st_size
     grow(path, EVEN, 3, force=True).close()
     content = path.read_bytes()
-    for zeroed in (size, size + growing.HEAD_SIZE):
+    for zeroed in (size, size + HEAD_SIZE):
         if zeroed < len(content):
             path.write_bytes(content[:zeroed] + bytes(len(content) - zeroed))
-            assert [LatentReader(path).read(node) for node in LatentReader(path).nodes] == list(NODES[:2])
+            assert [open_latent(path).read(node) for node in open_latent(path).nodes] == list(NODES[:2])
 
 
 def test_a_damaged_node_is_named_and_the_others_are_read(path: Path) -> None:
     grow(path, EVEN).close()
-    nodes = LatentReader(path).nodes
+    nodes = open_latent(path).nodes
     content = bytearray(path.read_bytes())
     content[nodes[1].offset] ^= 1
     path.write_bytes(content)
-    reader = LatentReader(path)
+    reader = open_latent(path)
     with pytest.raises(LatentError, match=r"node 1 \(frames 4 to 7\) is damaged"):
         reader.read(reader.nodes[1])
     assert reader.read(reader.nodes[3]) == NODES[3]
@@ -99,7 +102,7 @@ def test_a_damaged_node_is_named_and_the_others_are_read(path: Path) -> None:
 
 def heads(path: Path) -> list[int]:
     """Where each record begins in an undamaged file."""
-    nodes = LatentReader(path).nodes
+    nodes = open_latent(path).nodes
     return [path.read_bytes().index(b"node"), *(node.offset + node.size for node in nodes[:-1])]
 
 
@@ -109,7 +112,7 @@ def damaged(path: Path, *places: int) -> LatentReader:
     for place in places:
         content[place] ^= 0xFF
     path.write_bytes(content)
-    return LatentReader(path)
+    return open_latent(path)
 
 
 @pytest.mark.parametrize("times", [EVEN, UNEVEN])
@@ -117,9 +120,9 @@ def damaged(path: Path, *places: int) -> LatentReader:
 def test_any_damaged_byte_of_a_head_costs_its_node_only(path: Path, times: list[int], node: int) -> None:
     """And every other node keeps its frames' numbers and times."""
     grow(path, times).close()
-    whole, good = path.read_bytes(), LatentReader(path)
+    whole, good = path.read_bytes(), open_latent(path)
     start = heads(path)[node]
-    for byte in range(growing.HEAD_SIZE + 8 * (times is UNEVEN and node == 1)):
+    for byte in range(HEAD_SIZE + 8 * (times is UNEVEN and node == 1)):
         path.write_bytes(whole)
         reader = damaged(path, start + byte)
         assert [one.frames for one in reader.nodes] == [one.frames for one in good.nodes], byte
@@ -147,7 +150,7 @@ def test_a_lost_sector_costs_the_nodes_in_it(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[places[3] + 60 : places[7] + 9] = bytes(places[7] + 9 - places[3] - 60)
     path.write_bytes(content)
-    reader = LatentReader(path)
+    reader = open_latent(path)
     assert len(reader.nodes) == 12
     assert list(reader.times()) == list(range(0, 40 * 48, 40))
     assert [node.index for node in reader.nodes if node.lost] == [4, 5, 6, 7]
@@ -178,19 +181,18 @@ def test_bytes_that_do_not_belong_there_lose_no_frame(path: Path) -> None:
     place = heads(path)[2]
     content = path.read_bytes()
     path.write_bytes(content[:place] + b"a node that is none" + content[place:])
-    reader = LatentReader(path)
+    reader = open_latent(path)
     assert [reader.read(node) for node in reader.nodes] == list(NODES)
 
 
-def test_heads_are_found_across_blocks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heads_are_found_across_blocks(path: Path) -> None:
     grow(path, EVEN).close()
     place = heads(path)[1]
     content = bytearray(path.read_bytes())
     content[place] ^= 1
     path.write_bytes(content)
     for block in range(4, 70):
-        monkeypatch.setattr(growing, "_BLOCK", block)
-        assert [node.index for node in LatentReader(path).nodes if node.lost] == [1]
+        assert [node.index for node in GrowingLatent(path, block=block).nodes if node.lost] == [1]
 
 
 def test_a_damaged_end_is_an_unfinished_end(path: Path) -> None:
@@ -199,7 +201,7 @@ def test_a_damaged_end_is_an_unfinished_end(path: Path) -> None:
     places = heads(path)
     assert len(damaged(path, places[3], places[2]).nodes) == 2
     grow(path, UNEVEN, 2, force=True).close()
-    reader = damaged(path, heads(path)[1] + growing.HEAD_SIZE)
+    reader = damaged(path, heads(path)[1] + HEAD_SIZE)
     assert [reader.read(node) for node in reader.nodes] == [NODES[0]]
 
 
@@ -215,14 +217,14 @@ def test_compacting_gives_a_plain_latent(path: Path, tmp_path: Path, times: list
         header = HEADER if even else dataclasses.replace(HEADER, frame_ticks=None)
         writer.finish(header, None if even else np.diff(np.array(times)))
     assert path.read_bytes() == plain.read_bytes()
-    assert not LatentReader(path).growing
+    assert not open_latent(path).growing
 
 
 def test_the_file_appears_with_the_first_node(path: Path) -> None:
     writer = GrowingWriter(path, HEADER)
     assert not path.exists()
     writer.add(0, b"x", [5])
-    assert LatentReader(path).header.frames == 1
+    assert open_latent(path).header.frames == 1
     writer.close()
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
@@ -242,14 +244,14 @@ def test_a_full_disk_keeps_what_was_finished(path: Path, monkeypatch: pytest.Mon
         file.write(data[: len(data) // 2])  # type: ignore[attr-defined]
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(growing, "_write_all", half)
+    monkeypatch.setattr("imfn_cli.bitstream.container.growing_writer._write_all", half)
     with pytest.raises(OutputError, match="no space left"):
         writer.add(LEVELS[2], NODES[2], EVEN[8:12])
     assert path.stat().st_size == size
     monkeypatch.undo()
     # Space was made: it goes on.
     writer.add(LEVELS[2], NODES[2], EVEN[8:12])
-    assert len(LatentReader(path).nodes) == 3
+    assert len(open_latent(path).nodes) == 3
     writer.close()
 
 
@@ -257,7 +259,7 @@ def test_nothing_is_left_when_the_first_node_fails(path: Path, monkeypatch: pyte
     def full(file: object, data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(growing, "_write_all", full)
+    monkeypatch.setattr("imfn_cli.bitstream.container.growing_writer._write_all", full)
     with pytest.raises(OutputError, match="no space left"):
         grow(path, EVEN, 1)
     assert list(path.parent.iterdir()) == []
@@ -274,7 +276,7 @@ def test_an_older_imfn_is_told_to_upgrade(path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (b'\\"format\\":2', b'\\"format\\":3', "upgrade imfn"),
+        (b'\\"format\\":2', b'\\"format\\":5', "upgrade imfn"),
         (b'\\"quality\\":60', b'\\"quality\\":61', "header is damaged"),
     ],
 )
@@ -285,13 +287,13 @@ def test_damaged_and_future_headers(path: Path, old: bytes, new: bytes, message:
     assert changed != content
     path.write_bytes(changed)
     with pytest.raises(LatentError, match=message) as caught:
-        LatentReader(path)
+        open_latent(path)
     assert "\n" not in str(caught.value)
 
 
 def test_the_first_version_stays_readable() -> None:
     """As `grow(path, UNEVEN)` wrote it, three nodes of four and half a record: never written again."""
-    reader = LatentReader(Path(__file__).parents[1] / "fixtures" / "growing-v2.safetensors")
+    reader = open_latent(Path(__file__).parents[1] / "fixtures" / "growing-v2.safetensors")
     assert reader.growing
     assert reader.header == dataclasses.replace(HEADER, frames=12, frame_ticks=None)
     assert [reader.read(node) for node in reader.nodes] == list(NODES[:3])

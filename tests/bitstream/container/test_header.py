@@ -42,6 +42,8 @@ headers = st.builds(
     value_range=st.none() | st.tuples(st.integers(), st.integers()),
     source_kind=st.text(),
     source_bytes=st.integers(0, 2**63 - 1),
+    gop_nodes=st.integers(1, 99),
+    student=st.booleans(),
 )
 
 
@@ -66,10 +68,45 @@ def test_json_is_sorted_ascii_with_nothing_between() -> None:
     assert values["checksums"] == {"table": 7}
 
 
-def test_chains_are_of_a_version_of_their_own() -> None:
+@pytest.mark.parametrize(
+    ("changes", "version"),
+    [({}, 1), ({"gop_nodes": 16}, 3), ({"student": True}, 4), ({"gop_nodes": 2, "student": True}, 4)],
+)
+def test_the_lowest_version_that_has_every_field(changes: dict[str, Any], version: int) -> None:
+    header = dataclasses.replace(HEADER, **changes)
+    values = json.loads(header.to_json(table=7))
+    assert values["format"] == header.version == version
+    assert {"chain", "student"} & set(values) == {{"gop_nodes": "chain"}.get(name, name) for name in changes}
+    assert Header.from_json(header.to_json(table=7)) == (header, {"table": 7})
+    grows = Header.from_growing_json(header.to_growing_json())
+    assert (grows.gop_nodes, grows.student) == (header.gop_nodes, header.student)
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "message"),
+    [
+        (1, {"chain": 16}, "wrong fields: 'chain'"),
+        (3, {"chain": 16, "student": True}, "wrong fields: 'student'"),
+        (3, {}, "format = 3, its fields are of 1"),
+        (3, {"chain": 1}, "format = 3, its fields are of 1"),
+        (4, {"chain": 16}, "format = 4, its fields are of 3"),
+        (4, {"student": 1}, "student = 1"),
+        (3, {"chain": 0}, "chain = 0"),
+    ],
+)
+def test_a_version_and_its_fields_agree(version: int, fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(HeaderError, match=message):
+        Header.from_json(header_text({}, {"format": version, **fields}))
+
+
+def test_the_student_was_a_word_in_the_tool_once() -> None:
+    header, _ = Header.from_json(header_text({}, {"tool": "imfn 0.1.0 (student)"}))
+    assert (header.tool, header.student) == ("imfn 0.1.0", True)
+
+
+def test_every_sixteenth_node_is_an_intra_node() -> None:
     header = dataclasses.replace(HEADER, gop_nodes=16)
     text = header.to_json(table=7)
-    assert json.loads(text)["format"] == FORMAT_VERSION
     assert Header.from_json(text) == (header, {"table": 7})
     assert [node for node in range(40) if header.is_intra(node)] == [0, 16, 32]
     assert all(HEADER.is_intra(node) for node in range(5))

@@ -10,7 +10,8 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from imfn_cli.bitstream.container.header import Header
-from imfn_cli.bitstream.container.latent import LatentReader, LatentWriter, describe
+from imfn_cli.bitstream.container.latent_writer import LatentWriter
+from imfn_cli.bitstream.open import open_latent
 from imfn_cli.errors import LatentError, OutputError
 
 from ..builders import HEADER
@@ -41,7 +42,7 @@ def latent(tmp_path: Path) -> Path:
 
 
 def test_what_is_written_is_read(latent: Path) -> None:
-    reader = LatentReader(latent)
+    reader = open_latent(latent)
     assert reader.header == VARIABLE
     assert [reader.read(node) for node in reader.nodes] == list(NODES)
     assert [node.frames for node in reader.nodes] == [range(0, 4), range(4, 8), range(8, 12), range(12, 13)]
@@ -51,24 +52,24 @@ def test_what_is_written_is_read(latent: Path) -> None:
 
 
 def test_nodes_are_read_in_any_order(latent: Path) -> None:
-    reader = LatentReader(latent)
+    reader = open_latent(latent)
     for index in (3, 0, 2, 1, 1):
         assert reader.read(reader.nodes[index]) == NODES[index]
 
 
 def test_times(latent: Path, tmp_path: Path) -> None:
-    reader = LatentReader(latent)
+    reader = open_latent(latent)
     wanted = (-40 + np.concatenate(([0], np.cumsum(TICKS)))).tolist()
     assert list(reader.times()) == wanted
-    constant = LatentReader(write(tmp_path / "constant.safetensors"))
+    constant = open_latent(write(tmp_path / "constant.safetensors"))
     assert constant.ticks is None
     assert list(constant.times()) == list(range(-40, 480, 40))
 
 
 def test_nodes_have_names(latent: Path) -> None:
-    nodes = LatentReader(latent).nodes
-    assert describe(nodes[1]) == "node 1 (frames 4 to 7)"
-    assert describe(nodes[3]) == "node 3 (frame 12)"
+    nodes = open_latent(latent).nodes
+    assert str(nodes[1]) == "node 1 (frames 4 to 7)"
+    assert str(nodes[3]) == "node 3 (frame 12)"
 
 
 def test_any_safetensors_library_reads_it(latent: Path) -> None:
@@ -117,7 +118,7 @@ def test_ticks_take_the_narrowest_type(tmp_path: Path, largest: int, dtype: type
     ticks[5] = largest
     path = write(tmp_path / "a.safetensors", VARIABLE, ticks)
     assert load_file(path)["ticks"].dtype == dtype
-    reader = LatentReader(path)
+    reader = open_latent(path)
     assert list(reader.times())[12] == -40 + ticks.sum()
 
 
@@ -128,7 +129,7 @@ def test_many_nodes_take_few_bytes_each(tmp_path: Path) -> None:
             writer.add(2, b"12345")
         writer.finish(dataclasses.replace(HEADER, frames=20_000))
     assert path.stat().st_size < 5000 * (5 + 12) + 1500
-    assert LatentReader(path).nodes[-1].frames == range(19_996, 20_000)
+    assert open_latent(path).nodes[-1].frames == range(19_996, 20_000)
 
 
 # -- nothing is lost, nothing is left --------------------------------------------------------------------
@@ -140,7 +141,7 @@ def test_existing_files_stay_without_force(latent: Path) -> None:
         LatentWriter(latent)
     assert latent.read_bytes() == before
     write(latent, force=True)
-    assert LatentReader(latent).header == HEADER
+    assert open_latent(latent).header == HEADER
     assert [path.name for path in latent.parent.iterdir()] == [latent.name]
 
 
@@ -188,7 +189,7 @@ def test_no_such_directory(tmp_path: Path) -> None:
 
 
 def read_all(path: Path) -> None:
-    reader = LatentReader(path)
+    reader = open_latent(path)
     for node in reader.nodes:
         reader.read(node)
 
@@ -212,7 +213,7 @@ def test_a_damaged_node_is_named_and_the_others_are_read(latent: Path) -> None:
     content = bytearray(latent.read_bytes())
     content[content.rindex(b"second")] ^= 4
     latent.write_bytes(content)
-    reader = LatentReader(latent)
+    reader = open_latent(latent)
     for index in (0, 2, 3):
         assert reader.read(reader.nodes[index]) == NODES[index]
     with pytest.raises(LatentError, match=r"node 1 \(frames 4 to 7\) is damaged \(checksum differs\)"):
@@ -226,7 +227,7 @@ def test_truncation_at_every_length_is_found(latent: Path, tmp_path: Path) -> No
     for length in range(len(content)):
         cut.write_bytes(content[:length])
         with pytest.raises(LatentError) as caught:
-            LatentReader(cut)
+            open_latent(cut)
         message = str(caught.value)
         assert message.startswith(f"{cut}: ")
         assert len(message.splitlines()) == 1
@@ -238,7 +239,7 @@ def test_truncation_at_every_length_is_found(latent: Path, tmp_path: Path) -> No
 
 def test_a_future_version_says_upgrade(tmp_path: Path) -> None:
     path = tmp_path / "future.safetensors"
-    content = write(path).read_bytes().replace(rb"\"format\":1", rb"\"format\":4")
+    content = write(path).read_bytes().replace(rb"\"format\":1", rb"\"format\":5")
     path.write_bytes(content)
-    with pytest.raises(LatentError, match="version is 4; this imfn reads 1 to 3; upgrade imfn"):
-        LatentReader(path)
+    with pytest.raises(LatentError, match="version is 5; this imfn reads 1 to 4; upgrade imfn"):
+        open_latent(path)

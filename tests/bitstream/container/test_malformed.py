@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imfn_cli.bitstream.container.latent import LatentReader
+from imfn_cli.bitstream.open import open_latent
 from imfn_cli.errors import LatentError
 
 from ..builders import HEADER
@@ -41,7 +41,7 @@ def test_the_sound_file_is_read(tmp_path: Path) -> None:
     """What the cases are made from is no case itself."""
     path = tmp_path / "sound.safetensors"
     path.write_bytes(craft())
-    reader = LatentReader(path)
+    reader = open_latent(path)
     assert reader.header == HEADER
     assert [node.level for node in reader.nodes] == list(LEVELS)
     assert tuple(reader.read(node) for node in reader.nodes) == NODES
@@ -53,7 +53,7 @@ def test_refused(name: str, tmp_path: Path, limits: None) -> None:
     path = tmp_path / f"{name}.safetensors"
     path.write_bytes(CASES[name])
     with pytest.raises(LatentError) as caught:
-        LatentReader(path)
+        open_latent(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert len(message.splitlines()) == 1
@@ -64,7 +64,7 @@ def test_absent_files_and_directories(tmp_path: Path) -> None:
     for path in (tmp_path / "none.safetensors", tmp_path, tmp_path / "file" / "below"):
         (tmp_path / "file").touch()
         with pytest.raises(LatentError) as caught:
-            LatentReader(path)
+            open_latent(path)
         assert str(caught.value).startswith(f"{path}: ")
         assert len(str(caught.value).splitlines()) == 1
 
@@ -87,4 +87,4 @@ def test_messages_say_why(name: str, words: str, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(CASES[name])
     with pytest.raises(LatentError, match=words):
-        LatentReader(path)
+        open_latent(path)

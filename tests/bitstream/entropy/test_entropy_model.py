@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from imfn_cli.bitstream.entropy.entropy_model import LAMBDA, EntropyModel, choose
 from imfn_cli.bitstream.entropy.tokens import LIMIT
-from imfn_cli.zoo.model import Model
+from imfn_cli.zoo import Model
 
 from ..builders import Recorder, integer_memory, integer_model, integer_tensors
 

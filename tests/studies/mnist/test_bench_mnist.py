@@ -12,7 +12,7 @@ from imfn_cli.cli.main import run
 from imfn_cli.studies.mnist import baselines
 from imfn_cli.studies.mnist.probes import ProbePlan
 from imfn_cli.studies.mnist.study import PARAMETERS_FACTOR, Settings
-from imfn_cli.zoo.model import Model
+from imfn_cli.zoo import Model
 from tests.conftest import read_csv
 
 needs_extras = pytest.mark.skipif(

@@ -11,7 +11,7 @@ from imfn_cli.studies.mnist.compressors import (
     principal_components,
 )
 from imfn_cli.studies.mnist.sequences import Digits
-from imfn_cli.zoo.model import Model
+from imfn_cli.zoo import Model
 
 
 def test_tree_keeps_sequences_apart(strokes_model: Model, held_out: Digits) -> None:

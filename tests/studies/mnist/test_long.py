@@ -8,7 +8,7 @@ import torch
 from imfn_cli.network import IMFN, IMFNConfig, RootCoding
 from imfn_cli.studies.mnist.long import EndlessTree, _blocks, long_rows
 from imfn_cli.studies.mnist.sequences import Digits
-from imfn_cli.zoo.model import Model
+from imfn_cli.zoo import Model
 
 
 def test_within_the_trained_depth_it_is_the_network(branched_model: Model) -> None:

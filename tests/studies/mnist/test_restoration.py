@@ -10,7 +10,7 @@ from imfn_cli.studies.mnist.classifier import Classifier, train_classifier
 from imfn_cli.studies.mnist.compressors import PCACompressor, TreeCompressor
 from imfn_cli.studies.mnist.restoration import errors, file_rows, restorations
 from imfn_cli.studies.mnist.sequences import Digits, unit
-from imfn_cli.zoo.model import Model
+from imfn_cli.zoo import Model
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,74 @@
+"""What a file is: one answer for every command."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from ..errors import LatentError
+from .container.fading_memory import METADATA_KEY as FADING_MEMORY_KEY
+from .container.fading_memory import FadingMemoryFile
+from .container.growing_reader import GrowingLatent
+from .container.header import METADATA_KEY
+from .container.latent_reader import FinishedLatent, LatentReader
+from .container.layout import metadata_of, read_layout
+
+# A model's weights have its entropy model's tables beside them.
+_TABLES_OF_A_MODEL = "entropy.counts"
+#: The one metadata key of a student's file.
+STUDENT_KEY = "imfn_student"
+
+
+class Kind(StrEnum):
+    """What a file or a folder is; each value is what messages call it."""
+
+    LATENT = "latent"
+    GROWING_LATENT = "growing latent"
+    FADING_MEMORY = "fading memory"
+    MODEL = "model"
+    STUDENT = "student"
+    OTHER = "something else"
+
+
+def kind_of(path: Path) -> Kind:
+    """What a file or a folder says that it is; `OTHER` where it cannot be read. Reads the first kilobytes."""
+    if (path / "config.json").is_file():
+        return Kind.MODEL
+    try:
+        with path.open("rb") as file:
+            found = read_layout(file)
+    except OSError:
+        return Kind.OTHER
+    if found is None:
+        return Kind.OTHER
+    layout, _ = found
+    metadata = metadata_of(layout)
+    if METADATA_KEY in metadata:
+        return Kind.GROWING_LATENT if set(layout) == {"__metadata__", "journal"} else Kind.LATENT
+    if FADING_MEMORY_KEY in metadata:
+        return Kind.FADING_MEMORY
+    if STUDENT_KEY in metadata:
+        return Kind.STUDENT
+    return Kind.MODEL if _TABLES_OF_A_MODEL in layout else Kind.OTHER
+
+
+def open_file(path: Path) -> LatentReader | FadingMemoryFile:
+    """Open what `imfn decompress` restores: a latent, finished or growing, or a fading memory.
+
+    Raises `LatentError`, one line, where it is neither, damaged, or of a future version.
+    """
+    kind = kind_of(path)
+    if kind is Kind.GROWING_LATENT:
+        return GrowingLatent(path)
+    if kind is Kind.FADING_MEMORY:
+        return FadingMemoryFile.read(path)
+    if kind in (Kind.MODEL, Kind.STUDENT):
+        raise LatentError(f"{path}: a {kind}, not an imfn latent; name a file that 'imfn compress' wrote")
+    # Of anything else the reader says best what is wrong with it.
+    return FinishedLatent(path)
+
+
+def open_latent(path: Path) -> LatentReader:
+    """Open a latent, finished or growing. Raises `LatentError` as `open_file` does."""
+    opened = open_file(path)
+    if isinstance(opened, FadingMemoryFile):
+        raise LatentError(f"{path}: a {Kind.FADING_MEMORY}, which has no nodes")
+    return opened

@@ -1,0 +1,222 @@
+"""A latent's nodes to memories to frames. One decoder walks the nodes and knows what is broken.
+
+    file ──checksum──▶ bytes ──rANS──▶ symbols ─┬─ intra ───────────────▶ memory ─┐
+      (several threads, any order)              └─ inter ─ + prediction ▶ memory ─┴─ inverse tree ──▶ frames
+                                                    (one after another within a GOP)
+
+Restoring, verifying and `info` go through the same walk; they differ in how far they follow it.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..bitstream.container.latent_reader import LatentReader
+from ..bitstream.container.node import NodeEntry
+from ..bitstream.entropy.inter_node import split_inter
+from ..bitstream.entropy.motion_field import MotionField, decode_motion_field
+from ..errors import LatentError
+from ..media.selection import selected
+from ..media.sequence import Frame
+from ..network import RootCoding
+from ..system.threads import map_ordered
+from ..zoo import Model
+from .encoder import CODING_THREADS
+from .inter import InterPrediction
+from .synthesis import batch_frames, restored_parts
+
+
+class ParsedNode(NamedTuple):
+    """A node's bytes, decoded as far as that goes without the nodes before.
+
+    symbols (C, h, w) int32; values (C, h, w) float32, the memory or its residual, in the pixels' unit;
+    motion: bytes of its motion field, None of an intra node.
+    """
+
+    symbols: NDArray[np.int32]
+    values: NDArray[np.float32]
+    motion: bytes | None
+
+
+class DecodedNode(NamedTuple):
+    """A node at the end of its way.
+
+    memory: (C, h, w), None where it was not asked for, or could not be restored.
+    problem: why it cannot be restored, one line that names file and node; empty where it can.
+    """
+
+    entry: NodeEntry
+    memory: Tensor | None
+    problem: str
+
+
+class Decoder:
+    """The way of a latent's nodes. Without a model only checksums are compared.
+
+    Raises LatentError if the nodes are predicted from one another, and the model cannot do that.
+    """
+
+    def __init__(self, reader: LatentReader, model: Model | None) -> None:
+        self.reader, self.model = reader, model
+        header = reader.header
+        self._state: InterPrediction | None = None
+        if model is None:
+            return
+        if header.gop_nodes > 1 and not model.can_predict:
+            raise LatentError(
+                f"{reader.path}: its nodes are predicted from one another, which model {model.name!r} cannot"
+            )
+        size = header.height, header.width, header.channels
+        self._state = InterPrediction(model, size, header.quality)
+
+    def walk(self, first: int = 0, last: int | None = None, *, restore: bool = True) -> Iterator[DecodedNode]:
+        """Nodes first … last (excluded), and before them those of their GOP that they are predicted from.
+
+        A node that cannot be restored has a `problem`, and so has each that is predicted from it, to the end
+        of its GOP. restore: whether memories are restored, or only checked as far as their bytes go.
+        """
+        header = self.reader.header
+        needed = self.reader.nodes[first - first % header.gop_nodes : last]
+        broken: NodeEntry | None = None
+        for node, parsed, problem in map_ordered(self._parsed, needed, CODING_THREADS):
+            memory = None
+            if header.is_intra(node.index):
+                broken = None
+            if broken is not None:
+                problem = problem or f"{self.reader.path}: {node} builds on {broken}, which is damaged"
+            elif parsed is not None:
+                memory, problem = self._restored(node, parsed, restore)
+            if problem:
+                broken = broken or node
+            yield DecodedNode(node, memory, problem)
+
+    # -- without the nodes before ---------------------------------------------------------------------------
+
+    def _parsed(self, node: NodeEntry) -> tuple[NodeEntry, ParsedNode | None, str]:
+        try:
+            return node, self.parse(node), ""
+        except LatentError as error:
+            return node, None, str(error)
+
+    def parse(self, node: NodeEntry) -> ParsedNode | None:
+        """What a node's bytes say by themselves; None without a model. Raises LatentError if damaged."""
+        data = self.reader.read(node)
+        if self.model is None or self._state is None:
+            return None
+        levels = self.model.network.config.levels
+        if node.level > levels:
+            raise LatentError(f"{self.reader.path}: {node} has level {node.level}, the model has {levels}")
+        header, motion = self.reader.header, None
+        try:
+            if not header.is_intra(node.index):
+                motion, data = split_inter(data)
+            symbols, values = self.model.entropy.decode(data, node.level, header.quality, *self._state.grid)
+        except ValueError as error:
+            raise LatentError(self._damaged(node, error)) from error
+        return ParsedNode(symbols, values * np.float32(self._state.step), motion)
+
+    def _damaged(self, node: NodeEntry, why: ValueError) -> str:
+        return f"{self.reader.path}: {node} is damaged ({why})"
+
+    # -- with them ------------------------------------------------------------------------------------------
+
+    def _restored(self, node: NodeEntry, parsed: ParsedNode, restore: bool) -> tuple[Tensor | None, str]:
+        """The memory of a node whose reference frame is known, if asked for, or why there is none."""
+        state = self._state
+        assert state is not None
+        if self.reader.header.gop_nodes == 1:
+            # Nothing is predicted from it.
+            return (torch.from_numpy(parsed.values) if restore else None), ""
+        field: MotionField | None = None
+        vectors = state.no_motion()
+        if parsed.motion is not None:
+            before = state.vectors_before(node.level)
+            try:
+                field = decode_motion_field(parsed.motion, *state.blocks, len(state.groups), before)
+            except ValueError as error:
+                return None, self._damaged(node, error)
+            vectors = field.vectors
+        if not restore:
+            state.advance_vectors(node.level, vectors)
+            return None, ""
+        memory = torch.from_numpy(parsed.values)
+        if field is not None:
+            memory = memory + state.prediction(state.predicted_memory(node.level, vectors), field)
+        state.advance(node.level, memory, vectors)
+        return memory, ""
+
+
+@torch.inference_mode()
+def restored_frames(
+    reader: LatentReader,
+    model: Model,
+    start: int = 0,
+    stop: int | None = None,
+    *,
+    damaged: list[DecodedNode] | None = None,
+) -> Iterator[Frame]:
+    """The frames start … stop − 1 of a latent, in order, as 8-bit pixels with their times.
+
+    Reads only the nodes above wanted frames and those before them in their GOP, and makes only the splits on
+    the way. A damaged node raises LatentError, unless `damaged` is given: then it is noted there, with those
+    predicted from it, and their frames repeat the last good one (mid-gray before the first). Raises
+    InputError if the selection is empty.
+    """
+    header = reader.header
+    stop = selected(str(reader.path), header.frames, start, stop).stop
+    wanted = [node.index for node in reader.nodes if node.frames[0] < stop and node.frames[-1] >= start]
+    nodes = _wanted(Decoder(reader, model), wanted[0], wanted[-1] + 1, damaged)
+    shape = header.height, header.width, header.channels
+    last = np.full(shape, 128, np.uint8)
+    # A selection starts at 0, as a clip of its own.
+    origin = next(reader.times(start)) if start else 0
+    clock = (shown - origin for shown in reader.times(start))
+    for run in _runs(nodes, batch_frames(header.height, header.width)):
+        first, end = run[0].entry.first_frame, run[-1].entry.frames[-1] + 1
+        if run[0].memory is None:
+            for _ in range(max(start, first), min(stop, end)):
+                yield Frame(last, next(clock))
+            continue
+        level = run[0].entry.level
+        memories = torch.stack([node.memory for node in run if node.memory is not None]).to(model.device)
+        window = max(start - first, 0), min(stop, end) - first
+        coding = RootCoding(level, header.step)
+        for part in restored_parts(model, memories, level, shape, window, coding):
+            pixels = part.cpu().numpy()
+            for frame in pixels:
+                yield Frame(frame, next(clock))
+            last = pixels[-1]
+
+
+def _wanted(
+    decoder: Decoder, first: int, last: int, damaged: list[DecodedNode] | None
+) -> Iterator[DecodedNode]:
+    """Nodes first … last − 1; damage raises LatentError, or is noted of those that are wanted."""
+    for node in decoder.walk(first, last):
+        if node.problem and damaged is None:
+            raise LatentError(node.problem)
+        if node.entry.index < first:
+            continue
+        if node.problem and damaged is not None:
+            damaged.append(node)
+        yield node
+
+
+def _runs(nodes: Iterator[DecodedNode], size: int) -> Iterator[list[DecodedNode]]:
+    """Nodes in runs of one level, up to `size` frames; one that cannot be restored by itself."""
+    run: list[DecodedNode] = []
+    for node in nodes:
+        level = node.entry.level
+        joins = (
+            run and node.memory is not None and run[-1].memory is not None and run[-1].entry.level == level
+        )
+        if run and (not joins or (len(run) + 1) << level > size):
+            yield run
+            run = []
+        run.append(node)
+    if run:
+        yield run

@@ -1,0 +1,232 @@
+"""Frames to a latent file.
+
+    frames ──batches──▶ tree or student ──▶ node ─┬─ intra ───────────────┐
+       └───luma──▶ search frames ─────────────────┴─ inter ─ − prediction ┴─ quantise, rANS ──▶ bytes ──▶ file
+
+Three threads keep the cores busy: one decodes the source, one builds nodes, and one (or two, of intra nodes
+alone) codes them.
+"""
+
+import time
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .. import defaults
+from ..bitstream.container.latent_writer import LatentWriter
+from ..bitstream.quantiser import step_of_quality
+from ..errors import InputError
+from ..media.batches import batched
+from ..media.sequence import Sequence
+from ..motion.motion import luma
+from ..network import level_of_ratio
+from ..reports import CompressReport
+from ..system.threads import map_ordered, prefetch
+from ..zoo import Model
+from .inter_encoder import InterEncoder
+from .node_builders import NodeBuilder, node_builder
+from .search_frames import SearchFrames
+from .sequence_header import check_size, constant_ticks, header_of
+from .synthesis import batch_frames
+
+Pixels = NDArray[np.uint8]
+#: A node as it is built: level, memory (1, C, h, w).
+Node = tuple[int, Tensor]
+#: Called with the number of frames done so far.
+Progress = Callable[[int], None]
+
+#: Threads that code nodes; each spends its time in numpy and the rANS coder, which release the GIL.
+CODING_THREADS = 2
+
+
+@torch.inference_mode()
+def compress_sequence(
+    sequence: Sequence,
+    output: Path,
+    model: Model,
+    *,
+    ratio: int = defaults.RATIO,
+    quality: int = defaults.QUALITY,
+    gop: int = defaults.GOP,
+    student: bool = False,
+    force: bool = False,
+    progress: Progress = lambda _: None,
+) -> CompressReport:
+    """Compress the frames of `sequence` into a latent file at `output`.
+
+    gop: frames in a group of pictures, whose nodes may be predicted from one another (`inter.py`); 0: every
+    node is an intra node.   student: by the model's student instead of its tree.
+
+    Frames stream: peak RSS does not depend on their number. Raises RatioError, OutputError (exists without
+    `force`, cannot be written), ValueError for a quality outside 0 … 100 or a negative gop, and InputError
+    from reading the sequence; nothing is left then.
+    """
+    began = time.perf_counter()
+    level = level_of_ratio(ratio, model.network.config.levels)
+    step_of_quality(quality)  # refuses others
+    check_size(sequence)
+    gop_nodes = gop_nodes_of(model, ratio, gop)
+    intake = _Intake(sequence, SearchFrames(level) if gop_nodes > 1 else None, progress)
+    nodes = intake.nodes(node_builder(model, level, student=student))
+    if gop_nodes > 1:
+        coded = _coded_in_gops(nodes, intake, model, quality, gop_nodes)
+    else:
+        coded = _coded_intra(nodes, model, quality)
+    with LatentWriter(output, force=force) as writer:
+        for node_level, data in coded:
+            writer.add(node_level, data)
+        if not intake.times:
+            raise InputError(f"{sequence.name}: holds no frames")
+        if writer.node_count == 1:
+            gop_nodes = 1  # nothing is predicted from it
+        ticks = intake.ticks()
+        constant = constant_ticks(ticks, sequence.info)
+        header = header_of(
+            model,
+            sequence.info,
+            ratio=ratio,
+            quality=quality,
+            gop_nodes=gop_nodes,
+            student=student,
+            frames=len(intake.times),
+            start_time=intake.times[0],
+            frame_ticks=constant,
+        )
+        writer.finish(header, None if constant is not None else ticks)
+    return _report(
+        sequence,
+        output,
+        model,
+        ratio=ratio,
+        quality=quality,
+        gop=gop_nodes * ratio if gop_nodes > 1 else 0,
+        student=student,
+        frames=len(intake.times),
+        nodes=writer.node_count,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def gop_nodes_of(model: Model, ratio: int, gop: int) -> int:
+    """How many nodes of a ratio make a group of pictures of `gop` frames; 1 where all are intra nodes.
+
+    Raises ValueError for a negative number of frames.
+    """
+    if gop < 0:
+        raise ValueError(f"gop {gop}: must be a number of frames, or 0")
+    return max(1, gop // ratio) if model.can_predict else 1
+
+
+class _Intake:
+    """The frames of a sequence on their way to the nodes.
+
+    times: presentation times of the frames so far.   searched: keeps what motion is searched in, if anything.
+    """
+
+    def __init__(self, sequence: Sequence, searched: SearchFrames | None, progress: Progress) -> None:
+        self.times = array("q")
+        self.searched = searched
+        self._sequence, self._progress = sequence, progress
+
+    def nodes(self, builder: NodeBuilder) -> Iterator[Node]:
+        """The forest's nodes in time order."""
+        info = self._sequence.info
+        batches = batched(self._sequence, batch_frames(info.height, info.width))
+        for pixels, shown in prefetch(batches, 2):
+            self.times.extend(shown)
+            if self.searched is not None:
+                self.searched.feed(luma(pixels))
+            yield from builder.feed(pixels)
+            self._progress(len(self.times))
+        yield from builder.flush()
+
+    def search_frames(self, level: int) -> Pixels:
+        """The search frames of the node that came last, (S, H, W)."""
+        assert self.searched is not None
+        return self.searched.pop(level)
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """(H, W, C) of the frames."""
+        info = self._sequence.info
+        return info.height, info.width, info.channels
+
+    def ticks(self) -> NDArray[np.int64]:
+        """(T − 1,) ticks from frame to frame."""
+        moments = np.frombuffer(self.times, np.int64)
+        return moments[1:] - moments[:-1]
+
+
+def _coded_intra(nodes: Iterable[Node], model: Model, quality: int) -> Iterator[tuple[int, bytes]]:
+    """Level and bytes of each node, coded in any order: none depends on another."""
+    return map_ordered(lambda node: encode_intra(model, node, quality), nodes, CODING_THREADS)
+
+
+def encode_intra(model: Model, node: Node, quality: int) -> tuple[int, bytes]:
+    """A node (level, memory (1, C, h, w)) → its level and its bytes, quantised at `quality`."""
+    level, memory = node
+    values = memory[0].float().cpu().numpy() / np.float32(step_of_quality(quality))
+    return level, model.entropy.encode(values, level, quality)
+
+
+def _coded_in_gops(
+    nodes: Iterable[Node], intake: _Intake, model: Model, quality: int, gop_nodes: int
+) -> Iterator[tuple[int, bytes]]:
+    """Level and bytes of each node, one after another, while the next ones are built."""
+    encoder = InterEncoder(model, intake.size, quality)
+
+    def searched() -> Iterator[tuple[bool, int, Tensor, Pixels]]:
+        for index, (level, memory) in enumerate(nodes):
+            yield index % gop_nodes == 0, level, memory, intake.search_frames(level)
+
+    @torch.inference_mode()
+    def encode(node: tuple[bool, int, Tensor, Pixels]) -> tuple[int, bytes]:
+        intra, level, memory, search_frames = node
+        return level, encoder.encode(level, memory, search_frames, intra=intra)
+
+    return map_ordered(encode, searched(), 1)
+
+
+def _report(
+    sequence: Sequence,
+    output: Path,
+    model: Model,
+    *,
+    ratio: int,
+    quality: int,
+    gop: int,
+    student: bool,
+    frames: int,
+    nodes: int,
+    seconds: float,
+) -> CompressReport:
+    info, config, size = sequence.info, model.network.config, output.stat().st_size
+    pixels = frames * info.height * info.width
+    h, w = config.grid(info.height, info.width)
+    return CompressReport(
+        source=sequence.name,
+        output=str(output),
+        model=model.name,
+        ratio=ratio,
+        quality=quality,
+        frames=frames,
+        height=info.height,
+        width=info.width,
+        channels=info.channels,
+        nodes=nodes,
+        source_bytes=info.size_bytes,
+        bytes=size,
+        bits_per_pixel=8 * size / pixels,
+        ratio_of_numbers=pixels * info.channels / (nodes * config.channels * h * w),
+        ratio_of_bytes=info.size_bytes / size,
+        seconds=seconds,
+        frames_per_second=frames / seconds,
+        notes=(*info.notes, *sequence.warnings),
+        student=student,
+        gop=gop,
+    )

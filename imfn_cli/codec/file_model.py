@@ -1,0 +1,37 @@
+"""The model that wrote a file: found by the name and the hash in the file, never by its weights' looks."""
+
+from pathlib import Path
+
+from ..bitstream.container.latent_reader import LatentReader
+from ..errors import ModelError
+from ..zoo import Model, load, model_folders
+
+
+def model_of(reader: LatentReader, model: Model | Path | str | None = None, device: str = "auto") -> Model:
+    """The model that wrote the latent: among those that ship, or as the caller named or loaded it.
+
+    Raises ModelError naming both if it is not the one: other weights would decode to noise.
+    """
+    return writer_of(reader.path, reader.header.model, reader.header.model_sha256, model, device)
+
+
+def writer_of(
+    path: Path, name: str, sha256: str, model: Model | Path | str | None, device: str = "auto"
+) -> Model:
+    """`model_of` for any file that names the model that wrote it, and the SHA-256 of its weights."""
+    if model is None:
+        # A name in a file that came from somewhere may not make us read a folder, or ask the hub.
+        if name not in model_folders():
+            raise ModelError(
+                f"{path}: was written by model {name!r}, which does not ship with imfn; "
+                "give its folder with -m PATH"
+            )
+        model = name
+    if not isinstance(model, Model):
+        model = load(model, device=device)
+    if model.sha256 != sha256:
+        raise ModelError(
+            f"{path}: was written by model {name!r} (weights {sha256[:12]}), not by {model.name!r} "
+            f"({model.sha256[:12]}); give the folder of the right one with -m PATH"
+        )
+    return model

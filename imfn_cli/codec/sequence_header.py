@@ -1,0 +1,83 @@
+"""Between a sequence of frames and a latent's header: what is written of a source, and given back."""
+
+from dataclasses import asdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bitstream.container.header import MAX_PIXELS, MAX_SIDE, Header
+from ..errors import InputError
+from ..media.sequence import ColourDescription, Sequence, SequenceInfo
+from ..version import __version__
+from ..zoo import Model
+
+
+def check_size(sequence: Sequence) -> None:
+    """Raise InputError if the frames are larger than a latent may hold."""
+    info = sequence.info
+    if max(info.height, info.width) > MAX_SIDE or info.height * info.width > MAX_PIXELS:
+        raise InputError(
+            f"{sequence.name}: frames of {info.width}x{info.height} are too large; "
+            f"at most {MAX_SIDE:,} a side and {MAX_PIXELS:,} pixels"
+        )
+
+
+def header_of(
+    model: Model,
+    info: SequenceInfo,
+    *,
+    ratio: int,
+    quality: int,
+    student: bool,
+    frames: int,
+    start_time: int,
+    frame_ticks: int | None,
+    gop_nodes: int = 1,
+) -> Header:
+    """The header of a latent of a sequence; the arguments are `Header`'s fields."""
+    return Header(
+        tool=f"imfn {__version__}",
+        model=model.name,
+        model_sha256=model.sha256,
+        ratio=ratio,
+        quality=quality,
+        frames=frames,
+        height=info.height,
+        width=info.width,
+        channels=info.channels,
+        time_base=info.time_base,
+        start_time=start_time,
+        frame_ticks=frame_ticks,
+        frame_rate=info.frame_rate,
+        sample_aspect_ratio=info.sample_aspect_ratio,
+        colour=asdict(info.colour),
+        value_range=info.value_range,
+        source_kind=info.kind,
+        source_bytes=info.size_bytes,
+        gop_nodes=gop_nodes,
+        student=student,
+    )
+
+
+def info_of(header: Header) -> SequenceInfo:
+    """What a writer of frames needs to know of a latent's sequence."""
+    return SequenceInfo(
+        width=header.width,
+        height=header.height,
+        channels=header.channels,
+        time_base=header.time_base,
+        frame_rate=header.frame_rate,
+        frame_count=header.frames,
+        kind=header.source_kind,
+        size_bytes=header.source_bytes,
+        colour=ColourDescription(**header.colour),
+        sample_aspect_ratio=header.sample_aspect_ratio,
+        value_range=header.value_range,
+    )
+
+
+def constant_ticks(ticks: NDArray[np.int64], info: SequenceInfo) -> int | None:
+    """Ticks from frame to frame if always the same; for a single frame, its nominal duration."""
+    if ticks.size:
+        return int(ticks[0]) if (ticks == ticks[0]).all() else None
+    return max(1, round(1 / (info.frame_rate * info.time_base))) if info.frame_rate else 1
