@@ -9,7 +9,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,8 +72,8 @@ class TestCompress:
         assert report.to_dict()["frames"] == 40
 
     def test_the_default_ratio(self) -> None:
-        assert imfn.compress.__kwdefaults__["ratio"] == defaults.RATIO == 16
-        assert imfn.compress.__kwdefaults__["quality"] == defaults.QUALITY
+        chosen = imfn.compress.__kwdefaults__ or {}
+        assert (chosen["ratio"], chosen["quality"]) == (defaults.RATIO, defaults.QUALITY) == (16, 50)
 
     @pytest.mark.parametrize("shape", [(5, 9, 11), (5, 9, 11, 1), (5, 9, 11, 3), (1, 1, 1)])
     def test_an_array(self, tmp_path: Path, tiny_model: imfn.Model, shape: tuple[int, ...]) -> None:
@@ -181,7 +183,7 @@ class TestStream:
 
     def test_raw_frames(self, tmp_path: Path, tiny_model: imfn.Model) -> None:
         (tmp_path / "raw").write_bytes(bytes(8 * 6 * 5))
-        layout = {"raw": "8x6", "pixel_format": "gray", "rate": 5}
+        layout: dict[str, Any] = {"raw": "8x6", "pixel_format": "gray", "rate": 5}
         report = imfn.stream(tmp_path / "raw", tmp_path / "x", model=tiny_model, ratio=1, **layout)
         assert (report.frames, report.height, report.width, report.channels) == (5, 6, 8, 1)
         assert open_latent(tmp_path / "x").header.frame_rate == 5
@@ -227,7 +229,8 @@ class TestStream:
     def test_somebody_stops_it(self, tmp_path: Path, tiny_model: imfn.Model) -> None:
         """An endless source, and another that gives nothing more."""
         for path, endless in ((tmp_path / "a", True), (tmp_path / "b", False)):
-            waiting, seen = threading.Event(), []
+            waiting = threading.Event()
+            seen: list[object] = []
 
             def frames(endless: bool = endless, waiting: threading.Event = waiting) -> Iterator[np.ndarray]:
                 for _ in itertools.count() if endless else range(9):
@@ -239,7 +242,7 @@ class TestStream:
                 path,
                 model=tiny_model,
                 ratio=4,
-                stopping=lambda seen=seen: len(seen) >= 9,
+                stopping=partial(_holds_nine, seen),
                 progress=seen.append,
             )
             waiting.set()
@@ -272,7 +275,7 @@ class TestStream:
             yield np.zeros((8, 8), np.uint8)
 
         place = tmp_path / "x"
-        for options in (
+        wrong: tuple[dict[str, Any], ...] = (
             {"frames": 0},
             {"duration": 0.0},
             {"half_life": 8},
@@ -281,7 +284,8 @@ class TestStream:
             {"sync": -1},
             {"timeout": 3},
             {"size": "8x8"},
-        ):
+        )
+        for options in wrong:
             with pytest.raises(ValueError):  # noqa: PT011 - each says what is wrong
                 imfn.stream(frames(), place, model=tiny_model, **{"ratio": 4, **options})
         with pytest.raises(imfn.RatioError, match="nearest: 2 or 4"):
@@ -307,6 +311,10 @@ class TestStream:
         (example,) = doctest.DocTestFinder().find(imfn.stream, "stream", globs={})
         result = doctest.DocTestRunner().run(example)
         assert (result.failed, result.attempted) == (0, 5)
+
+
+def _holds_nine(seen: list[object]) -> bool:
+    return len(seen) >= 9
 
 
 @pytest.fixture

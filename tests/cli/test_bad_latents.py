@@ -128,7 +128,7 @@ class TestModels:
         from imfn_cli.zoo import save
 
         model = load(tiny_model_dir)
-        model.network.leaf.map.weight.mul_(1.001)  # type: ignore[operator]
+        model.network.leaf.map.weight.mul_(1.001)
         folder = tmp_path / "other"
         folder.mkdir()
         save(folder, model.network, model.entropy, {"name": "other"})

@@ -283,7 +283,12 @@ def test_udp(cli: Cli, datagrams: tuple[int, threading.Event], output: Path, mod
 def test_udp_that_ends(cli: Cli, datagrams: tuple[int, threading.Event], output: Path, model: Words) -> None:
     """Nothing says that a sender of datagrams has ended; it falls silent."""
     port, enough = datagrams
-    threading.Thread(target=lambda: (wait_for(output, 8), enough.set()), daemon=True).start()
+
+    def end_after_8() -> None:
+        wait_for(output, 8)
+        enough.set()
+
+    threading.Thread(target=end_after_8, daemon=True).start()
     ran = cli("stream", f"udp://{HOST}:{port}", "-o", output, *model, "--timeout", "1.5", "--quiet")
     assert ran.code == 1
     frames = open_latent(output).header.frames

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ several = settings(
 
 
 def round_trip(
-    pixels: np.ndarray, path: Path, model: imfn.Model, **options: int
+    pixels: np.ndarray, path: Path, model: imfn.Model, **options: Any
 ) -> tuple[np.ndarray, imfn.CompressReport]:
     """Frames (T, H, W[, C]) uint8 through a latent file at `path`: (T, H, W, C), and what was reported."""
     report = imfn.compress(pixels, path, model=model, force=True, **options)
@@ -173,7 +174,7 @@ def test_better_quality_is_closer_and_larger(
 def test_the_same_input_gives_the_same_bytes(
     tmp_path: Path, tiny_model: imfn.Model, clip_frames: np.ndarray
 ) -> None:
-    data = set()
+    data: set[bytes] = set()
     threads = torch.get_num_threads()
     try:
         for count in (1, 2, 1):

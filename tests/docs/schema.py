@@ -6,7 +6,14 @@ from typing import Any
 from .markdown import ROOT, table
 
 JSON = ROOT / "docs" / "json.md"
-_PLAIN = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "object": dict, "map": dict}
+_PLAIN: dict[str, Any] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "object": dict,
+    "map": dict,
+}
 
 
 def differences(values: dict[str, Any], heading: str) -> list[str]:

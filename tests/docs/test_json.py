@@ -43,12 +43,15 @@ def imfn(
 
 
 def test_latents(imfn: Commands) -> None:
-    assert differences(*imfn("compress", "clip.mp4", "-r", "8"), "imfn compress") == []
+    (line,) = imfn("compress", "clip.mp4", "-r", "8")
+    assert differences(line, "imfn compress") == []
     whole, missing = imfn("compress", "clip.mp4", "nothing.mp4", "-r", "8", "--force", code=1)
     assert differences(whole, "imfn compress") == []
     assert differences(missing, "Errors") == []
-    assert differences(*imfn("info", "clip.safetensors", model=False), "imfn info LATENT") == []
-    assert differences(*imfn("verify", "clip.safetensors"), "imfn verify") == []
+    (line,) = imfn("info", "clip.safetensors", model=False)
+    assert differences(line, "imfn info LATENT") == []
+    (line,) = imfn("verify", "clip.safetensors")
+    assert differences(line, "imfn verify") == []
     latent = Path("clip.safetensors")
     content = bytearray(latent.read_bytes())
     content[-1] ^= 1
@@ -62,17 +65,22 @@ def test_latents(imfn: Commands) -> None:
 
 
 def test_streams(imfn: Commands) -> None:
-    assert differences(*imfn("stream", "clip.mp4", "-r", "4", "-o", "s.safetensors"), "imfn stream") == []
+    (line,) = imfn("stream", "clip.mp4", "-r", "4", "-o", "s.safetensors")
+    assert differences(line, "imfn stream") == []
     (line,) = imfn("stream", "clip.mp4", "--forget", "-o", "f.safetensors")
     assert differences(line, "imfn stream --forget") == []
-    assert differences(*imfn("info", "f.safetensors", model=False), "imfn info MEMORY") == []
-    assert differences(*imfn("verify", "f.safetensors"), "imfn verify") == []
+    (line,) = imfn("info", "f.safetensors", model=False)
+    assert differences(line, "imfn info MEMORY") == []
+    (line,) = imfn("verify", "f.safetensors")
+    assert differences(line, "imfn verify") == []
 
 
 def test_models(imfn: Commands) -> None:
-    assert differences(*imfn("models", model=False), "imfn models") == []
+    (line,) = imfn("models", model=False)
+    assert differences(line, "imfn models") == []
     for name in ("video", "video-linear", "mnist"):
-        assert differences(*imfn("info", name, model=False), "imfn info MODEL") == []
+        (line,) = imfn("info", name, model=False)
+    assert differences(line, "imfn info MODEL") == []
 
 
 def test_training(imfn: Commands) -> None:

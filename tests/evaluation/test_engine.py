@@ -38,7 +38,7 @@ ROW_KEYS = {
     *("psnr_rgb", "psnr_yuv", "psnr_y", "ssim", "ms_ssim", "bytes", "bits_per_pixel"),
     *("compress_fps", "restore_fps", "peak_memory_mb", "psnr_per_frame", "notes"),
 }
-UNSTEADY = {"compress_fps": 0.0, "restore_fps": 0.0, "peak_memory_mb": 0.0}
+UNSTEADY: dict[str, Any] = {"compress_fps": 0.0, "restore_fps": 0.0, "peak_memory_mb": 0.0}
 
 
 @pytest.fixture

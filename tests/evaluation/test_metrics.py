@@ -22,7 +22,8 @@ def noisy(
     waves = np.stack([np.sin(x / 9 + c) + np.cos(y / (7 + c)) for c in range(channels)], axis=-1)
     before = 128 + 40 * waves[None] + random.normal(0, 10, (count, height, width, channels))
     after = before + random.normal(0, 1, before.shape) * np.arange(2, 2 + count)[:, None, None, None]
-    return tuple(np.clip(np.round(frames), 0, 255).astype(np.uint8) for frames in (before, after))
+    clean, rough = (np.clip(np.round(frames), 0, 255).astype(np.uint8) for frames in (before, after))
+    return clean, rough
 
 
 def compared(before: np.ndarray, after: np.ndarray) -> Metrics:

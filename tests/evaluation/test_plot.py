@@ -44,7 +44,7 @@ def test_a_picture_with_one_panel_or_two(tmp_path: Path, floats: bool) -> None:
         image.load()
         assert image.width > (1.5 if floats else 1) * image.height
         # Not empty: curves in more than one colour.
-        assert len({colour for _, colour in image.convert("RGB").getcolors(1 << 24) or ()}) > 50  # type: ignore[misc]
+        assert len({colour for _, colour in image.convert("RGB").getcolors(1 << 24) or ()}) > 50
     with pytest.raises(OutputError, match="exists already"):
         write_plot(path, made_up(floats=floats))
     write_plot(path, made_up(floats=floats), force=True)

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from imfn_cli.media import open_sequence
 from .conftest import make_frames, psnr
 
 
-def save(path: Path, array: np.ndarray, **options: object) -> Path:
+def save(path: Path, array: np.ndarray, **options: Any) -> Path:
     path.parent.mkdir(exist_ok=True)
     Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array).save(path, **options)
     return path
@@ -125,7 +126,7 @@ def test_animations_keep_their_times(tmp_path: Path, ending: str) -> None:
     frames = make_frames(4, 24, 32)
     images = [Image.fromarray(frame) for frame in frames]
     path = tmp_path / f"a{ending}"
-    options = {"lossless": True} if ending == ".webp" else {}
+    options: dict[str, Any] = {"lossless": True} if ending == ".webp" else {}
     images[0].save(path, save_all=True, append_images=images[1:], duration=DURATIONS, **options)
     sequence = open_sequence(path)
     shown = list(sequence)

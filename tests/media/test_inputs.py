@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,8 @@ from imfn_cli.media.sources.inputs import natural_key
 def image(path: Path, pages: int = 1) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     frames = [Image.fromarray(np.full((4, 6), 40 * page, np.uint8)) for page in range(pages)]
-    frames[0].save(path, **({"save_all": True, "append_images": frames[1:]} if pages > 1 else {}))
+    more: dict[str, Any] = {"save_all": True, "append_images": frames[1:]} if pages > 1 else {}
+    frames[0].save(path, **more)
     return path
 
 

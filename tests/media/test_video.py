@@ -17,6 +17,7 @@ def encode(path: Path, frames: list[av.VideoFrame], codec: str = "libx264", **op
     """Encode prepared frames as they are; their pixel format and size are the stream's."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25, options=options)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = frames[0].width, frames[0].height
         stream.pix_fmt = frames[0].format.name
         for index, frame in enumerate(frames):
@@ -79,7 +80,7 @@ def test_a_film_without_its_index_is_refused(tmp_path: Path) -> None:
 def damaged(path: Path, first: int, last: int) -> Path:
     """Overwrite the packets first..last of an AVI."""
     with av.open(str(path)) as container:
-        places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+        places = [(p.pos, p.size) for p in container.demux(video=0) if p.size and p.pos is not None]
     data = bytearray(path.read_bytes())
     for position, size in places[first:last]:
         data[position : position + size] = bytes(size)

@@ -56,6 +56,7 @@ def distilled(learned_dir: Path) -> tuple[Update, list[DistillRow], list[Distill
         network, pool, held, steps=40, width=24, blocks=1, frames_per_step=16, crop=32, decoder=0, prefix=0
     )
     update, after = distiller.run()
+    assert update is not None
     distiller.students = {level: Student(network, level) for level in distiller.students}
     return update, distiller.evaluate(), after
 

@@ -67,6 +67,7 @@ def test_exponents_say_how_the_error_grows(study: Study) -> None:
         rows = [row for row in study.ratios if row.network == growth.network]
         assert rows[0].exponent is None
         for below, row in itertools.pairwise(rows):
+            assert row.exponent is not None
             assert 2**row.exponent == pytest.approx(row.mse / below.mse)
         assert growth.last == rows[-1].exponent
         # A line through three points at equal distances rises as its ends do.

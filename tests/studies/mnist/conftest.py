@@ -11,6 +11,7 @@ import torch
 
 from imfn_cli.media import Source, expand_inputs
 from imfn_cli.network import IMFNConfig
+from imfn_cli.network.branch import Branch
 from imfn_cli.studies.mnist.sequences import Digits, read_digits
 from imfn_cli.zoo import Model, load
 from tests.conftest import make_digits
@@ -72,5 +73,6 @@ def branched_model(strokes_model: Model) -> Model:
     network.load_state_dict(strokes_model.network.state_dict(), strict=False)
     for sweeper in network.sweepers:
         for branch in (sweeper.merge_branch, sweeper.split_branch):
+            assert isinstance(branch, Branch)
             torch.nn.init.normal_(branch.leave.weight, std=0.02)
     return replace(strokes_model, network=network.requires_grad_(False).eval())

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ def test_scan_is_that_of_the_package() -> None:
     torch.manual_seed(0)
     values, step, z = (torch.randn(2, 6, 9) for _ in range(3))
     decay, enter, leave = -torch.rand(6, 4), torch.randn(2, 4, 9), torch.randn(2, 4, 9)
-    rest = {"D": torch.randn(6), "z": z, "delta_bias": torch.randn(6), "delta_softplus": True}
+    rest: dict[str, Any] = {"D": torch.randn(6), "z": z, "delta_bias": torch.randn(6), "delta_softplus": True}
     theirs = mamba_selective_scan(values, step, decay, enter, leave, **rest)
     assert torch.allclose(
         baselines.selective_scan(values, step, decay, enter, leave, **rest), theirs, atol=1e-6

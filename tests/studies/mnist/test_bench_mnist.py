@@ -116,8 +116,8 @@ def test_learning_rates_are_swept_once_and_the_best_is_kept(
     tiny: None, strokes_model: Model, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     results = tmp_path / "results"
-    words = ("-m", strokes_model.path, "--quick", "--results", results, "--cache", tmp_path / "cache")
-    words = (*words, "--against", "mlp", "--seeds", 2)
+    words: tuple[object, ...] = ("-m", strokes_model.path, "--quick", "--results", results)
+    words = (*words, "--cache", tmp_path / "cache", "--against", "mlp", "--seeds", 2)
     assert bench(*words, "--learning-rates", "1e-5, 3e-3,1e30,3e-3") == 0
     told = capfd.readouterr()
     assert "imfn: MLP diverged at learning rate 1e+30; another was chosen" in told.err

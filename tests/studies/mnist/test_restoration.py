@@ -7,7 +7,7 @@ import torch
 
 from imfn_cli.errors import ImfnError
 from imfn_cli.studies.mnist.classifier import Classifier, train_classifier
-from imfn_cli.studies.mnist.compressors import PCACompressor, TreeCompressor
+from imfn_cli.studies.mnist.compressors import Compressor, PCACompressor, TreeCompressor
 from imfn_cli.studies.mnist.restoration import errors, file_rows, restorations
 from imfn_cli.studies.mnist.sequences import Digits, unit
 from imfn_cli.zoo import Model
@@ -55,7 +55,7 @@ def test_errors_are_those_of_their_definition() -> None:
 def test_longer_sequences_lose_more(
     judge: Classifier, strokes_model: Model, train: Digits, held_out: Digits
 ) -> None:
-    compressors = [TreeCompressor(strokes_model.network, "IMFN"), PCACompressor(train, 16)]
+    compressors: list[Compressor] = [TreeCompressor(strokes_model.network, "IMFN"), PCACompressor(train, 16)]
     rows = restorations(compressors, held_out, judge, [2, 4, 8])
     assert [(row.model, row.length, row.numbers) for row in rows] == [
         (name, length, 16 / length) for name in ("IMFN", "PCA") for length in (2, 4, 8)
