@@ -85,7 +85,9 @@ def test_the_file_decodes_to_what_the_memories_hold(
     imfn.decompress(tmp_path / "c.safetensors", tmp_path / "c.npy", model=model)
     restored = np.load(tmp_path / "c.npy")[:4].astype(int)
     reader = open_latent(tmp_path / "c.safetensors")
-    memory = torch.from_numpy(Decoder(reader, model).parse(reader.nodes[0]).values)[None]
+    parsed = Decoder(reader, model).parse(reader.nodes[0])
+    assert parsed is not None
+    memory = torch.from_numpy(parsed.values)[None]
 
     def pixels(step: float) -> np.ndarray:
         frames = model.restore(memory, 4, 48, 64, step).permute(0, 2, 3, 1)

@@ -20,7 +20,7 @@ from imfn_cli.bitstream.container.header import sealed
 from imfn_cli.bitstream.open import Kind, kind_of
 from imfn_cli.errors import LatentError
 
-VALUES = np.arange(48, dtype=np.float32).reshape(8, 2, 3) / 7
+VALUES = np.arange(48, dtype=np.float32).reshape(8, 2, 3) / np.float32(7)
 HEADER = FadingMemoryHeader("tiny", "ab" * 32, 8.0, 40, 5, 9, 3, Fraction(1, 1000), -40, 1520)
 MEMORY = FadingMemoryFile(HEADER, VALUES)
 FIXTURES = Path(__file__).parent / "fixtures"

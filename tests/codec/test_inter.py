@@ -36,7 +36,11 @@ def branched(tiny_model: imfn.Model) -> imfn.Model:
     network = IMFN(
         replace(
             tiny_model.network.config,
-            **{"widths": (8, 8, 8), "kernel": 3, "merge_blocks": 1, "split_blocks": 1, "leaf_width": 8},
+            widths=(8, 8, 8),
+            kernel=3,
+            merge_blocks=1,
+            split_blocks=1,
+            leaf_width=8,
         )
     )
     network.load_state_dict(network.state_dict() | tiny_model.network.state_dict())
@@ -53,7 +57,7 @@ def restored_in_floats(model: imfn.Model, frames: np.ndarray, level: int) -> np.
         window = torch.from_numpy(frames[first : first + (1 << below)])
         memory = model.compress_pixels(window, 1 << below)
         size = frames.shape[1:]
-        found.append(model.restore_pixels(memory, 1 << below, size, 0, 1 << below).numpy())  # type: ignore[arg-type]
+        found.append(model.restore_pixels(memory, 1 << below, size, 0, 1 << below).numpy())
         first += 1 << below
     return np.concatenate(found).astype(float)
 
@@ -63,7 +67,7 @@ def coded(
 ) -> tuple[list[bytes], list[torch.Tensor]]:
     """Code frames as one GOP: the nodes' bytes, and the reference frame that the coder takes from each."""
     ratio = 1 << level
-    encoder = InterEncoder(model, pixels.shape[1:], quality)  # type: ignore[arg-type]
+    encoder = InterEncoder(model, pixels.shape[1:], quality)
     data, ends = [], []
     for index in range(len(pixels) // ratio):
         window = pixels[index * ratio : (index + 1) * ratio]
