@@ -44,7 +44,7 @@ class TreeNodeBuilder:
         self.counter = BinaryCounter(model.network, level)
 
     def feed(self, pixels: NDArray[np.uint8] | Tensor) -> Iterator[tuple[int, Tensor]]:
-        """See `Grower`."""
+        """See `NodeBuilder`."""
         frames = torch.as_tensor(pixels).to(self.model.device)
         first = 0
         while first < len(frames):
@@ -59,7 +59,7 @@ class TreeNodeBuilder:
             first += count
 
     def flush(self) -> list[tuple[int, Tensor]]:
-        """See `Grower`."""
+        """See `NodeBuilder`."""
         return self.counter.flush()
 
 
@@ -72,7 +72,7 @@ class StudentNodeBuilder:
         self.stream = StudentStream(model.student(1 << level), model.network)
 
     def feed(self, pixels: NDArray[np.uint8]) -> Iterator[tuple[int, Tensor]]:
-        """See `Grower`."""
+        """See `NodeBuilder`."""
         frames = torch.from_numpy(pixels).to(self.model.device)
         for frame in frames_from_pixels(frames, self.model.network.config.in_channels).split(1):
             root = self.stream.push(frame)
@@ -80,5 +80,5 @@ class StudentNodeBuilder:
                 yield self.level, root
 
     def flush(self) -> list[tuple[int, Tensor]]:
-        """See `Grower`. Holds the frames of the tail at this ratio's precision, not at a finer one."""
+        """See `NodeBuilder`. Holds the frames of the tail at this ratio's precision, not at a finer one."""
         return self.stream.flush()

@@ -7,12 +7,14 @@ Those of a version that has been released are never written again.
 
 import hashlib
 import json
+import platform
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from imfn_cli import codec
@@ -20,6 +22,7 @@ from imfn_cli.bitstream.container.header import FORMAT_VERSION
 from imfn_cli.bitstream.entropy.entropy_model import EntropyModel
 from imfn_cli.bitstream.entropy.varint import read_varint
 from imfn_cli.bitstream.open import open_latent
+from imfn_cli.codec import sequence_header
 from imfn_cli.media import Frame, Sequence, SequenceInfo, Source
 from imfn_cli.network import IMFNConfig, forest_levels
 from imfn_cli.training.klt_fit import fit_linear
@@ -30,6 +33,8 @@ from .builders import noise
 FIXTURES = Path(__file__).parent / "fixtures"
 #: 2 is of latents that still grow: `test_growing.py`.
 VERSIONS = (1, 3, 4)
+#: The PyTorch that the golden files were made with.
+GOLDEN_TORCH = "2.13."
 
 
 class Waves(Sequence):
@@ -138,6 +143,26 @@ def test_the_frames(folder: Path) -> None:
     assert np.abs(pixels - np.load(folder / "frames.npy")).max() <= 1
     original = np.stack([frame.pixels for frame in Waves()])
     assert np.square(pixels - original).mean() < 120
+
+
+#: What makes each version's latent of `Waves` today.
+ENCODINGS = {1: {"gop": 0}, 3: {}, 4: {"student": True}}
+
+
+@pytest.mark.skipif(
+    not torch.__version__.startswith(GOLDEN_TORCH) or platform.machine() != "x86_64",
+    reason=f"floats round alike with PyTorch {GOLDEN_TORCH} on x86-64 only",
+)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_encoder_writes_the_same_bytes(
+    version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The latents are golden files too: what changes them is a change of the format, or of the encoder."""
+    folder, path = FIXTURES / f"v{version}", tmp_path / "latent.safetensors"
+    model = load(str(folder / "model"), device="cpu")
+    monkeypatch.setattr(sequence_header, "__version__", "0.1.0")
+    codec.compress_sequence(Waves(), path, model, ratio=4, quality=83, **ENCODINGS[version])
+    assert path.read_bytes() == (folder / "latent.safetensors").read_bytes()
 
 
 def test_fixtures_stay_small() -> None:

@@ -49,6 +49,13 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert same(FadingMemoryFile.read(path), MEMORY)
 
 
+def test_the_same_bytes_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imfn_cli.bitstream.container.fading_memory.__version__", "0.1.0")
+    path = tmp_path / "memory.safetensors"
+    MEMORY.write(path, force=False)
+    assert path.read_bytes() == (FIXTURES / f"memory-v{MEMORY_VERSION}.safetensors").read_bytes()
+
+
 @pytest.mark.parametrize("version", range(1, MEMORY_VERSION + 1))
 def test_every_version_stays_readable(version: int) -> None:
     """As `MEMORY.write` wrote it then: never written again."""
