@@ -11,6 +11,7 @@ import platform
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -146,7 +147,7 @@ def test_the_frames(folder: Path) -> None:
 
 
 #: What makes each version's latent of `Waves` today.
-ENCODINGS = {1: {"gop": 0}, 3: {}, 4: {"student": True}}
+ENCODINGS: dict[int, dict[str, Any]] = {1: {"gop": 0}, 3: {}, 4: {"student": True}}
 
 
 @pytest.mark.skipif(
