@@ -81,7 +81,7 @@ def read_latent(path: Path) -> tuple[dict[str, Any], list[Node], list[int]]:
     """Header, nodes and the frames' times of a latent of any version."""
     metadata, data, layout = read_container(path)
     header = checked(metadata["imfn"])
-    if header["format"] == 2:
+    if set(data) == {"journal"}:
         return _read_journal(header, path)
     checksums = header["checksums"]
     assert set(checksums) == set(data) - {"nodes"}

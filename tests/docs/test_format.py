@@ -3,16 +3,19 @@
 import hashlib
 import json
 import struct
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from imfn_cli.bitstream.container.header import Header
 from imfn_cli.bitstream.entropy.entropy_model import EntropyModel
 from imfn_cli.bitstream.entropy.motion_field import MotionField, decode_motion_field, encode_motion_field
 
 from ..bitstream.builders import integer_memory, integer_tensors, noise
+from .markdown import ROOT, table
 from .second_decoder import (
     Field,
     MemoryDecoder,
@@ -31,10 +34,22 @@ TESTS = Path(__file__).parents[1]
 FIXTURES = TESTS / "bitstream" / "fixtures"
 
 
-@pytest.fixture(scope="module", params=["v1", "v3"])
+@pytest.fixture(scope="module", params=sorted(path.name for path in FIXTURES.glob("v*")))
 def folder(request: pytest.FixtureRequest) -> Path:
     """Model and latent of one version."""
     return FIXTURES / str(request.param)
+
+
+def test_the_headers_fields() -> None:
+    """FORMAT.md names every field of a latent's header, and the version that brought it."""
+    documented = {
+        name.strip("` "): int(row[-1])
+        for row in table(ROOT / "docs" / "FORMAT.md", "Header").rows
+        for name in row[0].split(",")
+    }
+    sealed = dict.fromkeys(("format", "checksums", "crc32"), 1)
+    declared = {one.metadata.get("key") or one.name: one.metadata.get("since", 1) for one in fields(Header)}
+    assert documented == declared | sealed
 
 
 def test_symbols_of_every_version(folder: Path) -> None:
