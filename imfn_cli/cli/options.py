@@ -68,13 +68,12 @@ Device = Annotated[DeviceName, typer.Option("--device", help="Where the network 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite outputs that exist.")]
 Json = Annotated[bool, typer.Option("--json", help="Print results as JSON, one line each.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
-TestClips = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[CLIPS]...", help="Default: ucf101/test under $IMFN_DATA."),
+Ratios = Annotated[
+    str, typer.Option("--ratio", "-r", metavar="R,…", help="Ratios, powers of two from 1 to 64.")
 ]
-Results = Annotated[
-    Path, typer.Option("--results", metavar="DIR", help="Folder for the CSV files and any pictures.")
-]
+Qualities = Annotated[str, typer.Option("--quality", "-q", metavar="Q,…", help="Qualities, 0 to 100.")]
+#: What `imfn eval` and the benchmarks measure unless told.
+RATIOS, QUALITIES = "4,8,16,32", "20,40,60"
 Cache = Annotated[
     Path | None,
     typer.Option("--cache", metavar="DIR", help="Keep finished rows here; they are not computed again."),
@@ -83,7 +82,6 @@ Jobs = Annotated[
     int,
     typer.Option("--jobs", "-j", min=1, metavar="N", help="Rows at a time.", show_default="one per core"),
 ]
-Quick = Annotated[bool, typer.Option("--quick", help="A first look: fewer clips, shorter runs.")]
 
 
 def parse_frames(frames: str | None) -> tuple[int, int | None]:
@@ -110,3 +108,22 @@ def parse_duration(text: str) -> float:
     if not total:
         raise typer.BadParameter(f"{text!r} is no time; write 90s, 30m or 1h30m", param_hint="--time-limit")
     return float(total)
+
+
+def parse_numbers(text: str, option: str) -> list[int]:
+    """'4,8' → [4, 8], each once. Raises a usage error."""
+    try:
+        return list(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is not a list of numbers such as 4,8,16", param_hint=option
+        ) from None
+
+
+def parse_qualities(text: str) -> list[int]:
+    """'20,40' → [20, 40], each in 0 … 100. Raises a usage error."""
+    qualities = parse_numbers(text, "--quality")
+    for value in qualities:
+        if not 0 <= value <= 100:
+            raise typer.BadParameter(f"{value} is not in 0 … 100", param_hint="--quality")
+    return qualities

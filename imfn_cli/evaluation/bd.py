@@ -127,13 +127,13 @@ def front(points: Iterable[Point]) -> list[Point]:
 
 def hull(points: Iterable[Point]) -> list[Point]:
     """The upper convex hull over log10 of the rate: what one gets who chooses the ratio for each rate."""
-    kept: list[Point] = []
+    corners: list[Point] = []
     for point in front(points):
         # Points in a row stay, whatever rounding makes of their slopes.
-        while len(kept) > 1 and _slope(kept[-2], kept[-1]) < _slope(kept[-2], point) - 1e-9:
-            kept.pop()
-        kept.append(point)
-    return kept
+        while len(corners) > 1 and _slope(corners[-2], corners[-1]) < _slope(corners[-2], point) - 1e-9:
+            corners.pop()
+        corners.append(point)
+    return corners
 
 
 def best(points: Iterable[Point]) -> list[Point]:

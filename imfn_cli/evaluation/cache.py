@@ -32,17 +32,17 @@ class RowCache:
                 folder.mkdir(parents=True, exist_ok=True)
 
     def get(self, key: dict[str, Any]) -> Row | None:
-        """The row of `key`, if it was stored."""
+        """The row of `key`, None where there is none."""
         if self._folder is None:
             return None
         try:
-            stored = json.loads(self._path(key).read_text(encoding="utf-8"))
-            return Row.from_dict(stored["row"]) if stored["key"] == key else None
+            found = json.loads(self._path(key).read_text(encoding="utf-8"))
+            return Row.from_dict(found["row"]) if found["key"] == key else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def put(self, key: dict[str, Any], row: Row) -> None:
-        """Store a row, whole or not at all."""
+        """Write a row, whole or not at all."""
         if self._folder is None:
             return
         with replacing(self._path(key), force=True) as path, writing(path):

@@ -24,7 +24,8 @@ import torch
 
 from ..version import __version__
 from . import bd
-from .engine import Evaluation, libraries
+from .engine import Evaluation
+from .peer_coding import libraries
 from .rows import Row
 
 SCHEMA = "imfn.eval/1"
@@ -42,7 +43,7 @@ COLUMNS = tuple(
 )
 
 
-def document(evaluation: Evaluation, *, jobs: int) -> dict[str, Any]:
+def to_document(evaluation: Evaluation, *, jobs: int) -> dict[str, Any]:
     """`evaluation` as JSON values."""
     found = bd.deltas(evaluation.rows)
     return {
@@ -57,20 +58,20 @@ def document(evaluation: Evaluation, *, jobs: int) -> dict[str, Any]:
         },
         "clips": [asdict(clip) for clip in evaluation.clips],
         "rows": [row.to_dict() for row in evaluation.rows],
-        "means": means(evaluation.rows),
+        "means": mean_rows(evaluation.rows),
         "bd": [delta.to_dict() for delta in found],
         "bd_method": f"bjontegaard, {bd.METHOD}, PSNR RGB over log10 of bits per pixel, overlapping range",
         "failures": [asdict(failure) for failure in evaluation.failures],
     }
 
 
-def means(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def mean_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """One row per setting, in the order of `rows`."""
-    groups: dict[tuple[Any, ...], list[Row]] = {}
+    by_setting: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         key = (row.codec, row.label, row.model, row.ratio, row.quality, row.in_float, row.student, row.crf)
-        groups.setdefault(key, []).append(row)
-    return [_mean(group) for group in groups.values()]
+        by_setting.setdefault(key, []).append(row)
+    return [_mean(same) for same in by_setting.values()]
 
 
 def _mean(rows: Sequence[Row]) -> dict[str, Any]:

@@ -1,36 +1,29 @@
-"""Many settings on many clips: rows from worker processes or from the cache, always in the same order."""
+"""Many settings on many clips: rows that are measured or come from the cache, always in the same order."""
 
 import contextlib
-import multiprocessing
-import os
-import signal
-import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
-
-import av
-import torch
 
 from .. import defaults
 from ..errors import ImfnError, InputError
 from ..media import Source
 from ..network import level_of_ratio
-from ..system.allocator import reuse_freed_memory
-from ..system.signals import ignored_interrupts
 from ..version import __version__
 from ..zoo import Model, load
-from . import peers
+from . import peer_coding
 from .cache import RowCache, content_hash
+from .clip import Clip
 from .extra import require
-from .measure import Clip, Task, held, measure
+from .measure import Task
 from .rows import IMFN, Row, Setting
+from .workers import measure_tasks
 
 #: Called with (rows done, rows in all).
 Progress = Callable[[int, int], None]
+#: (tasks, jobs) → each task with its row, or with why there is none, in any order; as `measure_tasks`.
+Measure = Callable[[Sequence[Task], int], Generator[tuple[Task, Row | str], None, None]]
 # To be raised when the same setting comes to give other numbers.
 _MEASURE_VERSION = 2
 
@@ -98,7 +91,7 @@ def settings_of(
 ) -> list[Setting]:
     """Every ratio at every quality, every ratio in float if asked for, then the peers' settings.
 
-    student: all of ours by the student too.   group: of all files.
+    student: all of ours by the student too.   gop: of all files.
     """
     files = [
         Setting(IMFN, ratio=ratio, quality=quality, gop=gop) for ratio in ratios for quality in qualities
@@ -113,7 +106,7 @@ def check_settings(settings: Sequence[Setting], model: Model | None) -> None:
     require("pytorch_msssim")
     for setting in settings:
         if setting.codec != IMFN:
-            peers.check(setting.codec)
+            peer_coding.check(setting.codec)
         elif setting.ratio is not None and model is not None:
             level_of_ratio(setting.ratio, model.network.config.levels)
             if setting.student:
@@ -129,11 +122,13 @@ def evaluate(
     jobs: int = 1,
     cache: Path | None = None,
     progress: Progress = lambda *_: None,
+    measure: Measure = measure_tasks,
 ) -> Evaluation:
     """Measure every setting on every clip, `jobs` rows at a time, each in a process with one compute thread.
 
     Clips that cannot be read, and codecs that refuse a clip, become failures; the others go on. A row is in
-    the cache as soon as it is done. Raises `ImfnError` for what concerns all clips, such as the model.
+    the cache as soon as it is done. measure: what does the work, here in worker processes. Raises `ImfnError`
+    for what concerns all clips, such as the model.
     """
     loaded = load(model, device="cpu") if any(setting.codec == IMFN for setting in settings) else None
     check_settings(settings, loaded)
@@ -155,11 +150,11 @@ def evaluate(
             tasks.append(task)
             keys[task] = _key(task, content, loaded)
             if (row := store.get(keys[task])) is not None:
-                rows[task] = replace(row, clip=clip.name)
+                rows[task] = replace(row, clip=clip.name, label=setting.label)
     missing = [task for task in tasks if task not in rows]
     computed = 0
     progress(len(rows), len(tasks))
-    with contextlib.closing(_measured(missing, jobs)) as found:
+    with contextlib.closing(measure(missing, jobs)) as found:
         for task, result in found:
             if isinstance(result, Row):
                 store.put(keys[task], result)
@@ -202,18 +197,13 @@ def _key(task: Task, content: str, model: Model | None) -> dict[str, Any]:
         "measure": _MEASURE_VERSION,
         "clip": content,
         "frames": [task.clip.start, task.clip.stop],
-        "setting": vars(setting),
+        # As rows of earlier versions were stored: the GOP was called a group.
+        "setting": {"group" if name == "gop" else name: value for name, value in vars(setting).items()},
     }
     if setting.codec == IMFN:
         assert model is not None
         return {**key, "model": [model.name, model.sha256], "device": task.device}
-    return {**key, "options": peers.options_of(setting), "ffmpeg": libraries()}
-
-
-def libraries() -> str:
-    """The versions of FFmpeg's libraries, which bring the peers."""
-    versions = {name: ".".join(map(str, av.library_versions[name])) for name in ("libavcodec", "libswscale")}
-    return f"PyAV {av.__version__}, " + ", ".join(f"{name} {version}" for name, version in versions.items())
+    return {**key, "options": peer_coding.options_of(setting), "ffmpeg": peer_coding.libraries()}
 
 
 def _merged(
@@ -231,78 +221,3 @@ def _merged(
                 yield Failure(clip, None, error)
             else:
                 yield from (Failure(clip, codec, error) for codec in sorted(map(str, codecs)))
-
-
-# -- worker processes ------------------------------------------------------------------------------------
-
-
-def _measured(tasks: Sequence[Task], jobs: int) -> Generator[tuple[Task, Row | str], None, None]:
-    """Each task with its row, or with why there is none, as they are done.
-
-    However the iterator is left, the processes are ended and their files are gone.
-    """
-    if not tasks:
-        return
-    others = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory(prefix="imfn-eval-") as folder:
-        pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, _start_worker, (folder,))
-        try:
-            with ignored_interrupts():
-                futures: dict[Future[Row | str], Task] = {pool.submit(_work, task): task for task in tasks}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool as error:
-            raise ImfnError(
-                "a worker process died, perhaps for want of memory; try fewer --jobs, or fewer --frames"
-            ) from error
-        finally:
-            # Nothing to wait for, unless we are leaving early.
-            for child in set(multiprocessing.active_children()) - others:
-                child.terminate()
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-@dataclass
-class _Worker:
-    """What a worker process keeps: its folder for files, and the frames of the clip that it saw last."""
-
-    folder: Path
-    clip: Clip | None = None
-    frames: Any = None
-
-
-_worker: _Worker | None = None
-
-
-def _start_worker(folder: str) -> None:
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # AV1's encoder tells its life's story otherwise.
-    os.environ.setdefault("SVT_LOG", "1")
-    reuse_freed_memory()
-    torch.set_num_threads(1)
-    own = Path(folder) / str(os.getpid())
-    own.mkdir()
-    _worker = _Worker(own)
-
-
-def _work(task: Task) -> Row | str:
-    assert _worker is not None
-    try:
-        if _worker.clip != task.clip:
-            if _worker.frames is not None:
-                _worker.frames.close()
-            _worker.clip = _worker.frames = None
-            _worker.frames = held(task.clip.open())
-            _worker.clip = task.clip
-        return measure(task, _worker.frames, _worker.folder)
-    except ImfnError as error:
-        return str(error)
-    except MemoryError:
-        return f"{task.clip.name}: out of memory; try fewer --jobs, or fewer --frames"
-    except Exception as error:
-        if os.environ.get("IMFN_DEBUG") == "1":
-            raise
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        return f"{task.clip.name}: {reason} (IMFN_DEBUG=1 shows where)"

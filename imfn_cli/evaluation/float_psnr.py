@@ -1,4 +1,4 @@
-"""What the memories themselves lose: PSNR at each ratio with memories kept in float, no quantisation."""
+"""What the memories themselves lose: PSNR at each ratio with memories in float, no quantisation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def float_rows(
 ) -> list[FloatRow]:
     """PSNR of every clip at every ratio of the model, over the frames that fill whole trees of that ratio.
 
-    Frames left over at the end of a clip are not counted, since they would be stored at a smaller ratio. PSNR
+    Frames left over at the end of a clip are not counted, since a file holds them at a smaller ratio. PSNR
     is against the 8-bit source; the restored frames are clamped to [0, 1] but not rounded.
     """
     rows = []

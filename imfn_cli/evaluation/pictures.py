@@ -13,8 +13,8 @@ from ..bitstream.open import open_latent
 from ..codec.decoder import restored_frames
 from ..codec.encoder import compress_sequence
 from ..zoo import load
-from .measure import Clip
-from .report import ClipPictures, FramePicture
+from .clip import Clip
+from .page_pictures import ClipPictures, FramePicture
 from .rows import IMFN, Row
 
 Pixels = NDArray[np.uint8]
@@ -22,7 +22,7 @@ Pixels = NDArray[np.uint8]
 FRAMES = 8
 
 
-def pictures(
+def worst_pictures(
     clips: Sequence[Clip],
     rows: Sequence[Row],
     model: str | None,

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from .canvas import new_figure, save_figure, tidy
+from .peers import PEERS
 from .rows import IMFN
 
 #: What `--plot` can write.
-ENDINGS = (".png", ".svg", ".pdf")
-# Ours from light to dark as the ratio grows; peers in colours that stay apart for the colour-blind too.
+PLOT_ENDINGS = (".png", ".svg", ".pdf")
+# Ours from light to dark as the ratio grows.
 _OURS = ("#8fd0c0", "#3d9c86", "#008aa6", "#0077b3", "#005daf", "#1a449b", "#332d82")
-_PEERS = {"x264": "#b57700", "x265": "#c2410c", "av1": "#b0417e", "vp9": "#6a6a6a"}
 _STUDENT = {"linestyle": ":", "markerfacecolor": "white"}
-_MARKS = {"x264": "s", "x265": "D", "av1": "^", "vp9": "v"}
+# What matplotlib calls the marks of peers.
+_MARKS = {"square": "s", "diamond": "D", "triangle": "^", "down": "v"}
 
 
 def write_plot(path: Path, document: dict[str, Any], *, force: bool = False) -> None:
@@ -52,15 +53,14 @@ def _rate(axes: Any, means: Sequence[dict[str, Any]]) -> None:
             (mean["bits_per_pixel"], mean["psnr_rgb"]) for mean in means if mean["label"] == label
         )
         mean = next(mean for mean in means if mean["label"] == label)
-        codec = mean["codec"]
-        ours = codec == IMFN
-        colour = _shade(ratios.index(mean["ratio"]), len(ratios)) if ours else _PEERS.get(codec, "#444444")
-        style = (
-            {"marker": "o", "linewidth": 2, **(_STUDENT if mean["student"] else {})}
-            if ours
-            else {"marker": _MARKS.get(codec, "x"), "linestyle": "--"}
-        )
-        axes.plot(*zip(*points, strict=True), color=colour, label=label, markersize=5, **style)
+        style: dict[str, Any]
+        if mean["codec"] == IMFN:
+            style = {"marker": "o", "linewidth": 2, **(_STUDENT if mean["student"] else {})}
+            style["color"] = _shade(ratios.index(mean["ratio"]), len(ratios))
+        else:
+            peer = PEERS[mean["codec"]]
+            style = {"marker": _MARKS[peer.mark], "linestyle": "--", "color": peer.colour}
+        axes.plot(*zip(*points, strict=True), label=label, markersize=5, **style)
     axes.set_xscale("log")
     _plain_ticks(axes.xaxis)
     axes.set_xlabel("bits per pixel (log scale)")

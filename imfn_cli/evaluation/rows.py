@@ -8,7 +8,7 @@ from .. import defaults
 
 #: The codec that is this one; all others are peers.
 IMFN = "imfn"
-# Decimals that are kept: enough to recompute everything from the rows, few enough to compare them by eye.
+# Decimals that a row has: enough to recompute everything from the rows, few enough to compare them by eye.
 _DECIMALS = {
     "ssim": 6,
     "ms_ssim": 6,
@@ -19,13 +19,15 @@ _DECIMALS = {
 }
 # A dataclass whose field is called `float` cannot name the type any more.
 _RENAMED = {"in_float": "float"}
+# What earlier versions called a field in their caches.
+_EARLIER = {"group": "gop"}
 
 
 @dataclass(frozen=True)
 class Setting:
     """One codec with all its knobs: an IMFN ratio at a quality or in float, or a peer at a preset and CRF.
 
-    student: the model's student compresses, not its tree.   group: as `imfn compress` takes it.
+    student: the model's student compresses, not its tree.   gop: as `imfn compress` takes it.
     """
 
     codec: str
@@ -42,7 +44,7 @@ class Setting:
         """What the settings of one curve have in common: "imfn 16:1", "x264 medium"."""
         if self.codec == IMFN:
             how = (" student" if self.student else "") + (" float" if self.in_float else "")
-            how += " alone" if not self.gop and not self.in_float else ""
+            how += " intra" if not self.gop and not self.in_float else ""
             return f"{IMFN} {self.ratio}:1{how}"
         return f"{self.codec} {self.preset}"
 
@@ -54,9 +56,9 @@ class Row:
     clip: name of the clip.                   codec: "imfn", "x264", …
     label: of the curve that the row is on.   model: name of the model, null for peers.
     ratio, quality: of IMFN; quality is null in float.   crf: of a peer.
-    float: memories were not quantised: no file, so bytes, bits per pixel, speed and memory are null.
+    float: memories were not quantised: no file, so bytes, bits per pixel, speed and peak RSS are null.
     student: the student compressed, not the tree.
-    group: frames whose memories may build on one another, 0 where each stands alone; null in float, of peers.
+    gop: frames of a group of pictures, 0 where all nodes are intra; null in float, of peers.
     options: everything that says how to make the same again.
     frames: how many were compared, by index.
     psnr_rgb: dB, on 8-bit RGB (gray for gray clips), of each frame, then the mean; 100 for equal frames.
@@ -64,8 +66,8 @@ class Row:
         limited range, 4:4:4; psnr_yuv is null for gray clips.
     ssim, ms_ssim: of that Y, mean over frames; null where frames are too small.
     bytes: of the latent on disk, all of it; of a peer's video packets.   bits_per_pixel: 8 · bytes / pixels.
-    compress_fps, restore_fps: frames per second between RGB frames in memory and bytes, one compute thread.
-    peak_memory_mb: peak resident memory while compressing and restoring, above that of the idle process.
+    compress_fps, restore_fps: frames per second between resident RGB frames and bytes, one compute thread.
+    peak_memory_mb: peak RSS while compressing and restoring, above that of the idle process, in 10^6 bytes.
     psnr_per_frame: dB, RGB.   notes: why something is null.
     """
 
@@ -95,7 +97,7 @@ class Row:
     notes: tuple[str, ...] = ()
 
     def rounded(self) -> "Row":
-        """The row with the decimals that are kept."""
+        """The row with as many decimals as are written."""
         values: dict[str, Any] = {
             name: round(value, _DECIMALS.get(name, 4))
             for name, value in vars(self).items()
@@ -110,7 +112,7 @@ class Row:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Row":
         """What `to_dict` gave, also by way of JSON. Raises `TypeError` for missing or unknown fields."""
-        back = {new: old for old, new in _RENAMED.items()}
+        back = {new: old for old, new in _RENAMED.items()} | _EARLIER
         named = {back.get(name, name): value for name, value in values.items()}
         for name in ("psnr_per_frame", "notes"):
             named[name] = tuple(named[name])

@@ -5,11 +5,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
 
-from ..media import Source, open_sequence
+from ..bitstream.open import open_latent
+from ..codec import compress_sequence, decompress_latent
+from ..media import Source, open_sequence, open_writer
+from ..zoo import Model, load
 
 Progress = Callable[[str, int, int], None]
 #: What the peer is, exactly.
@@ -27,6 +31,16 @@ class SpeedRow:
     bytes: int
 
 
+@dataclass(frozen=True)
+class _Run:
+    """One codec once there and back: frames, frames a second each way, bytes of its file."""
+
+    frames: int
+    compress: float
+    decompress: float
+    bytes: int
+
+
 def speed_rows(
     model: str | None,
     source: Source,
@@ -36,48 +50,47 @@ def speed_rows(
     progress: Progress = lambda *_: None,
 ) -> list[SpeedRow]:
     """Time compressing `source` to a latent and restoring it to .mp4, and libx264 medium doing the same."""
-    from ..bitstream.open import open_latent
-    from ..codec import compress_sequence, decompress_latent
-    from ..zoo import load
-
     loaded = load(model)
-    total = runs * (len(ratios) + 1)
-    done = 0
+    options = " ".join(f"{name} {value}" for name, value in X264_OPTIONS.items())
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        latent, video, copy = (Path(folder) / name for name in ("clip.safetensors", "clip.mp4", "copy.mp4"))
-        for ratio in ratios:
-            there, back, report = [], [], None
-            for _ in range(runs):
-                with open_sequence(source) as sequence:
-                    report = compress_sequence(sequence, latent, loaded, ratio=ratio, force=True)
-                there.append(report.frames_per_second)
-                back.append(
-                    decompress_latent(open_latent(latent), video, loaded, force=True).frames_per_second
-                )
-                done += 1
-                progress("speed", done, total)
-            assert report is not None
-            rows.append(
-                SpeedRow(f"imfn {loaded.name} {ratio}:1", report.frames, max(there), max(back), report.bytes)
-            )
-        there, back, frames = [], [], 0
-        for _ in range(runs):
-            began = time.perf_counter()
-            frames = x264(source, video)
-            there.append(frames / (time.perf_counter() - began))
-            began = time.perf_counter()
-            with open_sequence(video) as sequence:
-                _rewrite(sequence, copy)
-            back.append(frames / (time.perf_counter() - began))
-            done += 1
-            progress("speed", done, total)
-        options = " ".join(f"{name} {value}" for name, value in X264_OPTIONS.items())
-        rows.append(SpeedRow(f"libx264 {options}", frames, max(there), max(back), video.stat().st_size))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        work: dict[str, Callable[[], _Run]] = {
+            f"imfn {loaded.name} {ratio}:1": partial(_imfn, source, folder, loaded, ratio) for ratio in ratios
+        }
+        work[f"libx264 {options}"] = partial(_x264, source, folder)
+        for index, (codec, once) in enumerate(work.items()):
+            done = []
+            for run in range(runs):
+                done.append(once())
+                progress("speed", index * runs + run + 1, runs * len(work))
+            compress, decompress = max(run.compress for run in done), max(run.decompress for run in done)
+            rows.append(SpeedRow(codec, done[-1].frames, compress, decompress, done[-1].bytes))
     return rows
 
 
-def x264(source: Source, output: Path) -> int:
+def _imfn(source: Source, folder: Path, model: Model, ratio: int) -> _Run:
+    latent, video = folder / "clip.safetensors", folder / "clip.mp4"
+    with open_sequence(source) as sequence:
+        there = compress_sequence(sequence, latent, model, ratio=ratio, force=True)
+    back = decompress_latent(open_latent(latent), video, model, force=True)
+    return _Run(there.frames, there.frames_per_second, back.frames_per_second, there.bytes)
+
+
+def _x264(source: Source, folder: Path) -> _Run:
+    video, copy = folder / "clip.mp4", folder / "copy.mp4"
+    began = time.perf_counter()
+    frames = encode_x264(source, video)
+    between = time.perf_counter()
+    # Restoring ends in an .mp4 for the latent, so it does for the peer.
+    with open_sequence(video) as sequence, open_writer(copy, sequence.info, force=True) as writer:
+        for frame in sequence:
+            writer.write(frame.pixels, frame.time)
+    ended = time.perf_counter()
+    return _Run(frames, frames / (between - began), frames / (ended - between), video.stat().st_size)
+
+
+def encode_x264(source: Source, output: Path) -> int:
     """Encode `source` with libx264 at its defaults for preset medium; returns the number of frames."""
     with open_sequence(source) as sequence, av.open(str(output), "w") as container:
         info = sequence.info
@@ -92,14 +105,3 @@ def x264(source: Source, output: Path) -> int:
             count += 1
         container.mux(stream.encode(None))
     return count
-
-
-def _rewrite(sequence: object, output: Path) -> None:
-    # Restoring ends in an .mp4 for the latent, so it does for the peer.
-    from ..media import Sequence as Frames
-    from ..media import open_writer
-
-    assert isinstance(sequence, Frames)
-    with open_writer(output, sequence.info, force=True) as writer:
-        for frame in sequence:
-            writer.write(frame.pixels, frame.time)

@@ -77,6 +77,17 @@ def resident_megabytes() -> float | None:
     return pages * resource.getpagesize() / 1e6
 
 
+def own_peak_megabytes() -> float | None:
+    """Peak resident memory of this process in MB since it began, None where unknown.
+
+    On Linux the high-water mark, which knows nothing of the parent (see `peak_megabytes`).
+    """
+    try:
+        return _status("VmHWM") / 1e6
+    except OSError:
+        return None if resource is None else peak_megabytes(resource.getrusage(resource.RUSAGE_SELF))
+
+
 def peak_megabytes(usage: Any) -> float:
     """Peak resident memory in MB that a `resource.struct_rusage` tells, of `os.wait4` for instance.
 

@@ -3,25 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import read_csv
 
 from .conftest import Ran
 
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few settings, so that the tests are quick."""
-    monkeypatch.setattr("imfn_cli.cli.bench.tables._RATIOS", (2, 8))
-    monkeypatch.setattr("imfn_cli.cli.bench.tables._QUALITIES", (20, 60))
+#: Few settings, so that the tests are quick.
+FEW = ("-r", "2,8", "-q", "20,60")
 
 
-def test_ucf101(
-    cli: Callable[..., Ran], small: None, short: Path, tiny_model_dir: Path, tmp_path: Path
-) -> None:
+def test_ucf101(cli: Callable[..., Ran], short: Path, tiny_model_dir: Path, tmp_path: Path) -> None:
     results = tmp_path / "new" / "results"
-    ran = cli("bench", "ucf101", short, "-m", tiny_model_dir, "--results", results, "--jobs", 1)
+    ran = cli("bench", "ucf101", short, "-m", tiny_model_dir, *FEW, "--results", results, "--jobs", 1)
     assert ran.code == 0, ran.err
     assert "float memories" in ran.out
     assert "files on disk" in ran.out
@@ -43,18 +35,9 @@ def test_ucf101(
     assert not any("fps" in name or "memory" in name for name in files[0])
 
 
-def test_codecs(
-    cli: Callable[..., Ran],
-    small: None,
-    short: Path,
-    tiny_model_dir: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from imfn_cli.evaluation import peers
-
-    monkeypatch.setattr(peers, "PEERS", {"x264": peers.PEERS["x264"]})
-    args = ("bench", "codecs", short, "-m", tiny_model_dir, "--results", tmp_path, "--jobs", 1)
+def test_codecs(cli: Callable[..., Ran], short: Path, tiny_model_dir: Path, tmp_path: Path) -> None:
+    words = ("bench", "codecs", short, "-m", tiny_model_dir, *FEW, "--against", "x264")
+    args = (*words, "--results", tmp_path, "--jobs", 1)
     ran = cli(*args)
     assert ran.code == 0, ran.err
     rows, deltas = read_csv(tmp_path / "codecs-tiny.csv"), read_csv(tmp_path / "codecs-bd-tiny.csv")

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from imfn_cli.errors import ImfnError
-from imfn_cli.evaluation.peers import PEERS, check, decode, encode, options_of, sweep
+from imfn_cli.evaluation.peer_coding import check, decode, encode, options_of
+from imfn_cli.evaluation.peers import PEERS, sweep
 from imfn_cli.evaluation.psnr import psnr
 from imfn_cli.media import LoadedArray
 
@@ -148,6 +149,6 @@ def test_what_an_encoder_refuses_is_one_line(
     clip_frames: np.ndarray, monkeypatch: pytest.MonkeyPatch, codec: str
 ) -> None:
     broken: Callable[..., dict[str, str]] = lambda _: {"preset": "no such", "cpu-used": "no such"}  # noqa: E731
-    monkeypatch.setattr("imfn_cli.evaluation.peers.options_of", broken)
+    monkeypatch.setattr("imfn_cli.evaluation.peer_coding.options_of", broken)
     with pytest.raises(ImfnError, match=rf"^{codec}: .* refuses frames of 64×(48|64) "):
         encode(LoadedArray(clip_frames[:2]), sweep(codec)[0])

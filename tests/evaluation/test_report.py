@@ -23,7 +23,8 @@ from PIL import Image
 
 from imfn_cli.errors import OutputError
 from imfn_cli.evaluation import report
-from imfn_cli.evaluation.report import ClipPictures, FramePicture, write_report
+from imfn_cli.evaluation.page_pictures import ClipPictures, FramePicture
+from imfn_cli.evaluation.report import PageLimits, write_report
 
 AWKWARD = '</script><b>x & "y" <!-- @EXTRAS@ \u2028.mp4'
 METRICS = ["psnr_rgb", "psnr_yuv", "psnr_y", "ssim", "ms_ssim"]
@@ -224,14 +225,14 @@ def test_pictures_are_exact_while_they_are_few(tmp_path):
             np.testing.assert_array_equal(decoded(picture["restored"]), restored)
 
 
-def test_pictures_stay_within_their_budget(monkeypatch):
+def test_pictures_stay_within_their_budget():
     noise = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
     frames = [(index, 20.0 + index, noise, noise) for index in range(6)]
     pictures = [ClipPictures(name, "imfn", frames) for name in ("a", "b")]
     counts = []
     for budget in (600_000, 180_000, 1):
-        monkeypatch.setattr(report, "PICTURE_BYTES", budget)
-        extras = json.loads(Scripts(report.render(make_document(), pictures)).found["extras"])
+        page = report.render(make_document(), pictures, PageLimits(picture_bytes=budget))
+        extras = json.loads(Scripts(page).found["extras"])
         shown = [[frame["index"] for frame in clip["frames"]] for clip in extras["pictures"]]
         counts.append(len(shown[0]))
         assert shown == [list(range(counts[-1]))] * 2
@@ -245,9 +246,9 @@ def test_pictures_stay_within_their_budget(monkeypatch):
     assert counts[2] == 1
 
 
-def test_large_pictures_are_scaled_down(monkeypatch):
-    monkeypatch.setattr(report, "LONGEST_SIDE", 32)
-    extras = json.loads(Scripts(report.render(make_document(), make_pictures())).found["extras"])
+def test_large_pictures_are_scaled_down():
+    page = report.render(make_document(), make_pictures(), PageLimits(picture_side=32))
+    extras = json.loads(Scripts(page).found["extras"])
     assert decoded(extras["pictures"][0]["frames"][0]["restored"]).shape == (24, 32, 3)
     assert (extras["pictures"][0]["width"], extras["pictures"][0]["height"]) == (64, 48)
     assert "scaled to 32 pixels" in extras["pictures_note"]
@@ -260,11 +261,10 @@ def test_gray_pictures_are_shown():
     np.testing.assert_array_equal(decoded(extras["pictures"][0]["frames"][0]["original"]), gray[:, :, 0])
 
 
-def test_long_clips_are_averaged_over_runs_of_frames(monkeypatch):
-    monkeypatch.setattr(report, "FRAME_VALUES", 60)
+def test_long_clips_are_averaged_over_runs_of_frames():
     document = make_document(("a",), (4,), (50,), (), floats=False, student=False, frames=100)
     document["rows"][0]["psnr_per_frame"] = [30.0, 32.0, None, 33.0, None, float("inf")] + [31.0] * 94
-    scripts = Scripts(report.render(document, [])).found
+    scripts = Scripts(report.render(document, [], PageLimits(frame_values=60))).found
     assert json.loads(scripts["extras"])["frames_per_point"] == 2
     values = json.loads(scripts["document"])["rows"][0]["psnr_per_frame"]
     assert len(values) <= 60

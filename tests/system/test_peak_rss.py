@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from imfn_cli.system import peak_rss
-from imfn_cli.system.peak_rss import LargestRss, PeakRss, peak_megabytes, resident_megabytes
+from imfn_cli.system.peak_rss import (
+    LargestRss,
+    PeakRss,
+    own_peak_megabytes,
+    peak_megabytes,
+    resident_megabytes,
+)
 
 resource = pytest.importorskip("resource")
 
@@ -75,6 +81,19 @@ def test_the_largest_is_kept_and_looked_at_now_and_then(monkeypatch: pytest.Monk
     assert watched.look(65) == 20.0
     assert watched.largest == 30.0
     assert all(watched.look(frame) == 20.0 for frame in range(66, 129))
+
+
+def test_the_peak_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, told = own_peak_megabytes(), peak_megabytes(resource.getrusage(resource.RUSAGE_SELF))
+    assert before is not None
+    assert before < 1.01 * told
+    with PeakRss():
+        np.ones(40_000_000, np.uint8)
+    assert (own_peak_megabytes() or 0) >= 38
+    monkeypatch.setattr(peak_rss, "Path", lambda _: _Missing())
+    assert own_peak_megabytes() == pytest.approx(told, rel=0.5)
+    monkeypatch.setattr(peak_rss, "resource", None)
+    assert own_peak_megabytes() is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX processes")

@@ -11,6 +11,7 @@ from ... import defaults
 from ...errors import InputError
 from .. import options
 from ..output import Output
+from . import common
 from .common import make_folder, model_name
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def camera(
     frames: Annotated[
         int | None, typer.Option(min=2, help="Use the first frames alone.", show_default="all")
     ] = None,
-    results: options.Results = Path("results"),
+    results: common.Results = Path("results"),
     cache: Annotated[
         Path | None,
         typer.Option("--cache", metavar="DIR", help="Keep the trained models and finished rows here."),

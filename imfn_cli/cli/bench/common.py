@@ -2,34 +2,50 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from ... import media, zoo
 from ...errors import InputError
 from ...system.files import writing
 
 if TYPE_CHECKING:
     from ...media import Source
 
+Clips = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[CLIPS]...", help="Default: ucf101/test in the data folder."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", envvar="IMFN_DATA", help="Data folder, with ucf101 and mnist."),
+]
+Results = Annotated[
+    Path, typer.Option("--results", metavar="DIR", help="Folder for the CSV files and any pictures.")
+]
+Quick = Annotated[bool, typer.Option("--quick", help="A first look: fewer clips, shorter runs.")]
+# Clips of a quick look.
+_FEW = 4
 
-def benchmark_sources(clips: Sequence[str] | None, quick: bool) -> "list[Source]":
-    """The sources of `clips`, by default of the UCF-101 test clips; the first four for a quick look.
 
-    Raises `InputError` where there are none.
+def benchmark_sources(
+    clips: Sequence[str] | None, data: Path | None, *, quick: bool = False
+) -> "list[Source]":
+    """The sources of `clips`, by default of the UCF-101 test clips below `data`.
+
+    quick: only the first four, for a first look. Raises `InputError` where there are none.
     """
-    from ...media import expand_inputs
-
     if not clips:
-        from ...training.places import data_folders
-
-        places = [place / "ucf101/test" for place in data_folders()]
-        found = next((place for place in places if place.is_dir()), None)
-        if found is None:
+        folder = None if data is None else data / "ucf101/test"
+        if folder is None or not folder.is_dir():
             raise InputError(
-                "no UCF-101 test clips here; name clips, or set IMFN_DATA to a folder with ucf101/test"
+                "no UCF-101 test clips here; name clips, or say with --data (or set IMFN_DATA to) a folder "
+                "with ucf101/test"
             )
-        clips = [str(found)]
-    sources = expand_inputs(clips)
-    return sources[:4] if quick else sources
+        clips = [str(folder)]
+    sources = media.expand_inputs(clips)
+    return sources[:_FEW] if quick else sources
 
 
 def make_folder(folder: Path) -> None:
@@ -40,7 +56,10 @@ def make_folder(folder: Path) -> None:
 
 def model_name(model: str | None) -> str:
     """What results of a model are filed under: the name in its configuration, else its folder's."""
-    from ...zoo import find_model, read_config
+    folder = zoo.find_model(model)
+    return str(zoo.read_config(folder).get("name", folder.name))
 
-    folder = find_model(model)
-    return str(read_config(folder).get("name", folder.name))
+
+def table_name(model: str, gop: int) -> str:
+    """What a table of a model's files is called after; those without GOPs end in "-alone"."""
+    return model if gop else f"{model}-alone"

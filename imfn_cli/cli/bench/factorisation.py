@@ -10,6 +10,7 @@ from ...errors import ModelError
 from .. import options
 from ..output import Output
 from ..train import hardware, validation_line
+from . import common
 from .common import benchmark_sources, make_folder
 
 if TYPE_CHECKING:
@@ -24,9 +25,10 @@ _QUICK_SECONDS = 60.0
 
 
 def factorisation(
-    clips: options.TestClips = None,
+    clips: common.Clips = None,
     model: options.Model = None,
-    results: options.Results = Path("results"),
+    data: common.Data = None,
+    results: common.Results = Path("results"),
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -69,7 +71,7 @@ def factorisation(
     seconds = _budget(loaded, recipe, minutes)
     if quick and minutes is None:
         seconds = min(seconds, _QUICK_SECONDS)
-    sources = benchmark_sources(clips, quick)
+    sources = benchmark_sources(clips, data, quick=quick)
     disjoint(sources_of(recipe.train), sources)
     make_folder(results)
     if minutes is None:

@@ -10,6 +10,7 @@ import typer
 from ...errors import ModelError
 from .. import options
 from ..output import Output
+from . import common
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,7 +31,7 @@ def mnist(
             show_default=_SHIPPED,
         ),
     ] = None,
-    results: options.Results = Path("results"),
+    results: common.Results = Path("results"),
     cache: Annotated[
         Path | None,
         typer.Option(

@@ -10,6 +10,7 @@ import typer
 
 from .. import options
 from ..output import Output
+from . import common
 from .common import benchmark_sources, make_folder
 
 if TYPE_CHECKING:
@@ -27,9 +28,10 @@ class Part(StrEnum):
 
 
 def student(
-    clips: options.TestClips = None,
+    clips: common.Clips = None,
     model: options.Model = None,
-    results: options.Results = Path("results"),
+    data: common.Data = None,
+    results: common.Results = Path("results"),
     frames: Annotated[
         int, typer.Option(min=1, help="Frames that the student's memory and time are watched for.")
     ] = 100_000,
@@ -38,7 +40,7 @@ def student(
         list[Part] | None,
         typer.Option("--only", help="One part; repeat for others.", show_default="all three"),
     ] = None,
-    quick: options.Quick = False,
+    quick: common.Quick = False,
     json: options.Json = False,
 ) -> None:
     """Tree against student at every ratio, latency and memory, and PSNR against age of one endless memory."""
@@ -59,7 +61,7 @@ def student(
 
     out = Output(json)
     parts = only or list(Part)
-    sources = [] if parts == [Part.latency] else benchmark_sources(clips, quick)
+    sources = [] if parts == [Part.latency] else benchmark_sources(clips, data, quick=quick)
     make_folder(results)
     import torch
 
