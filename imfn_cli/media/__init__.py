@@ -1,14 +1,26 @@
-"""Sequences of frames in and out: video, images, arrays. Frames come one by one, never whole films."""
+"""Sequences of frames in and out: videos, images, arrays, live sources. Frames come one by one.
 
-from .batches import batched
-from .selection import selected
-from .sequence import ColourDescription, Frame, Sequence, SequenceInfo
-from .sinks.frame_writer import FrameWriter
-from .sinks.open import OUTPUT_ENDINGS, open_writer
-from .sources.arrays import LoadedArray
-from .sources.inputs import Source, expand_inputs
-from .sources.live import STDIN, GivenFrames, RawVideo, is_device, open_live, parse_rate, stalled
-from .sources.open import open_sequence
+`sources/` reads and `sinks/` writes; neither knows the other. Importing this room loads neither PyAV, Pillow
+nor NumPy; the first use of a name does.
+"""
+
+from typing import TYPE_CHECKING
+
+from ..system.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from .batches import batched
+    from .selection import selected
+    from .sequence import ColourDescription, Frame, Sequence, SequenceInfo
+    from .sinks.formats import OUTPUT_ENDINGS, open_writer
+    from .sinks.frame_writer import FrameWriter
+    from .sources.arrays import LoadedArray
+    from .sources.files import open_sequence
+    from .sources.given_frames import GivenFrames
+    from .sources.inputs import Source, expand_inputs
+    from .sources.live import open_live, stalled
+    from .sources.raw_video import RawVideo, parse_rate
+    from .sources.routes import STDIN, is_device
 
 __all__ = [
     "OUTPUT_ENDINGS",
@@ -32,3 +44,21 @@ __all__ = [
     "selected",
     "stalled",
 ]
+
+__getattr__, __dir__ = lazy_attributes(
+    __name__,
+    {
+        "batches": ("batched",),
+        "selection": ("selected",),
+        "sequence": ("ColourDescription", "Frame", "Sequence", "SequenceInfo"),
+        "sinks.formats": ("OUTPUT_ENDINGS", "open_writer"),
+        "sinks.frame_writer": ("FrameWriter",),
+        "sources.arrays": ("LoadedArray",),
+        "sources.files": ("open_sequence",),
+        "sources.given_frames": ("GivenFrames",),
+        "sources.inputs": ("Source", "expand_inputs"),
+        "sources.live": ("open_live", "stalled"),
+        "sources.raw_video": ("RawVideo", "parse_rate"),
+        "sources.routes": ("STDIN", "is_device"),
+    },
+)

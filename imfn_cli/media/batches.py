@@ -1,4 +1,4 @@
-"""Frames by the batch."""
+"""Frames stacked into batches."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,7 +8,10 @@ from .sequence import Frame
 
 
 def batched(frames: Iterable[Frame], size: int) -> Iterator[tuple[np.ndarray, list[int]]]:
-    """Stacks of `size` frames, the last one shorter: pixels uint8 (T, H, W, C) and their T times."""
+    """Stacks of `size` frames, the last one shorter: pixels uint8 (T, H, W, C) and their T times.
+
+    All frames have one shape; times are in ticks, as in `Frame.time`.
+    """
     batch: list[Frame] = []
     for frame in frames:
         batch.append(frame)

@@ -3,7 +3,7 @@
 from av import VideoFrame
 from av.video.reformatter import VideoReformatter
 
-# Names as FFmpeg prints them, by the numbers of ITU-T H.273 that files carry. 2 means "not stated".
+# FFmpeg's names by the numbers of ITU-T H.273, which files carry. 2 means "not stated".
 MATRICES = {
     0: "gbr",
     1: "bt709",
@@ -54,12 +54,12 @@ TRANSFERS = {
 
 
 def number_of(name: str | None, names: dict[int, str], *, default: int) -> int:
-    """The number that stands for `name`; `default` for None and for names that are not in the table."""
+    """The number of `name`; `default` for None and for names that are not in the table."""
     return next((number for number, known in names.items() if known == name), default)
 
 
-# Coefficients that the scaler knows, by matrix name. What a file does not state is BT.601, as FFmpeg takes it
-# at every size; the constant-luminance BT.2020 is approximated by the other one, as FFmpeg does too.
+# The scaler's coefficients by matrix name. As in FFmpeg, a matrix that a file does not state is BT.601 at
+# every size, and the constant-luminance BT.2020 is approximated by the other one.
 _BT601 = 5
 _COEFFICIENTS = {
     "bt709": 1,
@@ -78,7 +78,7 @@ _SCALER = 0x4 | 0x40000 | 0x2000
 
 
 def is_convertible(matrix: str | None) -> bool:
-    """Whether colours of this matrix come out right (None, not stated, counts as BT.601)."""
+    """Whether colours of this matrix can be converted (None, not stated, counts as BT.601)."""
     return matrix is None or matrix == "gbr" or matrix in _COEFFICIENTS
 
 
@@ -91,7 +91,7 @@ class ToRgb:
         self._scaler = VideoReformatter()
 
     def __call__(self, frame: VideoFrame, matrix: str | None, *, full_range: bool) -> VideoFrame:
-        """`frame` (any pixel format and size) in the RGB format and size of this converter."""
+        """`frame` (any pixel format and size, coded with `matrix`) in this object's RGB format and size."""
         coefficients = _COEFFICIENTS.get(matrix or "", _BT601)
         return self._scaler.reformat(
             frame,
@@ -113,7 +113,7 @@ class FromRgb:
         self._scaler = VideoReformatter()
 
     def __call__(self, frame: VideoFrame, matrix: str | None, *, full_range: bool) -> VideoFrame:
-        """`frame` (rgb24) in the pixel format of this converter, coded with `matrix`."""
+        """`frame` (rgb24) in this object's pixel format, coded with `matrix`."""
         coefficients = _COEFFICIENTS.get(matrix or "", _BT601)
         return self._scaler.reformat(
             frame,
@@ -127,8 +127,8 @@ class FromRgb:
 
 
 def _other(coefficients: int) -> int:
-    """Coefficients that differ from these, for the RGB side, where they mean nothing.
+    """Coefficients that differ from these, for the RGB side, where they have no meaning.
 
-    PyAV 14 looks at the range only when the two sides differ in something.
+    PyAV 14 converts the range only if the two sides differ in something.
     """
     return 1 if coefficients == _BT601 else _BT601

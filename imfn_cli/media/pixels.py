@@ -1,4 +1,4 @@
-"""From a Pillow image, whatever its mode, to 8-bit gray or RGB pixels."""
+"""From a Pillow image of any mode to 8-bit gray or RGB pixels."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ def is_gray(image: Image.Image) -> bool:
 
 
 def has_alpha(image: Image.Image) -> bool:
-    """Whether the image can be transparent: an alpha channel, or a colour that stands for it."""
+    """Whether the image can be transparent: it has an alpha channel, or a colour that stands for it."""
     return image.has_transparency_data
 
 
@@ -37,7 +37,7 @@ def on_black(pixels: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ValueRange:
-    """The linear map of deep samples low..high to 0..255."""
+    """The linear map of integer samples low..high to 0..255."""
 
     low: int
     high: int
@@ -56,14 +56,15 @@ class ValueRange:
 
 
 def range_of(samples: np.ndarray) -> ValueRange:
-    """The range of integer `samples` of any shape, at least one."""
+    """The range of integer `samples` of any shape, of which there is at least one."""
     return ValueRange(int(samples.min()), int(samples.max()))
 
 
 def to_pixels(image: Image.Image, channels: int, value_range: ValueRange | None = None) -> np.ndarray:
-    """uint8 (H, W, channels), alpha composited on black; deep samples need their `value_range`.
+    """uint8 (H, W, channels), alpha composited on black.
 
-    Decodes the image: any of Pillow's errors may come out of here, and ValueError for floating-point samples.
+    channels: 1 (gray) or 3 (RGB).   value_range: of the samples, if they have more than 8 bits. Decodes the
+    image. Raises any of Pillow's errors, and ValueError if samples are floating-point or lack their range.
     """
     if is_deep(image):
         if value_range is None:

@@ -1,4 +1,4 @@
-"""Failures of the system and of the media libraries, turned into one line for the user."""
+"""Failures of the system and of the media libraries as one line for the user."""
 
 import contextlib
 import errno
@@ -12,7 +12,7 @@ from ..system import files
 
 
 def reason(error: BaseException) -> str:
-    """Why `error` happened, on one line: the system's words where it has some."""
+    """Why `error` happened, on one line: in the system's words where it has some."""
     if isinstance(error, av.error.FFmpegError | OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__
@@ -20,17 +20,17 @@ def reason(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def reading(name: str, what: str) -> Iterator[None]:
-    """Turn anything that goes wrong while reading `name` into `InputError`: "name: what (reason)".
+    """Raises `InputError`, "name: what (reason)", for anything that goes wrong while reading `name`.
 
     Decoders raise nearly every type of exception on damaged files (ValueError, SyntaxError, struct.error,
-    zlib.error, ...), so everything is caught; keep the block down to calls into the decoder.
+    zlib.error, ...), so the block catches everything; it should hold nothing but calls into the decoder.
     """
     try:
         yield
     except ImfnError:
         raise
     except OSError as error:
-        # A plain system error (no permission, disk failure) says it all; the file is not to blame.
+        # A plain system error (no permission, disk failure) says it all; the file is not damaged.
         if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EIO, errno.EISDIR, errno.EMFILE):
             remedy = (
                 "check the name" if error.errno == errno.ENOENT else "make it readable, or name another file"
@@ -43,7 +43,7 @@ def reading(name: str, what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def writing(name: str) -> Iterator[None]:
-    """Turn system and encoder errors while writing `name` into `OutputError`."""
+    """Raises `OutputError` for errors of the system and of the encoder while writing `name`."""
     try:
         with files.writing(name):
             yield

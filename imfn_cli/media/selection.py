@@ -1,10 +1,10 @@
-"""Frames A:B of a source: which ones, and what to say when there are none."""
+"""Frames start:stop of a source: which ones these are, and the errors if there are none."""
 
 from ..errors import InputError
 
 
 def check_selection(name: str, start: int, stop: int | None) -> None:
-    """Raise `InputError` unless 0 <= start < stop (a stop of None means the end)."""
+    """Raises `InputError` unless 0 <= start < stop (a stop of None means the end)."""
     if start < 0 or (stop is not None and stop < 0):
         raise InputError(f"{name}: frames are counted from 0; a negative frame number is not supported")
     if stop is not None and stop <= start:
@@ -12,7 +12,10 @@ def check_selection(name: str, start: int, stop: int | None) -> None:
 
 
 def select(name: str, count: int, start: int, stop: int | None) -> range:
-    """The frame numbers that start:stop selects among `count`; `InputError` where there are none."""
+    """The frame numbers that start:stop, checked before, selects among `count`.
+
+    Raises `InputError` if there are none.
+    """
     chosen = range(count)[start:stop]
     if not chosen:
         raise nothing_selected(name, count, start)
@@ -20,7 +23,10 @@ def select(name: str, count: int, start: int, stop: int | None) -> range:
 
 
 def selected(name: str, count: int, start: int, stop: int | None) -> range:
-    """Both in one: the frame numbers that start:stop selects among `count`. Raises `InputError`."""
+    """The frame numbers that start:stop selects among `count`.
+
+    Raises `InputError` unless 0 <= start < stop, and if there are none.
+    """
     check_selection(name, start, stop)
     return select(name, count, start, stop)
 
@@ -31,7 +37,7 @@ def selected_count(count: int | None, start: int, stop: int | None) -> int | Non
 
 
 def nothing_selected(name: str, count: int, start: int) -> InputError:
-    """The error for a selection that begins at `start`, behind the last of `count` frames."""
+    """The error for a selection that begins at `start`, after the last of `count` frames."""
     if count == 0:
         return InputError(f"{name}: holds no frames")
     frames = "1 frame" if count == 1 else f"{count} frames"

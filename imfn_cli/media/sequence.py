@@ -1,4 +1,4 @@
-"""What a sequence of frames is: the frames themselves, and what is known about them beforehand."""
+"""Frames, sequences of them, and what is known of a sequence before its frames are read."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ DEFAULT_RATE = Fraction(25)
 
 
 class Frame(NamedTuple):
-    """One picture and the moment it is shown."""
+    """One picture and the time at which it is shown."""
 
     pixels: np.ndarray
     """uint8 (H, W, C), C-contiguous; C = 3 (RGB) or 1 (gray)."""
@@ -25,9 +25,9 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class ColourDescription:
-    """How the source coded its colours, in FFmpeg's names ("bt709", "tv"); None where it does not say.
+    """How the source codes its colours, in FFmpeg's names ("bt709", "tv"); None where it does not say.
 
-    Frames are RGB whatever this says. It is kept so that a video written from them can be coded alike.
+    Frames are RGB whatever this says. A video written from them is coded in the same way.
     """
 
     matrix: str | None = None
@@ -36,7 +36,7 @@ class ColourDescription:
     transfer: str | None = None
 
 
-# Sources that hold RGB (or gray) samples as they are: images, arrays, lossless RGB video.
+# Of sources that hold RGB (or gray) samples as they are: images, arrays, lossless RGB video.
 RGB_COLOUR = ColourDescription(matrix="gbr", range="pc")
 
 
@@ -56,7 +56,7 @@ class SequenceInfo:
     """Nominal frames per second; None where the durations differ and no rate is stated."""
 
     frame_count: int | None
-    """Frames in the selection. Exact for arrays and images; for video it is what the container claims
+    """Frames in the selection. Exact for arrays and images; for video it is what the container states
     (a damaged file may hold fewer), None where the container does not say."""
 
     kind: str
@@ -79,12 +79,12 @@ class SequenceInfo:
 class Sequence(ABC):
     """Frames of one source, in order. Each `iter()` starts again at the first selected frame.
 
-    Frames are made one by one: memory does not grow with the length of the source. Iterating raises
-    `InputError` when the source is damaged, or when the selection turns out to hold no frame.
+    Frames are made one by one: resident memory does not grow with the length of the source. Iterating raises
+    `InputError` if the source is damaged, or if the selection turns out to hold no frame.
     """
 
     timeout: float | None = None
-    """Seconds without a frame after which the source counts as lost; None: it may take any time."""
+    """Seconds without a frame after which the source counts as lost; None: no limit."""
 
     def __init__(self, name: str, info: SequenceInfo) -> None:
         self.name = name
@@ -92,7 +92,7 @@ class Sequence(ABC):
 
         self.info = info
         self.warnings: list[str] = []
-        """What was noticed while reading (skipped damage, a change of size) in the latest iteration."""
+        """What reading met in the latest iteration (skipped damage, a change of size); one line each."""
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]: ...

@@ -264,11 +264,11 @@ def test_a_damaged_head_costs_its_node_only(
 def test_a_source_that_breaks_keeps_what_came_before(
     cli: Cli, clip_path: Path, output: Path, model: Words, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from imfn_cli.media.sources import video
+    from imfn_cli.media.sources import picture
 
-    original = video.Picture.converter
+    original = picture.Picture.converter
 
-    def breaking(self: video.Picture) -> Callable[..., np.ndarray]:
+    def breaking(self: picture.Picture) -> Callable[..., np.ndarray]:
         convert, count = original(self), iter(range(100))
 
         def one(frame: object) -> np.ndarray:
@@ -278,7 +278,7 @@ def test_a_source_that_breaks_keeps_what_came_before(
 
         return one
 
-    monkeypatch.setattr(video.Picture, "converter", breaking)
+    monkeypatch.setattr(picture.Picture, "converter", breaking)
     ran = cli("stream", clip_path, "-o", output, *model)
     assert ran.code == 1
     assert ran.line.endswith(f"; the 9 frames before are in {output}")

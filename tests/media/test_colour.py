@@ -9,7 +9,7 @@ import pytest
 from imfn_cli.media import ColourDescription, open_sequence
 from imfn_cli.media.colour import MATRICES, RANGES, number_of
 
-from .conftest import psnr, write_frames
+from .frames import psnr, write_frames
 
 # Kr and Kb of ITU-R BT.601, BT.709 and BT.2020.
 WEIGHTS = {"smpte170m": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020nc": (0.2627, 0.0593)}

@@ -1,0 +1,1 @@
+"""Writers of frames; the ending of the name chooses one (`formats.py`)."""

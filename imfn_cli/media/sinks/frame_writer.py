@@ -1,10 +1,10 @@
-"""What all writers of frames share: checks, the temporary file, cleaning up."""
+"""What all writers of frames share: checks, the temporary file, its removal after a failure."""
 
 import contextlib
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 
@@ -17,11 +17,11 @@ from ..sequence import SequenceInfo
 class FrameWriter(ABC):
     """Writes frames one by one; a context manager.
 
-    The output appears under its name only when the block ends well. When it raises, nothing is left behind.
+    The output appears under its name when the block ends without an exception. After one, nothing is left.
     """
 
     def __init__(self, path: Path, info: SequenceInfo, *, force: bool = False) -> None:
-        """Raises `OutputError` where nothing may be written at `path`."""
+        """Raises `OutputError` if nothing may be written at `path`."""
         self.path = path
         self.info = info
         self._force = force
@@ -33,8 +33,8 @@ class FrameWriter(ABC):
     def write(self, pixels: np.ndarray, time: int) -> None:
         """Add a frame: uint8 (H, W, C) as `info` says, shown at `time` ticks of `info.time_base`.
 
-        Raises `OutputError` when it cannot be written, ValueError for another shape or a time that does not
-        come after the one before.
+        Raises `OutputError` if it cannot be written, ValueError if the shape differs or the time is not after
+        that of the frame before.
         """
         if pixels.shape != self._shape or pixels.dtype != np.uint8:
             raise ValueError(f"expected uint8 of shape {self._shape}, got {pixels.dtype} of {pixels.shape}")
@@ -68,14 +68,16 @@ class FrameWriter(ABC):
         check_output(self.path, force=self._force)
 
     def _target(self) -> contextlib.AbstractContextManager[Path]:
-        """Where to write meanwhile; moved into place at the end."""
+        """The temporary path that is written to, moved into place at the end."""
         return replacing(self.path, force=self._force)
 
     @abstractmethod
-    def _begin(self, temporary: Path) -> None: ...
+    def _begin(self, temporary: Path) -> None:
+        """Open the output, before the first frame."""
 
     @abstractmethod
-    def _write(self, pixels: np.ndarray, time: int) -> None: ...
+    def _write(self, pixels: np.ndarray, time: int) -> None:
+        """Write a frame that has been checked; C-contiguous."""
 
     @abstractmethod
     def _finish(self) -> None:
@@ -83,4 +85,29 @@ class FrameWriter(ABC):
 
     @abstractmethod
     def _release(self) -> None:
-        """Close what is open, whatever happened. Must not raise; called after `_finish` as well."""
+        """Close what is open, also after a failure. Must not raise; called after `_finish` as well."""
+
+
+class FileWriter(FrameWriter):
+    """A writer of one file, byte by byte."""
+
+    _file: BinaryIO | None = None
+
+    def _begin(self, temporary: Path) -> None:
+        self._file = temporary.open("wb")
+
+    @property
+    def _output(self) -> BinaryIO:
+        assert self._file is not None  # between _begin and _finish
+        return self._file
+
+    def _finish(self) -> None:
+        self._output.close()
+        self._file = None
+
+    def _release(self) -> None:
+        if self._file is not None:
+            # Closing flushes; what fails there (a full disk) has been reported before.
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None

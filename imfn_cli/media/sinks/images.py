@@ -1,4 +1,4 @@
-"""A directory of numbered PNG images."""
+"""Directories of numbered PNG images, written as the frames come."""
 
 import contextlib
 import secrets
@@ -36,7 +36,7 @@ class DirectoryWriter(FrameWriter):
     def _target(self) -> Iterator[Path]:
         self._check()
         path = self.path
-        # Inside an existing directory, whose parent may not be ours to write to.
+        # Inside an existing directory: its parent may not be writable.
         folder = path if path.is_dir() else path.parent
         temporary = folder / f".{path.name[:80]}.{secrets.token_hex(4)}.part"
         temporary.mkdir()

@@ -1,8 +1,6 @@
-"""Video files and animated GIF (PyAV)."""
+"""Video files and animated GIF, written frame by frame (PyAV)."""
 
 import contextlib
-from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,101 +11,27 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 from PIL import Image
 
-from ..colour import MATRICES, PRIMARIES, RANGES, TRANSFERS, FromRgb, is_convertible, number_of
-from ..sequence import DEFAULT_RATE, ColourDescription, SequenceInfo
+from ..colour import MATRICES, PRIMARIES, RANGES, TRANSFERS, FromRgb, number_of
+from ..sequence import DEFAULT_RATE, SequenceInfo
+from .encodings import VideoEncoding
 from .frame_writer import FrameWriter
 
 _UNSTATED, _UNSTATED_RANGE = 2, 0
 
-# Below this, FFV1 cannot cut a picture into slices, which its version 3 needs.
-_SMALLEST_SLICED = 16
-
-
-@dataclass(frozen=True)
-class VideoEncoding:
-    """How one kind of file is encoded."""
-
-    codec: str
-    pixel_format: str
-    colour: ColourDescription
-    """How the samples are coded, and what the file says of it."""
-
-    options: dict[str, str]
-    container_options: dict[str, str] = field(default_factory=dict)
-    time_base: Fraction | None = None
-    """Ticks of the format; None takes any."""
-
-
-def h264(info: SequenceInfo) -> VideoEncoding:
-    """H.264 that looks like the frames: crf 14, 4:2:0 (4:4:4 where a side is odd, which 4:2:0 cannot be)."""
-    odd = info.width % 2 or info.height % 2
-    return VideoEncoding(
-        codec="libx264",
-        pixel_format="yuv444p" if odd else "yuv420p",
-        colour=_video_colour(info.colour),
-        options={"crf": "14", "preset": "veryfast"},
-        container_options={"movflags": "+faststart"},
-    )
-
-
-def ffv1(info: SequenceInfo) -> VideoEncoding:
-    """FFV1: lossless, RGB or gray as the frames are."""
-    sliced = min(info.width, info.height) >= _SMALLEST_SLICED
-    return VideoEncoding(
-        codec="ffv1",
-        pixel_format="gray" if info.channels == 1 else "bgr0",
-        colour=ColourDescription("gbr", "pc", info.colour.primaries, info.colour.transfer),
-        options={"level": "3", "slices": "4", "slicecrc": "1"} if sliced else {"level": "1"},
-    )
-
-
-def vp9(info: SequenceInfo) -> VideoEncoding:
-    """VP9 in constant quality."""
-    return VideoEncoding(
-        codec="libvpx-vp9",
-        pixel_format="yuv420p",
-        colour=_video_colour(info.colour),
-        options={"crf": "20", "b": "0", "row-mt": "1", "cpu-used": "5", "deadline": "good"},
-    )
-
-
-def gif(info: SequenceInfo) -> VideoEncoding:
-    """GIF with a palette per frame, repeated for ever; times in hundredths of a second."""
-    return VideoEncoding(
-        codec="gif",
-        pixel_format="pal8",
-        colour=ColourDescription(),
-        options={},
-        container_options={"loop": "0"},
-        time_base=Fraction(1, 100),
-    )
-
-
-def _video_colour(source: ColourDescription) -> ColourDescription:
-    """As the source was coded, so that players show both alike; sRGB pictures become BT.709."""
-    if source.matrix == "gbr":
-        return ColourDescription(
-            "bt709", "tv", source.primaries or "bt709", source.transfer or "iec61966-2-1"
-        )
-    matrix = source.matrix
-    if matrix == "bt2020c":
-        matrix = "bt2020nc"
-    elif not is_convertible(matrix):
-        matrix = "smpte170m"
-    return ColourDescription(matrix, source.range, source.primaries, source.transfer)
-
 
 class VideoWriter(FrameWriter):
-    """Encodes frames by a recipe. Presentation times are kept, to one tick of the container."""
+    """Encodes frames into a container. Presentation times are exact to one tick of the container."""
 
     _container: OutputContainer | None = None
 
-    def __init__(self, path: Path, info: SequenceInfo, recipe: VideoEncoding, *, force: bool = False) -> None:
-        """Raises `OutputError` where nothing may be written at `path`."""
+    def __init__(
+        self, path: Path, info: SequenceInfo, encoding: VideoEncoding, *, force: bool = False
+    ) -> None:
+        """Raises `OutputError` if nothing may be written at `path`."""
         super().__init__(path, info, force=force)
-        self._recipe = recipe
-        self._time_base = recipe.time_base or info.time_base
-        self._from_rgb = FromRgb(recipe.pixel_format)
+        self._encoding = encoding
+        self._time_base = encoding.time_base or info.time_base
+        self._from_rgb = FromRgb(encoding.pixel_format)
         # A frame is sent when the next one tells how long it lasts.
         self._waiting: VideoFrame | None = None
         self._origin = 0
@@ -115,15 +39,15 @@ class VideoWriter(FrameWriter):
         self._durations: dict[int, int] = {}
 
     def _begin(self, temporary: Path) -> None:
-        self._container = av.open(f"file:{temporary}", "w", options=self._recipe.container_options)
+        self._container = av.open(f"file:{temporary}", "w", options=self._encoding.container_options)
         rate = self.info.frame_rate or DEFAULT_RATE
-        stream = self._container.add_stream(self._recipe.codec, rate=rate, options=self._recipe.options)
+        stream = self._container.add_stream(self._encoding.codec, rate=rate, options=self._encoding.options)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = self.info.width, self.info.height
-        stream.pix_fmt = self._recipe.pixel_format
+        stream.pix_fmt = self._encoding.pixel_format
         codec = stream.codec_context
         codec.time_base = self._time_base
-        colour = self._recipe.colour
+        colour = self._encoding.colour
         codec.colorspace = number_of(colour.matrix, MATRICES, default=_UNSTATED)
         codec.color_range = number_of(colour.range, RANGES, default=_UNSTATED_RANGE)
         codec.color_primaries = number_of(colour.primaries, PRIMARIES, default=_UNSTATED)
@@ -137,7 +61,7 @@ class VideoWriter(FrameWriter):
         ticks = round(time * self.info.time_base / self._time_base)
         if self._waiting is None:
             # No format shows a frame before 0, and a GIF cannot begin later either.
-            self._origin = ticks if ticks < 0 or self._recipe.codec == "gif" else 0
+            self._origin = ticks if ticks < 0 or self._encoding.codec == "gif" else 0
             frame.pts = ticks - self._origin
         else:
             assert self._waiting.pts is not None
@@ -149,8 +73,8 @@ class VideoWriter(FrameWriter):
         self._waiting = frame
 
     def _coded(self, pixels: np.ndarray) -> VideoFrame:
-        """(H, W, C) pixels as a frame in the encoder's pixel format."""
-        wanted = self._recipe.pixel_format
+        """uint8 (H, W, C) pixels as a frame in the encoder's pixel format."""
+        wanted = self._encoding.pixel_format
         if wanted == "pal8":
             return VideoFrame.from_ndarray(_paletted(pixels), format="pal8")  # type: ignore[arg-type]
         if wanted == "gray":
@@ -158,11 +82,14 @@ class VideoWriter(FrameWriter):
         if pixels.shape[2] == 1:
             pixels = np.repeat(pixels, 3, axis=2)
         rgb = VideoFrame.from_ndarray(pixels, format="rgb24")
-        colour = self._recipe.colour
+        colour = self._encoding.colour
         return self._from_rgb(rgb, colour.matrix, full_range=colour.range == "pc")
 
     def _send(self, frame: VideoFrame | None, duration: int) -> None:
-        """Encode `frame` (None: flush) and write the packets that are ready."""
+        """Encode `frame` (None: flush the encoder) and write the packets that are ready.
+
+        duration: of the frame, and of packets without one, in ticks of the container.
+        """
         if frame is not None and frame.pts is not None:
             self._durations[frame.pts] = duration
         packets: list[Packet] = self._stream.encode(frame)
@@ -183,14 +110,14 @@ class VideoWriter(FrameWriter):
 
     def _release(self) -> None:
         if self._container is not None:
-            # Writes the trailer of a file that nobody wants; what can go wrong there has gone wrong before.
+            # Writes the trailer of a file that is deleted; what fails here has been reported before.
             with contextlib.suppress(OSError, av.error.FFmpegError, ValueError):
                 self._container.close()
             self._container = None
 
 
 def _paletted(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W, C) pixels as uint8 indices (H, W) and an ARGB palette (256, 4). Gray is exact."""
+    """uint8 (H, W, C) pixels as indices (H, W) and an ARGB palette (256, 4), both uint8. Gray is exact."""
     palette = np.full((256, 4), 255, np.uint8)
     if pixels.shape[2] == 1:
         palette[:, 1:] = np.arange(256)[:, None]

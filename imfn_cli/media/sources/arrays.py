@@ -1,4 +1,4 @@
-"""NumPy arrays as sequences: .npy through a memory map, .npz frame by frame, and arrays in memory."""
+"""NumPy arrays as sequences: .npy through a memory map, .npz frame by frame, and arrays of the program."""
 
 import zipfile
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class ArraySequence(Sequence):
     """uint8 frames (T, H, W), (T, H, W, 1) gray, (T, H, W, 3) RGB or (T, H, W, 4) RGBA, 25 to the second."""
 
     def __init__(self, path: Path, name: str, *, start: int = 0, stop: int | None = None) -> None:
-        """Read the header of a .npy or .npz file. Raises `InputError`."""
+        """Reads the header of a .npy or .npz file. Raises `InputError`."""
         check_selection(name, start, stop)
         self._path = path
         self._member: str | None = None
@@ -51,7 +51,7 @@ class ArraySequence(Sequence):
         with reading(self.name, _DAMAGED):
             array = np.load(self._path, mmap_mode="r", allow_pickle=False)
         for index in self._chosen:
-            # A copy: the map must not outlive the iteration, nor its pages pile up in memory.
+            # A copy: the map must not outlive the iteration.
             yield np.array(array[index])
 
     def _from_archive(self, member: str) -> Iterator[np.ndarray]:
@@ -71,10 +71,10 @@ class ArraySequence(Sequence):
 
 
 class LoadedArray(Sequence):
-    """uint8 frames as in `ArraySequence`, from an array in memory (which must not change meanwhile)."""
+    """uint8 frames as in `ArraySequence`, from an array of the program, which must not change meanwhile."""
 
     def __init__(self, array: np.ndarray, *, start: int = 0, stop: int | None = None) -> None:
-        """Raises `InputError` for another type or shape."""
+        """Raises `InputError` if the array has another type or shape, or if start:stop selects no frame."""
         name = "array"
         _check_shape(name, array.shape, array.dtype)
         chosen = selected(name, array.shape[0], start, stop)
@@ -87,7 +87,7 @@ class LoadedArray(Sequence):
 
 
 def _info(shape: tuple[int, ...], count: int, size_bytes: int) -> SequenceInfo:
-    """What is known of `count` frames of an array of `shape`."""
+    """What is known of `count` selected frames of an array of `shape`."""
     notes = [ALPHA_NOTE] if len(shape) == 4 and shape[3] == 4 else []
     if len(shape) == 3 and shape[2] in (3, 4):
         notes.append(f"read as {shape[0]} gray frames of {shape[2]}x{shape[1]}; one RGB image needs a T axis")
@@ -114,6 +114,7 @@ def _as_pixels(frame: np.ndarray) -> np.ndarray:
 
 
 def _choose_member(archive: zipfile.ZipFile, name: str) -> str:
+    """The member of a .npz file that holds the frames. Raises `InputError` if the names do not tell."""
     arrays = [member for member in archive.namelist() if member.endswith(".npy")]
     for wanted in _NAMES:
         if f"{wanted}.npy" in arrays:
@@ -127,7 +128,7 @@ def _choose_member(archive: zipfile.ZipFile, name: str) -> str:
 
 
 def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, Fortran order and type of the array that follows in `stream`."""
+    """Shape, Fortran order and type of the array that follows in `stream`, which stands at its magic."""
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):
         return np.lib.format.read_array_header_1_0(stream)
@@ -135,6 +136,7 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 
 def _check_shape(name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Raises `InputError` unless an array of this shape and type holds frames."""
     if dtype != np.uint8:
         raise InputError(f"{name}: holds {dtype} of shape {shape}; {_WANTED}, values 0 to 255")
     if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3, 4)):

@@ -18,7 +18,7 @@ _UNSIGNED_BYTE = 0x08
 _TYPES = {0x08, 0x09, 0x0B, 0x0C, 0x0D, 0x0E}
 
 
-def looks_like_idx(head: bytes) -> bool:
+def is_idx(head: bytes) -> bool:
     """Whether these first bytes of a file (at least 4) start an idx array of any type and shape."""
     return len(head) >= 4 and head[:2] == b"\0\0" and head[2] in _TYPES and 1 <= head[3] <= 4
 
@@ -27,12 +27,12 @@ class IdxSequence(Sequence):
     """The images of an idx3-ubyte file: gray frames, 25 to the second."""
 
     def __init__(self, path: Path, name: str, *, start: int = 0, stop: int | None = None) -> None:
-        """Read the header. Raises `InputError` for other types and shapes (labels have one dimension)."""
+        """Reads the header. Raises `InputError` for other types and shapes (labels have one dimension)."""
         check_selection(name, start, stop)
         self._path = path
         with reading(name, _DAMAGED), _open(path) as stream:
             magic = stream.read(4)
-            if not looks_like_idx(magic) or magic[2] != _UNSIGNED_BYTE or magic[3] != 3:
+            if not is_idx(magic) or magic[2] != _UNSIGNED_BYTE or magic[3] != 3:
                 raise InputError(f"{name}: {_what_else(magic)}; name the idx3-ubyte file with the images")
             count, height, width = struct.unpack(">3I", stream.read(12))
         if height == 0 or width == 0:
@@ -70,14 +70,16 @@ class IdxSequence(Sequence):
 
 
 def _open(path: Path) -> BinaryIO:
+    """The idx array as a stream of bytes, decompressed where it is a gzip file."""
     with path.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
     return cast(BinaryIO, gzip.open(path, "rb")) if compressed else path.open("rb")
 
 
 def _what_else(magic: bytes) -> str:
-    if looks_like_idx(magic) and magic[3] == 1:
+    """What a file is that begins with `magic` and holds no images, for a message."""
+    if is_idx(magic) and magic[3] == 1:
         return "holds labels (idx1), not images"
-    if looks_like_idx(magic):
+    if is_idx(magic):
         return f"is an idx array of {magic[3]} dimensions and type 0x{magic[2]:02x}, not idx3-ubyte"
     return "is gzip-compressed but holds no images"

@@ -20,18 +20,22 @@ _EXIF_ORIENTATION = 0x0112
 
 @dataclass(frozen=True)
 class _Header:
-    """What an image says of itself before it is decoded."""
+    """What is known of an image before it is decoded."""
 
     size: tuple[int, int]
     """Width and height as shown."""
 
     gray: bool
     deep: bool
+    """Whether the samples have more than 8 bits."""
+
     alpha: bool
     turned: bool
+    """Whether EXIF asks for a turn or a reflection."""
 
     @classmethod
     def of(cls, path: Path) -> "_Header":
+        """Of the image at `path`. Raises `InputError`."""
         with reading(str(path), _UNREADABLE), Image.open(path) as image:
             orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
             size = image.size if orientation < 5 else image.size[::-1]
@@ -44,7 +48,7 @@ class StillImages(Sequence):
     def __init__(
         self, paths: SequenceOf[Path], name: str, *, start: int = 0, stop: int | None = None
     ) -> None:
-        """Look at all the headers (and at all the samples, where they have 16 bits). Raises `InputError`."""
+        """Reads all headers, and all samples where they have 16 bits. Raises `InputError`."""
         check_selection(name, start, stop)
         if not paths:
             raise InputError(f"{name}: no images or videos in this directory")
@@ -89,6 +93,7 @@ class StillImages(Sequence):
 
 
 def _check_alike(path: Path, header: _Header, first_path: Path, first: _Header) -> None:
+    """Raises `InputError` unless an image has the size and the bit depth of the first one."""
     if header.size != first.size:
         raise InputError(
             f"{path}: is {header.size[0]}x{header.size[1]} but {first_path.name} is "
@@ -101,7 +106,7 @@ def _check_alike(path: Path, header: _Header, first_path: Path, first: _Header) 
 
 
 def _range_over(paths: SequenceOf[Path]) -> ValueRange:
-    """The range of the samples of all images, one image in memory at a time."""
+    """The range of the samples of all images, which are decoded one at a time."""
     value_range: ValueRange | None = None
     for path in paths:
         with reading(str(path), _UNREADABLE), Image.open(path) as image:

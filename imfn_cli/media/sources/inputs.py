@@ -7,24 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
+from .formats import format_of_name
 
-VIDEO_ENDINGS = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".f4v", ".3gp", ".3g2"),
-    *(".mpg", ".mpeg", ".m2v", ".ts", ".m2ts", ".mts", ".vob", ".dv", ".mxf", ".ogv", ".mj2", ".nut"),
-    *(".ivf", ".264", ".h264", ".265", ".h265", ".hevc", ".obu", ".y4m"),
-)
-STILL_ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2")
-# One picture or many: only the content tells.
-PAGED_ENDINGS = (".tif", ".tiff", ".gif", ".webp", ".apng")
-ARRAY_ENDINGS = (".npy", ".npz")
-_IDX_NAME = re.compile(r"[.-]idx3-ubyte(\.gz)?$", re.IGNORECASE)
 _GLOB_MAGIC = re.compile(r"[*?[]")
 
 
 @dataclass(frozen=True)
 class Source:
-    """One sequence to be: a file, a directory of still images, or a list of still images."""
+    """What will be read as one sequence: a file, a directory of still images, or a list of still images."""
 
     paths: tuple[Path, ...]
     """The file or the directory; the images, in order, when the user listed them."""
@@ -36,7 +26,7 @@ class Source:
     """A guess by name: "video", "images", "animation", "array", "idx", "missing" or "unknown"."""
 
     def default_output(self, ending: str) -> Path:
-        """Where the result goes unless the user says otherwise: beside the source, with `ending` (".npy").
+        """Where the result goes by default: beside the source, with `ending` (".npy").
 
         clip.mp4 → clip.npy; frames/ → frames.npy beside it; frames/*.png → frames.npy beside frames/.
         """
@@ -63,14 +53,15 @@ def expand_inputs(args: Sequence[str]) -> list[Source]:
 
     A file is one source. A directory is one source when all it holds is still images; otherwise each video,
     animation, array or image stack in it is one (still images beside them are left out), and its
-    sub-directories follow. Patterns that the shell left alone are expanded. Still images named in a row,
-    from one directory, are one sequence in natural order. What does not exist becomes a source all the
-    same: opening it raises the error, so that the others go on.
+    sub-directories follow. Patterns that the shell did not expand are expanded. Still images named in a row,
+    from one directory, are one sequence in natural order. What does not exist becomes a source as well:
+    opening it raises the error, so that the others are processed.
     """
     return list(_grouped(_matching(args)))
 
 
 def _matching(args: Iterable[str]) -> Iterator[str]:
+    """The arguments, with patterns replaced by what they match; a pattern that matches nothing stays."""
     for arg in args:
         if _GLOB_MAGIC.search(arg) and not os.path.lexists(arg):
             # Path.glob cannot take an absolute pattern, nor one that starts with "..".
@@ -81,6 +72,7 @@ def _matching(args: Iterable[str]) -> Iterator[str]:
 
 
 def _grouped(names: Iterable[str]) -> Iterator[Source]:
+    """The sources of files and directories, still images in a row as one."""
     stills: list[Path] = []
     for name in names:
         path = Path(name)
@@ -99,6 +91,7 @@ def _grouped(names: Iterable[str]) -> Iterator[Source]:
 
 
 def _still_source(paths: list[Path]) -> Source:
+    """One source of still images, at least one, all of one directory."""
     if len(paths) == 1:
         return Source((paths[0],), str(paths[0]), "images")
     ordered = tuple(sorted(paths, key=lambda path: natural_key(path.name)))
@@ -108,7 +101,7 @@ def _still_source(paths: list[Path]) -> Source:
 
 
 def _in_directory(directory: Path) -> list[Source]:
-    """The sources in a directory and its sub-directories; a directory that cannot be read is one itself."""
+    """The sources in a directory and its sub-directories; one that cannot be read is a source itself."""
     try:
         entries = _entries(directory)
     except OSError:
@@ -130,38 +123,22 @@ def still_images(directory: Path) -> list[Path]:
 
 
 def _entries(directory: Path) -> list[Path]:
+    """What is in a directory, hidden entries excepted, in natural order. Raises `OSError`."""
     visible = (entry for entry in directory.iterdir() if not entry.name.startswith("."))
     return sorted(visible, key=lambda entry: natural_key(entry.name))
 
 
 def _is_sequence(path: Path) -> bool:
-    return _guess(path) in ("video", "array", "idx") or _is_paged(path)
+    known = format_of_name(path)
+    return known is not None and known.is_sequence(path)
 
 
 def _is_still(path: Path) -> bool:
-    ending = path.suffix.lower()
-    return ending in STILL_ENDINGS or (ending in PAGED_ENDINGS and not _is_paged(path))
-
-
-def _is_paged(path: Path) -> bool:
-    """Whether the file holds several pictures, by a look inside."""
-    if path.suffix.lower() not in PAGED_ENDINGS:
-        return False
-    try:
-        with Image.open(path) as image:
-            return getattr(image, "is_animated", False)
-    except Exception:  # a damaged file: opening it as a still names it with the reason
-        return False
+    known = format_of_name(path)
+    return known is not None and not known.is_sequence(path)
 
 
 def _guess(path: Path) -> str:
-    ending = path.suffix.lower()
-    if _IDX_NAME.search(path.name):
-        return "idx"
-    if ending in ARRAY_ENDINGS:
-        return "array"
-    if ending in (".gif", ".webp", ".apng"):
-        return "animation"
-    if ending in STILL_ENDINGS or ending in PAGED_ENDINGS:
-        return "images"
-    return "video" if ending in VIDEO_ENDINGS else "unknown"
+    """`Source.kind` of a file."""
+    known = format_of_name(path)
+    return known.kind if known is not None else "unknown"

@@ -1,4 +1,4 @@
-"""Several pictures in one image file: animated GIF, WebP and PNG, multi-page TIFF (Pillow)."""
+"""Image files of one or several pictures: animated GIF, WebP and PNG, multi-page TIFF (Pillow)."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -13,13 +13,39 @@ from ..pixels import ALPHA_NOTE, ValueRange, has_alpha, is_deep, is_gray, range_
 from ..problems import reading
 from ..selection import check_selection, select
 from ..sequence import DEFAULT_RATE, RGB_COLOUR, Frame, Sequence, SequenceInfo
+from .images import StillImages
 
-# Animations that state no duration are shown like this by browsers, in milliseconds.
+# How long browsers show a picture of an animation that states no duration, in milliseconds.
 _UNSTATED_DURATION = 100
 
 
+def read_image(path: Path, name: str, *, start: int = 0, stop: int | None = None) -> Sequence:
+    """An animation, or a sequence of the one image that the file holds. Raises `InputError`."""
+    return (Animation if _is_stack(path, name) else _one_image)(path, name, start=start, stop=stop)
+
+
+def read_tiff(path: Path, name: str, *, start: int = 0, stop: int | None = None) -> Sequence:
+    """A multi-page TIFF, or a sequence of the one image that the file holds. Raises `InputError`."""
+    return (ImageStack if _is_stack(path, name) else _one_image)(path, name, start=start, stop=stop)
+
+
+def holds_several(path: Path) -> bool:
+    """Whether an image file holds several pictures. Raises any of Pillow's errors if it is no image."""
+    with Image.open(path) as image:
+        return getattr(image, "is_animated", False)
+
+
+def _is_stack(path: Path, name: str) -> bool:
+    with reading(name, "cannot be read as an image; is it damaged?"):
+        return holds_several(path)
+
+
+def _one_image(path: Path, name: str, *, start: int, stop: int | None) -> Sequence:
+    return StillImages((path,), name, start=start, stop=stop)
+
+
 class _Stack(Sequence):
-    """The pages of an image file, looked at once when it is opened and decoded one by one when iterated."""
+    """The pages of an image file, each read once when it is opened and decoded one by one when iterated."""
 
     def __init__(self, path: Path, name: str, *, start: int, stop: int | None) -> None:
         check_selection(name, start, stop)
@@ -37,7 +63,7 @@ class _Stack(Sequence):
                     f"{size[0]}x{size[1]}; all pages must have one size"
                 )
             with reading(name, f"page {count} cannot be decoded; is the file damaged or cut short?"):
-                self._look_at(image)
+                self._inspect(image)
             count += 1
         self._chosen = select(name, count, start, stop)
         times, time_base, frame_rate = self._timing()
@@ -63,15 +89,15 @@ class _Stack(Sequence):
     _kind: str
 
     @abstractmethod
-    def _look_at(self, image: Image.Image) -> None:
-        """Learn what must be known of a page beforehand; called for each, in order."""
+    def _inspect(self, image: Image.Image) -> None:
+        """Take what must be known of a page before iterating; called for each page, in order."""
 
     @abstractmethod
     def _timing(self) -> tuple[list[int] | range, Fraction, Fraction | None]:
-        """The time of every page of the file, the time base, the nominal rate."""
+        """The time of every page of the file in ticks, the time base, the nominal rate."""
 
     def _pages(self, name: str, last: int | None = None) -> Iterator[Image.Image]:
-        """Each page up to `last`, not decoded; the same object, moved on."""
+        """Each page up to `last` (None: all), not decoded; one object, moved from page to page."""
         with reading(name, "cannot be read as an image; is it damaged?"):
             image = Image.open(self._path)
         with image:
@@ -91,7 +117,7 @@ class _Stack(Sequence):
     def __iter__(self) -> Iterator[Frame]:
         origin = self._times[self._chosen.start]
         for page, image in enumerate(self._pages(self.name, self._chosen[-1])):
-            # Animations are differences: the pages before the selection have to be decoded as well.
+            # The pictures of an animation are differences, so those before the selection are decoded too.
             if page < self._chosen.start and self._kind == "images":
                 continue
             with reading(self.name, f"page {page} cannot be decoded; is the file damaged or cut short?"):
@@ -106,11 +132,11 @@ class ImageStack(_Stack):
     _kind = "images"
 
     def __init__(self, path: Path, name: str, *, start: int = 0, stop: int | None = None) -> None:
-        """Look at all the pages (decoding them only where they have 16 bits). Raises `InputError`."""
+        """Reads all pages, and decodes those of 16 bits. Raises `InputError`."""
         self._count = 0
         super().__init__(path, name, start=start, stop=stop)
 
-    def _look_at(self, image: Image.Image) -> None:
+    def _inspect(self, image: Image.Image) -> None:
         if is_deep(image):
             samples = np.asarray(image)
             self._range = self._range.joined(samples) if self._range else range_of(samples)
@@ -131,11 +157,11 @@ class Animation(_Stack):
     _kind = "animation"
 
     def __init__(self, path: Path, name: str, *, start: int = 0, stop: int | None = None) -> None:
-        """Decode all the pictures once, for their durations and colours. Raises `InputError`."""
+        """Decodes all pictures once, for their durations and colours. Raises `InputError`."""
         self._durations: list[int] = []
         super().__init__(path, name, start=start, stop=stop)
 
-    def _look_at(self, image: Image.Image) -> None:
+    def _inspect(self, image: Image.Image) -> None:
         image.load()  # WebP knows a picture's duration only when it is decoded
         self._durations.append(round(float(image.info.get("duration", 0))) or _UNSTATED_DURATION)
         if not is_gray(image):

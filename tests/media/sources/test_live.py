@@ -1,20 +1,15 @@
-"""Sources that are read once: what FFmpeg is asked for each, and frames that a program hands over."""
+"""Sources that are read once: what FFmpeg is asked for each."""
 
-from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 import pytest
 
 from imfn_cli.errors import InputError
-from imfn_cli.media import GivenFrames, RawVideo, open_live
-from imfn_cli.media.sources import live
+from imfn_cli.media import RawVideo, open_live
+from imfn_cli.media.sources import cameras
 from imfn_cli.media.sources.live import TIMEOUT
-
-RGB = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
 
 class Opened(Exception):
@@ -71,7 +66,7 @@ def test_cameras_of_each_system(
     form: str,
     options: dict[str, str],
 ) -> None:
-    monkeypatch.setattr(live, "_PLATFORM", platform)
+    monkeypatch.setattr(cameras, "PLATFORM", platform)
     assert asked_for(opened, source) == (url, form, options)
     assert opened["timeout"] == (TIMEOUT, TIMEOUT)
     wanted = {"video_size": "640x480", "framerate": "15"}
@@ -80,7 +75,7 @@ def test_cameras_of_each_system(
 
 
 def test_windows_cameras_have_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_PLATFORM", "win32")
+    monkeypatch.setattr(cameras, "PLATFORM", "win32")
     with pytest.raises(InputError, match="write it as 'camera:Integrated Camera'"):
         open_live("camera:0")
 
@@ -140,83 +135,3 @@ def test_addresses_and_pipes(opened: dict[str, Any], tmp_path: Path) -> None:
 def test_what_an_address_cannot_be_asked(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         open_live("tcp://127.0.0.1:1", **options)
-
-
-@pytest.mark.parametrize("size", ["64", "0x48", "64x", "axb", "64x48x3"])
-def test_sizes_that_are_none(size: str) -> None:
-    with pytest.raises(InputError, match="write WIDTHxHEIGHT"):
-        open_live("camera:0", size=size)
-
-
-@pytest.mark.parametrize("rate", ["0", -1, "x", "1/0", 1e9, float("nan"), float("inf")])
-def test_rates_that_are_none(rate: str | float) -> None:
-    with pytest.raises(InputError, match="frames per second; write a number above 0"):
-        live.parse_rate(rate)
-
-
-def test_rates() -> None:
-    assert live.parse_rate(29.97) == Fraction(2997, 100)
-    assert live.parse_rate("30000/1001") == live.parse_rate(Fraction(30000, 1001)) == Fraction(30000, 1001)
-
-
-# -- frames that a program hands over --------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("frame", "channels"),
-    [(RGB, 3), (RGB[..., 0], 1), (RGB[..., :1], 1), (np.dstack([RGB, RGB[..., :1]]), 3)],
-)
-def test_shapes(frame: np.ndarray, channels: int) -> None:
-    frames = GivenFrames([frame, frame, frame], Fraction(10))
-    info = frames.info
-    assert (info.height, info.width, info.channels, info.frame_rate) == (4, 6, channels, 10)
-    found = list(frames)
-    assert [one.time * info.time_base for one in found] == [0, Fraction(1, 10), Fraction(2, 10)]
-    assert all(one.pixels.shape == (4, 6, channels) for one in found)
-    assert all(one.pixels.flags.c_contiguous for one in found)
-    assert bool(info.notes) == (frame.shape[2:] == (4,))
-    with pytest.raises(RuntimeError, match="only once"):
-        next(iter(frames))
-
-
-def test_a_buffer_may_be_filled_anew() -> None:
-    def refilled() -> Iterator[np.ndarray]:
-        buffer = np.empty((4, 6, 3), np.uint8)
-        for value in range(5):
-            buffer[:] = value
-            yield buffer
-
-    assert [int(frame.pixels[0, 0, 0]) for frame in list(GivenFrames(refilled()))] == [0, 1, 2, 3, 4]
-
-
-def test_frames_are_taken_one_at_a_time() -> None:
-    taken = 0
-
-    def count() -> Iterator[np.ndarray]:
-        nonlocal taken
-        for _ in range(100):
-            taken += 1
-            yield RGB
-
-    frames = iter(GivenFrames(count()))
-    for index in range(5):
-        next(frames)
-        assert taken == max(1, index + 1)
-
-
-@pytest.mark.parametrize(
-    ("frames", "message"),
-    [
-        ([], "there are none"),
-        ([RGB.astype(float)], "frame 0 is float64"),
-        ([RGB[0, 0]], r"frame 0 is uint8 of shape \(3,\)"),
-        ([RGB[:0]], "frame 0 is uint8 of shape"),
-        ([np.zeros((4, 6, 2), np.uint8)], "frame 0 is uint8 of shape"),
-        ([RGB, RGB[:2]], r"frame 1 is of shape \(2, 6, 3\), those before of \(4, 6, 3\)"),
-        ([RGB, RGB[..., :1]], "frame 1 is of shape"),
-    ],
-)
-def test_frames_that_are_none(frames: list[np.ndarray], message: str) -> None:
-    with pytest.raises(InputError, match=message) as caught:
-        list(GivenFrames(frames))
-    assert "\n" not in str(caught.value)

@@ -1,9 +1,10 @@
-"""Frames to test with."""
+"""Frames to test with, and files of them."""
 
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 
 from imfn_cli.media import ColourDescription, SequenceInfo, open_writer
@@ -50,3 +51,18 @@ def psnr(ours: np.ndarray, theirs: np.ndarray) -> float:
     """PSNR in dB of two uint8 arrays of one shape."""
     error = np.mean((ours.astype(float) - theirs) ** 2)
     return float(10 * np.log10(255**2 / max(error, 1e-9)))
+
+
+def encode_video(path: Path, frames: list[av.VideoFrame], codec: str = "libx264", **options: str) -> Path:
+    """Encode prepared frames as they are; their pixel format and size are the stream's."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height = frames[0].width, frames[0].height
+        stream.pix_fmt = frames[0].format.name
+        for index, frame in enumerate(frames):
+            frame.pts = index
+            frame.time_base = Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path

@@ -9,7 +9,7 @@ import pytest
 from imfn_cli.errors import InputError
 from imfn_cli.media import expand_inputs, open_sequence
 
-from .conftest import make_frames, write_frames
+from ..frames import make_frames, write_frames
 
 
 def failure(path: Path, **selection: int) -> str:

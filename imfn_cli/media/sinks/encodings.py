@@ -1,0 +1,86 @@
+"""How frames are encoded in each kind of video file: a function of their `SequenceInfo` for each."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from ..colour import is_convertible
+from ..sequence import ColourDescription, SequenceInfo
+
+# Below this, FFV1 cannot cut a picture into slices, which its version 3 needs.
+_SMALLEST_SLICED = 16
+
+
+@dataclass(frozen=True)
+class VideoEncoding:
+    """The parameters of the encoder and of the container for one video."""
+
+    codec: str
+    """FFmpeg's name of the encoder."""
+
+    pixel_format: str
+    colour: ColourDescription
+    """How the samples are coded, which is what the file states."""
+
+    options: dict[str, str]
+    container_options: dict[str, str] = field(default_factory=dict)
+    time_base: Fraction | None = None
+    """Seconds per tick of the container; None: it takes any."""
+
+
+def h264(info: SequenceInfo) -> VideoEncoding:
+    """H.264 without visible loss: crf 14, 4:2:0, or 4:4:4 where a side is odd, which 4:2:0 cannot be."""
+    odd = info.width % 2 or info.height % 2
+    return VideoEncoding(
+        codec="libx264",
+        pixel_format="yuv444p" if odd else "yuv420p",
+        colour=_coded_colour(info.colour),
+        options={"crf": "14", "preset": "veryfast"},
+        container_options={"movflags": "+faststart"},
+    )
+
+
+def ffv1(info: SequenceInfo) -> VideoEncoding:
+    """FFV1: lossless, RGB or gray as the frames are."""
+    sliced = min(info.width, info.height) >= _SMALLEST_SLICED
+    return VideoEncoding(
+        codec="ffv1",
+        pixel_format="gray" if info.channels == 1 else "bgr0",
+        colour=ColourDescription("gbr", "pc", info.colour.primaries, info.colour.transfer),
+        options={"level": "3", "slices": "4", "slicecrc": "1"} if sliced else {"level": "1"},
+    )
+
+
+def vp9(info: SequenceInfo) -> VideoEncoding:
+    """VP9 in constant quality."""
+    return VideoEncoding(
+        codec="libvpx-vp9",
+        pixel_format="yuv420p",
+        colour=_coded_colour(info.colour),
+        options={"crf": "20", "b": "0", "row-mt": "1", "cpu-used": "5", "deadline": "good"},
+    )
+
+
+def gif(info: SequenceInfo) -> VideoEncoding:
+    """GIF with a palette per frame, repeated without end; times in hundredths of a second."""
+    return VideoEncoding(
+        codec="gif",
+        pixel_format="pal8",
+        colour=ColourDescription(),
+        options={},
+        container_options={"loop": "0"},
+        time_base=Fraction(1, 100),
+    )
+
+
+def _coded_colour(source: ColourDescription) -> ColourDescription:
+    """As in the source, so that players show both alike; sRGB pictures become BT.709."""
+    if source.matrix == "gbr":
+        return ColourDescription(
+            "bt709", "tv", source.primaries or "bt709", source.transfer or "iec61966-2-1"
+        )
+    matrix = source.matrix
+    if matrix == "bt2020c":
+        matrix = "bt2020nc"
+    elif not is_convertible(matrix):
+        matrix = "smpte170m"
+    return ColourDescription(matrix, source.range, source.primaries, source.transfer)

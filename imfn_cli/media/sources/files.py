@@ -1,0 +1,55 @@
+"""Opening files, directories and lists of images: the content decides how, not the name."""
+
+import stat
+from pathlib import Path
+
+from ...errors import InputError
+from ..problems import reading
+from ..sequence import Sequence
+from .formats import HEAD_BYTES, VIDEO, Format, format_of_content
+from .images import StillImages
+from .inputs import Source, still_images
+
+
+def open_sequence(source: Source | str | Path, *, start: int = 0, stop: int | None = None) -> Sequence:
+    """Open a video, images, an animation, an array or MNIST images; frames start:stop of it (stop excluded).
+
+    `source` is a path, or one of the sources that `expand_inputs` returns. With start > 0 times count from
+    the first selected frame. Raises `InputError`, one line, if it is missing or is none of these.
+    """
+    if not isinstance(source, Source):
+        source = Source((Path(source),), str(source), "unknown")
+    if len(source.paths) > 1:
+        return StillImages(source.paths, source.name, start=start, stop=stop)
+    path, name = source.paths[0], source.name
+    with reading(name, "cannot be read"):
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            return StillImages(still_images(path), name, start=start, stop=stop)
+        if not stat.S_ISREG(mode):
+            raise InputError(f"{name}: is not a regular file; save the stream to a file first")
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    return _format_of(name, head).reader(path, name, start=start, stop=stop)
+
+
+def _format_of(name: str, head: bytes) -> Format:
+    """The format of a file that begins with `head`. Raises `InputError` if it is empty or plain text."""
+    if not head:
+        raise InputError(f"{name}: is empty (0 bytes); copy it again")
+    known = format_of_content(head)
+    if known is None and _is_text(head):
+        raise InputError(f"{name}: is a text file; name a video, images or an array")
+    return known or VIDEO
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether the bytes are plain text: no control characters but white space, and valid UTF-8."""
+    if any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head):
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # The bytes may end in the middle of a character.
+        return error.start > len(head) - 4
+    return True

@@ -1,0 +1,98 @@
+"""Video files and GIF: times, the shape of pixels, exact colours."""
+
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from imfn_cli.media import ColourDescription, open_sequence
+
+from ..frames import make_frames, write_frames
+
+TIMED = [".mp4", ".mov", ".mkv", ".webm", ".gif"]
+
+
+@pytest.mark.parametrize("ending", TIMED)
+def test_irregular_times_are_kept(tmp_path: Path, ending: str) -> None:
+    times = [0, 40, 53, 200, 211, 900, 940]
+    path = write_frames(tmp_path / f"clip{ending}", make_frames(7, 48, 64), times, frame_rate=None)
+    sequence = open_sequence(path)
+    seconds = [frame.time * sequence.info.time_base for frame in sequence]
+    tick = Fraction(1, 100) if ending == ".gif" else sequence.info.time_base
+    assert all(abs(ours - Fraction(t, 1000)) <= tick for ours, t in zip(seconds, times, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("base", "rate"),
+    [(Fraction(1001, 30000), Fraction(30000, 1001)), (Fraction(1, 1200000), Fraction(25))],
+    ids=str,
+)
+@pytest.mark.parametrize("ending", TIMED)
+def test_any_time_base(tmp_path: Path, ending: str, base: Fraction, rate: Fraction) -> None:
+    step = round(1 / (rate * base))
+    times = [index * step for index in range(6)]
+    path = write_frames(
+        tmp_path / f"clip{ending}", make_frames(6, 32, 32), times, time_base=base, frame_rate=rate
+    )
+    sequence = open_sequence(path)
+    seconds = [frame.time * sequence.info.time_base for frame in sequence]
+    tick = Fraction(1, 100) if ending == ".gif" else sequence.info.time_base
+    assert all(abs(ours - t * base) <= tick for ours, t in zip(seconds, times, strict=True))
+    if ending == ".mp4":
+        assert sequence.info.frame_rate == rate
+
+
+@pytest.mark.parametrize("first", [-80, 1000])
+def test_times_may_start_anywhere(tmp_path: Path, first: int) -> None:
+    times = [first + 40 * index for index in range(5)]
+    path = write_frames(tmp_path / "clip.mp4", make_frames(5, 32, 32), times)
+    sequence = open_sequence(path)
+    seconds = [frame.time * sequence.info.time_base for frame in sequence]
+    assert seconds == [Fraction(t - min(first, 0), 1000) for t in times]
+
+
+def test_the_last_frame_lasts_as_long_as_the_others(tmp_path: Path) -> None:
+    path = write_frames(tmp_path / "clip.mp4", make_frames(10, 32, 32))
+    with av.open(str(path)) as container:
+        assert container.duration == 400_000
+    path = write_frames(tmp_path / "clip.gif", make_frames(10, 32, 32))
+    with Image.open(path) as image:
+        image.seek(9)
+        assert image.info["duration"] == 40
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mov"])
+def test_the_shape_of_pixels_is_kept(tmp_path: Path, ending: str) -> None:
+    path = write_frames(
+        tmp_path / f"clip{ending}", make_frames(3, 32, 32), sample_aspect_ratio=Fraction(64, 51)
+    )
+    assert open_sequence(path).info.sample_aspect_ratio == Fraction(64, 51)
+
+
+def test_lossless_video_keeps_every_bit(tmp_path: Path) -> None:
+    frames = [np.random.default_rng(i).integers(0, 256, (50, 70, 3), np.uint8) for i in range(3)]
+    colour = ColourDescription("bt709", "tv", "bt709", "bt709")
+    sequence = open_sequence(write_frames(tmp_path / "clip.mkv", frames, colour=colour))
+    assert sequence.info.colour == ColourDescription("gbr", "pc", "bt709", "bt709")
+    assert all(np.array_equal(ours.pixels, theirs) for ours, theirs in zip(sequence, frames, strict=True))
+
+
+def test_a_gif_of_few_colours_is_exact(tmp_path: Path) -> None:
+    chart = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    frames = [np.roll(chart, index, 1) for index in range(4)]
+    sequence = open_sequence(write_frames(tmp_path / "clip.gif", frames))
+    assert all(np.array_equal(ours.pixels, theirs) for ours, theirs in zip(sequence, frames, strict=True))
+
+
+def test_h264_is_encoded_by_the_fast_preset(tmp_path: Path) -> None:
+    """As x264 states in the file: the settings of "veryfast"."""
+    content = write_frames(tmp_path / "clip.mp4", make_frames(3, 240, 320)).read_bytes()
+    found = re.search(rb"x264 - core .* options: ([^\0]*)", content)
+    assert found is not None
+    options = dict(word.split(b"=", 1) for word in found[1].split() if b"=" in word)
+    assert (options[b"ref"], options[b"subme"], options[b"rc_lookahead"]) == (b"1", b"2", b"10")
+    assert options[b"crf"] == b"14.0"
