@@ -28,7 +28,7 @@ class VideoEncoding:
 
 
 def h264(info: SequenceInfo) -> VideoEncoding:
-    """H.264 without visible loss: crf 14, 4:2:0, or 4:4:4 where a side is odd, which 4:2:0 cannot be."""
+    """H.264 at crf 14: 4:2:0, or 4:4:4 where a side is odd, which 4:2:0 cannot be."""
     odd = info.width % 2 or info.height % 2
     return VideoEncoding(
         codec="libx264",
