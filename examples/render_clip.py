@@ -1,4 +1,6 @@
-"""Renders examples/clip.mp4: hills in the evening sun, three balls, a sign. python examples/render_clip.py
+"""Renders examples/clip.mp4: hills in the evening sun, three balls, a sign.
+
+    python examples/render_clip.py [OUTPUT [FRAMES]]
 
 Everything is computed here from fixed seeds: 108 frames of 320×240, 25 a second.
 """
@@ -12,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from imfn_cli.media import SequenceInfo, open_writer
 
-FRAMES, HEIGHT, WIDTH, RATE = 108, 240, 320, 25
+HEIGHT, WIDTH, RATE = 240, 320, 25
 Y, X = np.mgrid[:HEIGHT, :WIDTH].astype(np.float64)
 SUN = np.array([-0.55, -0.6, 0.58])  # towards the light: left, up, to the viewer
 
@@ -131,10 +133,10 @@ def turned(picture: np.ndarray, board: Image.Image, t: int) -> np.ndarray:
     return mixed(picture, pixels[..., :3], pixels[..., 3] / 255)
 
 
-def frames() -> Iterator[np.ndarray]:
-    """The clip, frame by frame: uint8 (HEIGHT, WIDTH, 3)."""
+def frames(count: int) -> Iterator[np.ndarray]:
+    """The first `count` frames of the clip, one by one: uint8 (HEIGHT, WIDTH, 3)."""
     land, board = Landscape(), sign()
-    for t in range(FRAMES):
+    for t in range(count):
         picture = turned(land.frame(t), board, t)
         picture = ball(picture, t + 9, 250 - 0.5 * t, 13, 33, (40, 92, 158))
         picture = ball(picture, t + 20, 60 + 1.2 * t, 19, 41, (196, 62, 40))
@@ -146,7 +148,8 @@ def frames() -> Iterator[np.ndarray]:
 
 if __name__ == "__main__":
     output = sys.argv[1] if len(sys.argv) > 1 else "examples/clip.mp4"
-    info = SequenceInfo(WIDTH, HEIGHT, 3, Fraction(1, RATE), Fraction(RATE), FRAMES, "video", 0)
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 108
+    info = SequenceInfo(WIDTH, HEIGHT, 3, Fraction(1, RATE), Fraction(RATE), count, "video", 0)
     with open_writer(output, info, force=True) as writer:
-        for time, pixels in enumerate(frames()):
+        for time, pixels in enumerate(frames(count)):
             writer.write(pixels, time)

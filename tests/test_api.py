@@ -2,7 +2,6 @@
 
 import doctest
 import itertools
-import os
 import pkgutil
 import subprocess
 import sys
@@ -400,31 +399,3 @@ def test_verify(latent: Path, tiny_model: imfn.Model) -> None:
     (node,) = report.damaged
     assert (node.node, node.first_frame, node.last_frame) == (3, 12, 12)
     assert "node 3 (frame 12) is damaged" in node.problem
-
-
-EXAMPLES = Path(imfn.__file__).parents[1] / "examples"
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("compress_and_restore", "PSNR"),
-        ("memories", "16:1  PSNR"),
-        ("random_access", "frame 39 of 40: (48, 64, 3)"),
-        ("stream", "the last 3 again, (48, 64, 3) each"),
-        ("side_by_side", "side-by-side.png"),
-    ],
-)
-def test_examples_run(name: str, expected: str, clip_path: Path, tmp_path: Path) -> None:
-    if not EXAMPLES.is_dir() or not model_folders():
-        pytest.skip("this installation has no examples, or no model ships with it")
-    ran = subprocess.run(
-        [sys.executable, EXAMPLES / f"{name}.py", clip_path],
-        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert expected in ran.stdout

@@ -1,0 +1,52 @@
+"""Every program in examples/ does what its first line says."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import imfn_cli as imfn
+from imfn_cli.media import open_sequence
+from imfn_cli.zoo import model_folders
+
+from .conftest import psnr
+
+EXAMPLES = Path(imfn.__file__).parents[1] / "examples"
+#: What each prints about a clip.
+PRINTED = {
+    "compress_and_restore": "PSNR",
+    "memories": "16:1  PSNR",
+    "random_access": "frame 39 of 40: (48, 64, 3)",
+    "side_by_side": "side-by-side.png",
+    "stream": "the last 3 again, (48, 64, 3) each",
+}
+
+pytestmark = pytest.mark.skipif(
+    not EXAMPLES.is_dir() or not model_folders(),
+    reason="this installation has no examples, or no model ships with it",
+)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
+def test_it_runs(
+    name: str,
+    clip_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    program = EXAMPLES / f"{name}.py"
+    words = ["clip.mp4", "2"] if name == "render_clip" else [str(clip_path)]
+    monkeypatch.setattr(sys, "argv", [str(program), *words])
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(program), run_name="__main__")
+    printed, complaints = capfd.readouterr()
+    assert complaints == ""
+    if name == "render_clip":
+        with open_sequence("clip.mp4") as ours, open_sequence(EXAMPLES / "clip.mp4", stop=2) as shipped:
+            rendered, first = (np.stack([frame.pixels for frame in clip]) for clip in (ours, shipped))
+        assert psnr(rendered, first) > 35
+    else:
+        assert PRINTED[name] in printed
