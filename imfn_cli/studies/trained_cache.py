@@ -1,4 +1,4 @@
-"""What took long to train, kept on disk between runs."""
+"""What took long to train, on disk between runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +11,16 @@ from ..errors import ImfnError
 from ..system.files import replacing, writing
 
 
-def keep(path: Path, state: dict[str, Any]) -> None:
+def save_trained(path: Path, state: dict[str, Any]) -> None:
     """Write tensors and plain values, whole or not at all. Raises `OutputError`."""
     with replacing(path, force=True) as temporary, writing(path):
         torch.save(state, temporary)
 
 
 @contextmanager
-def recalled(path: Path) -> Iterator[dict[str, Any]]:
-    """What `keep` wrote, to be taken over inside the block; `ImfnError` where it does not fit."""
+def load_trained(path: Path) -> Iterator[dict[str, Any]]:
+    """What `save_trained` wrote, to be taken over inside the block; `ImfnError` where it does not fit."""
     try:
         yield torch.load(path, weights_only=True)
     except Exception as error:
-        raise ImfnError(f"{path}: damaged, or kept by another version; delete it to train again") from error
+        raise ImfnError(f"{path}: damaged, or of another version; delete it to train again") from error

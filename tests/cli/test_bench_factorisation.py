@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from imfn_cli.cli.main import run
-from imfn_cli.studies.factorisation import rival as rival_module
+from imfn_cli.studies.factorisation import train_one_step as training
 from imfn_cli.training import run as training_run
 from tests.conftest import make_clip, read_csv
 
@@ -80,8 +80,8 @@ def test_one_table_of_three_networks(
     )
     assert (results / "factorisation-growth-mine.png").is_file()
 
-    # The rival that the cache keeps is not trained again.
-    monkeypatch.setattr(rival_module, "pools_of", None)
+    # A finished one-step network in the cache is not trained again.
+    monkeypatch.setattr(training, "pools_of", None)
     again = bench(cli, clip, trained, *words)
     assert again.code == 0, again.err
     assert all(word in again.out for word in (*networks, "2:1", "4:1", "from 2:1"))
@@ -103,10 +103,10 @@ def test_another_machine_is_told(cli: Cli, clip: Path, trained: Path, tmp_path: 
     describe(tmp_path / "far", hardware="Abacus (wood), torch 2.4", seconds=0.1)
     ran = bench(cli, clip, tmp_path / "far")
     assert ran.code == 0, ran.err
-    assert "was trained on Abacus (wood), its rival is on" in ran.err
+    assert "was trained on Abacus (wood), its one-step network is on" in ran.err
 
 
-def test_a_linear_model_has_no_rival(cli: Cli, clip: Path) -> None:
+def test_a_linear_model_has_no_training_to_repeat(cli: Cli, clip: Path) -> None:
     pytest.importorskip("matplotlib")
     ran = bench(cli, clip, Path("video-linear"))
     assert ran.code == 1

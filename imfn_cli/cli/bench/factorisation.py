@@ -1,26 +1,25 @@
 """`imfn bench factorisation`: the tree's merges of two against one network that merges all at once."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
-from ...errors import ModelError
+from ... import evaluation, studies, zoo
+from ...system.allocator import reuse_freed_memory
 from .. import options
 from ..output import Output
 from ..train import hardware, validation_line
 from . import common
-from .common import benchmark_sources, make_folder
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from ...studies.factorisation.study import Study
-    from ...training.recipe import Recipe
+    from ...studies import FactorisationResults
     from ...zoo import Model
 
-# Training of the rival in a first look.
+# Training of the one-step network in a first look.
 _QUICK_SECONDS = 60.0
 
 
@@ -32,16 +31,22 @@ def factorisation(
     cache: Annotated[
         Path | None,
         typer.Option(
-            "--cache", metavar="DIR", help="Train the rival here: go on where it is, keep it when it is done."
+            "--cache",
+            metavar="DIR",
+            help="Train the one-step network here: go on where it is, use it again when it is done.",
         ),
     ] = None,
     minutes: Annotated[
         float | None,
         typer.Option(
-            min=0.01, help="Training of the rival.", show_default="as long as the model was trained"
+            min=0.01,
+            help="Training of the one-step network.",
+            show_default="as long as the model was trained",
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the rival.", show_default="the recipe's")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the one-step network.", show_default="the recipe's")
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A first look: fewer clips, a minute of training.")
     ] = False,
@@ -49,106 +54,52 @@ def factorisation(
 ) -> None:
     """PSNR at every ratio and growth of the error: linear tree, trained tree, and no tree.
 
-    The rival merges r frames into one memory in one step and restores them in one step. It starts at the
-    same linear maps as the tree, has at every ratio as many trained numbers as the tree, and is trained by
-    the recipe that the model's folder keeps, on the same data for the same time. Time in which the model's
+    The one-step network merges r frames into one memory in one step and restores them in one step. It starts
+    at the same linear maps as the tree, has at every ratio as many trained numbers as the tree, and is
+    trained by the recipe in the model's folder, on the same data for the same time. Time in which the model's
     leaves were trained to be refined does not count.
     """
     out = Output(json)
-    from ...evaluation.extra import require
-
     # Before the long work, not after it.
-    require("matplotlib")
-    from ...studies.factorisation.rival import rival_recipe, train_rival
-    from ...studies.factorisation.study import contenders_of, measure, write_study
-    from ...system.allocator import reuse_freed_memory
-    from ...training.places import sources_of
-    from ...training.run import disjoint
-    from ...zoo import load
-
-    loaded = load(model)
-    recipe = _recipe(loaded)
-    seconds = _budget(loaded, recipe, minutes)
+    evaluation.require("matplotlib")
+    loaded = zoo.load(model)
+    recipe = studies.tree_recipe(loaded)
+    seconds = studies.one_step_seconds(loaded, recipe, minutes)
     if quick and minutes is None:
         seconds = min(seconds, _QUICK_SECONDS)
-    sources = benchmark_sources(clips, data, quick=quick)
-    disjoint(sources_of(recipe.train), sources)
-    make_folder(results)
+    sources = common.benchmark_sources(clips, data, quick=quick)
+    studies.check_unseen(recipe, sources)
+    for folder in filter(None, (results, cache)):
+        common.make_folder(folder)
     if minutes is None:
         _compare_hardware(out, loaded)
     # Training takes and frees the same large arrays in every step.
     reuse_freed_memory()
-    if cache is not None:
-        make_folder(cache)
-    with TemporaryDirectory() as temporary, out.stages("seconds") as progress:
-        rival = train_rival(
+    with ExitStack() as stack:
+        progress = stack.enter_context(out.stages("seconds"))
+        one_step = studies.train_one_step(
             loaded.network,
-            rival_recipe(recipe, loaded.network.config, seed),
+            studies.one_step_recipe(recipe, loaded.network.config, seed),
             limit=seconds,
-            folder=cache or Path(temporary),
+            folder=cache or Path(stack.enter_context(TemporaryDirectory())),
             device=loaded.device,
             progress=progress,
-            report=lambda evaluation: out.note(validation_line(evaluation)),
+            report=lambda validation: out.note(validation_line(validation)),
         )
-    description, share = loaded.description, _tree_share(loaded, recipe)
-    contenders = contenders_of(
+    description, share = loaded.description, studies.tree_share(loaded, recipe)
+    contenders = studies.contenders_of(
         loaded.network,
-        rival,
+        one_step,
         steps=round(share * (description.get("steps") or 0)),
         seconds=share * (description.get("seconds") or 0),
     )
     with out.stages("clips") as progress:
-        study = measure(contenders, sources, progress=progress)
-    write_study(results, loaded.name, study)
+        found = studies.compare_networks(contenders, sources, progress=progress)
+    studies.write_factorisation(results, loaded.name, found)
     out.result(
-        {"model": loaded.name, "clips": len(sources), **study.to_dict()},
-        _table(loaded.name, len(sources), study),
+        {"model": loaded.name, "clips": len(sources), **found.to_dict()},
+        _table(loaded.name, len(sources), found),
     )
-
-
-def _recipe(model: "Model") -> "Recipe":
-    """How the model was trained. Raises `ModelError` where it was not, or does not say how."""
-    from ...training.recipe import RECIPE_FILE, read_recipe
-
-    if model.network.config.is_linear:
-        raise ModelError(
-            f"model {model.name}: is linear, there is no training to repeat; with -m name one that "
-            "'imfn train' made"
-        )
-    path = model.path / RECIPE_FILE
-    if not path.is_file():
-        raise ModelError(
-            f"{model.path}: has no {RECIPE_FILE}, by which the rival would be trained; copy the one that the "
-            "model was made by there"
-        )
-    return read_recipe(path)
-
-
-def _budget(model: "Model", recipe: "Recipe", minutes: float | None) -> float:
-    """Seconds of training for the rival. Raises `ModelError` where the model's are not all that it took."""
-    from ...network import IMFNConfig
-    from ...zoo import find_model, read_config
-
-    if minutes is not None:
-        return 60 * minutes
-    if recipe.start:
-        start = IMFNConfig.from_dict(read_config(find_model(recipe.start))["network"])
-        if not start.is_linear:
-            raise ModelError(
-                f"model {model.name}: goes on from {recipe.start}, whose training counts too; say with "
-                "--minutes how long the rival is trained"
-            )
-    seconds = model.description.get("seconds")
-    if not isinstance(seconds, int | float) or seconds <= 0:
-        raise ModelError(
-            f"{model.path / 'config.json'}: does not say how long the training took; say it with --minutes"
-        )
-    return float(seconds) * _tree_share(model, recipe)
-
-
-def _tree_share(model: "Model", recipe: "Recipe") -> float:
-    """Part of the training that went into the tree; the rest refined leaves, which a rival has not."""
-    return 1 - recipe.leaf_share if model.network.config.leaf_width else 1.0
 
 
 def _compare_hardware(out: Output, model: "Model") -> None:
@@ -157,15 +108,13 @@ def _compare_hardware(out: Output, model: "Model") -> None:
     here = hardware(model.device)
     if trained_on != here:
         out.note(
-            f"{model.name} was trained on {trained_on}, its rival is on {here}: as long is not as much; "
-            "run this where the model was trained, or choose --minutes"
+            f"{model.name} was trained on {trained_on}, its one-step network is on {here}: as long is not as "
+            "much; run this where the model was trained, or choose --minutes"
         )
 
 
-def _table(model: str, clips: int, study: "Study") -> "Table":
-    from rich.table import Table
-
-    ratios = sorted({row.ratio for row in study.ratios})
+def _table(model: str, clips: int, found: "FactorisationResults") -> Table:
+    ratios = sorted({row.ratio for row in found.ratios})
     table = Table(
         "",
         *(f"{ratio}:1" for ratio in ratios),
@@ -176,8 +125,8 @@ def _table(model: str, clips: int, study: "Study") -> "Table":
         f"from {ratios[-1] // 2}:1",
         title=f"PSNR (dB), {model}, {clips} clips, float memories",
     )
-    for growth in study.growth:
-        rows = {row.ratio: row for row in study.ratios if row.network == growth.network}
+    for growth in found.growth:
+        rows = {row.ratio: row for row in found.ratios if row.network == growth.network}
         table.add_row(
             growth.network,
             *(f"{rows[ratio].psnr:.2f}" for ratio in ratios),

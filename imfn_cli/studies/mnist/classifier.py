@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..trained_cache import keep, recalled
+from ..trained_cache import load_trained, save_trained
 from .sequences import SIDE, Digits, unit
 
 #: Called while it trains: (what is done, images seen, images in all).
@@ -58,8 +58,8 @@ def train_classifier(
 ) -> Classifier:
     """Train on all images of `train`, or load from the folder `cache` what was trained on as many before.
 
-    Always from the same seed, so that every run has the same judge. Raises `ImfnError` where what was kept
-    does not fit.
+    Always from the same seed, so that every run has the same judge. Raises `ImfnError` where what is in the
+    folder does not fit.
     """
     network = _network()
     path = None
@@ -67,7 +67,7 @@ def train_classifier(
         print_of_data = hashlib.sha256(train.images.numpy().tobytes()).hexdigest()[:12]
         path = cache / f"classifier-{epochs}-{print_of_data}.pt"
         if path.is_file():
-            with recalled(path) as state:
+            with load_trained(path) as state:
                 network.load_state_dict(state)
             return Classifier(network)
     generator = torch.Generator().manual_seed(_SEED)
@@ -90,5 +90,5 @@ def train_classifier(
                 schedule.step()
             progress("classifier of originals", (epoch + 1) * len(train), epochs * len(train))
     if path is not None:
-        keep(path, network.state_dict())
+        save_trained(path, network.state_dict())
     return Classifier(network)

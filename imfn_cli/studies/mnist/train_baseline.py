@@ -1,6 +1,7 @@
 """Training a baseline within a time budget: AdamW, warm-up, a cosine to zero at the budget's end.
 
-Kept in a folder, a run that was stopped goes on where it was, and a finished one is not trained again.
+With a folder for checkpoints, a run that was stopped goes on where it was, and a finished one is not trained
+again.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 
 from ...errors import ImfnError
-from ..trained_cache import keep, recalled
+from ..trained_cache import load_trained, save_trained
 from .baselines import SequenceAutoencoder, Shape
 from .compressors import principal_components
 from .sequences import Digits
@@ -171,7 +172,7 @@ def _schedule(part: float, warmup: float) -> float:
 
 
 def _path(cache: Path | None, shape: Shape, plan: Plan, images: int) -> Path | None:
-    """Where a run is kept: the name depends on all that its result depends on."""
+    """Where the checkpoint of a run lies: the name depends on all that its result depends on."""
     if cache is None:
         return None
     key = json.dumps([asdict(shape), asdict(plan), images], sort_keys=True)
@@ -190,11 +191,11 @@ def _save(
         "seconds": run.seconds,
         "curve": run.curve,
     }
-    keep(path, state)
+    save_trained(path, state)
 
 
 def _resume(path: Path, run: Trained, optimiser: torch.optim.Optimizer, random: np.random.Generator) -> None:
-    with recalled(path) as state:
+    with load_trained(path) as state:
         run.network.load_state_dict(state["network"])
         if state["optimiser"] is not None:
             optimiser.load_state_dict(state["optimiser"])

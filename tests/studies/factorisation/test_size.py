@@ -1,14 +1,14 @@
 import pytest
 
 from imfn_cli.network import IMFN, IMFNConfig
+from imfn_cli.studies.factorisation.one_step import OneStepNetwork
 from imfn_cli.studies.factorisation.size import equal_widths, trained_numbers
-from imfn_cli.studies.factorisation.unfactorised import Unfactorised
 
 
 def numbers(config: IMFNConfig, level: int, width: int) -> int:
     widths = [0] * config.levels
     widths[level - 1] = width
-    return trained_numbers(Unfactorised(config, widths), level)
+    return trained_numbers(OneStepNetwork(config, widths), level)
 
 
 @pytest.mark.parametrize("widths", [(24, 32, 40), (0, 24, 32), (64, 0, 16)])

@@ -9,47 +9,51 @@ from PIL import Image
 from imfn_cli.errors import InputError
 from imfn_cli.media import Source, expand_inputs
 from imfn_cli.network import IMFN
-from imfn_cli.studies.factorisation.rival import Rival
-from imfn_cli.studies.factorisation.size import equal_widths
-from imfn_cli.studies.factorisation.study import (
+from imfn_cli.studies.factorisation.comparison import (
     LINEAR,
     TRAINED,
     UNFACTORISED,
-    Study,
+    FactorisationResults,
+    compare_networks,
     contenders_of,
-    measure,
-    write_study,
+    write_factorisation,
 )
-from imfn_cli.studies.factorisation.unfactorised import start_at_linear
+from imfn_cli.studies.factorisation.one_step import start_at_linear
+from imfn_cli.studies.factorisation.size import equal_widths
+from imfn_cli.studies.factorisation.train_one_step import TrainedOneStep
 from tests.conftest import read_csv
 
 
 @pytest.fixture(scope="module")
-def study(tree: IMFN, frames: torch.Tensor, held_out: list[Source]) -> Study:
+def results(tree: IMFN, frames: torch.Tensor, held_out: list[Source]) -> FactorisationResults:
     network = start_at_linear(tree, equal_widths(tree), frames, seed=0).requires_grad_(False).eval()
-    return measure(contenders_of(tree, Rival(network, 7, 60.0), steps=9, seconds=61.0), held_out)
+    return compare_networks(
+        contenders_of(tree, TrainedOneStep(network, 7, 60.0), steps=9, seconds=61.0), held_out
+    )
 
 
-def test_every_network_is_measured_at_every_ratio(study: Study) -> None:
+def test_every_network_is_measured_at_every_ratio(results: FactorisationResults) -> None:
     names = [LINEAR, TRAINED, UNFACTORISED]
-    assert [(row.network, row.ratio) for row in study.ratios] == [
+    assert [(row.network, row.ratio) for row in results.ratios] == [
         (name, ratio) for name in names for ratio in (2, 4, 8)
     ]
-    assert [(row.network, row.steps, row.seconds) for row in study.growth] == [
+    assert [(row.network, row.steps, row.seconds) for row in results.growth] == [
         (LINEAR, 0, 0.0),
         (TRAINED, 9, 61.0),
         (UNFACTORISED, 7, 60.0),
     ]
-    numbers = {(row.network, row.ratio): row.parameters for row in study.ratios}
+    numbers = {(row.network, row.ratio): row.parameters for row in results.ratios}
     assert all(numbers[LINEAR, ratio] == 0 for ratio in (2, 4, 8))
     assert all(numbers[UNFACTORISED, ratio] >= numbers[TRAINED, ratio] for ratio in (2, 4, 8))
-    # Untrained, the rival is the linear tree.
-    psnr = {(row.network, row.ratio): row.psnr for row in study.ratios}
+    # Untrained, the one-step network is the linear tree.
+    psnr = {(row.network, row.ratio): row.psnr for row in results.ratios}
     assert [psnr[UNFACTORISED, r] for r in (2, 4, 8)] == pytest.approx([psnr[LINEAR, r] for r in (2, 4, 8)])
     assert psnr[TRAINED, 8] != pytest.approx(psnr[LINEAR, 8], abs=0.01)
 
 
-def test_errors_are_those_of_the_frames_restored(study: Study, tree: IMFN, held_out: list[Source]) -> None:
+def test_errors_are_those_of_the_frames_restored(
+    results: FactorisationResults, tree: IMFN, held_out: list[Source]
+) -> None:
     errors, psnrs = [], []
     for source in held_out:
         frames = torch.from_numpy(np.load(source.paths[0])[:20])[:, None] / 255
@@ -57,14 +61,14 @@ def test_errors_are_those_of_the_frames_restored(study: Study, tree: IMFN, held_
         error = (restored - frames).square().mean(dim=(1, 2, 3))
         errors.append(255**2 * float(error.mean()))
         psnrs.append(float((-10 * error.log10()).mean()))
-    row = next(row for row in study.ratios if (row.network, row.ratio) == (TRAINED, 4))
+    row = next(row for row in results.ratios if (row.network, row.ratio) == (TRAINED, 4))
     assert row.mse == pytest.approx(np.mean(errors), rel=1e-4)
     assert row.psnr == pytest.approx(np.mean(psnrs), rel=1e-4)
 
 
-def test_exponents_say_how_the_error_grows(study: Study) -> None:
-    for growth in study.growth:
-        rows = [row for row in study.ratios if row.network == growth.network]
+def test_exponents_say_how_the_error_grows(results: FactorisationResults) -> None:
+    for growth in results.growth:
+        rows = [row for row in results.ratios if row.network == growth.network]
         assert rows[0].exponent is None
         for below, row in itertools.pairwise(rows):
             assert row.exponent is not None
@@ -74,9 +78,9 @@ def test_exponents_say_how_the_error_grows(study: Study) -> None:
         assert growth.exponent == pytest.approx(np.log2(rows[2].mse / rows[0].mse) / 2)
 
 
-def test_tables_and_picture_are_written(study: Study, tmp_path: Path) -> None:
+def test_tables_and_picture_are_written(results: FactorisationResults, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    write_study(tmp_path, "small", study)
+    write_factorisation(tmp_path, "small", results)
     stems = ("factorisation-small", "factorisation-growth-small", "factorisation-clips-small")
     assert {path.name for path in tmp_path.iterdir()} == {
         *(f"{stem}.csv" for stem in stems),
@@ -90,6 +94,6 @@ def test_tables_and_picture_are_written(study: Study, tmp_path: Path) -> None:
 def test_a_clip_of_one_frame_compares_nothing(tree: IMFN, frames: torch.Tensor, tmp_path: Path) -> None:
     np.save(tmp_path / "one.npy", np.zeros((1, 16, 24), np.uint8))
     network = start_at_linear(tree, equal_widths(tree), frames, seed=0).eval()
-    contenders = contenders_of(tree, Rival(network, 0, 0.0), steps=0, seconds=0)
+    contenders = contenders_of(tree, TrainedOneStep(network, 0, 0.0), steps=0, seconds=0)
     with pytest.raises(InputError, match="two frames"):
-        measure(contenders, expand_inputs([str(tmp_path / "one.npy")]))
+        compare_networks(contenders, expand_inputs([str(tmp_path / "one.npy")]))

@@ -7,9 +7,13 @@ import torch
 
 from imfn_cli.errors import ImfnError
 from imfn_cli.network import IMFN
-from imfn_cli.studies.factorisation import rival as rival_module
-from imfn_cli.studies.factorisation.rival import Rival, rival_recipe, train_rival
+from imfn_cli.studies.factorisation import train_one_step as training
 from imfn_cli.studies.factorisation.size import trained_numbers
+from imfn_cli.studies.factorisation.train_one_step import (
+    TrainedOneStep,
+    one_step_recipe,
+    train_one_step,
+)
 from imfn_cli.training import trainer as trainer_module
 from imfn_cli.training.recipe import Recipe
 from imfn_cli.training.trainer import Validation
@@ -17,21 +21,23 @@ from imfn_cli.training.trainer import Validation
 CPU = torch.device("cpu")
 
 
-def train(tree: IMFN, recipe: Recipe, folder: Path, **options: Any) -> Rival:
-    return train_rival(tree, recipe, limit=None, folder=folder, device=CPU, **options)
+def train(tree: IMFN, recipe: Recipe, folder: Path, **options: Any) -> TrainedOneStep:
+    return train_one_step(tree, recipe, limit=None, folder=folder, device=CPU, **options)
 
 
 def test_training_lowers_the_loss(tree: IMFN, recipe: Recipe, tmp_path: Path) -> None:
     found: list[Validation] = []
-    rival = train(tree, replace(recipe, steps=60, float_share=1.0), tmp_path, report=found.append)
+    one_step = train(tree, replace(recipe, steps=60, float_share=1.0), tmp_path, report=found.append)
     assert [evaluation.step for evaluation in found] == [0, 20, 40, 60]
     assert found[-1].score < found[0].score - 0.02
     assert found[-1].psnr[4] > found[0].psnr[4] + 0.1
     # Ratios of weight zero are not looked at, and nothing is learned there.
     assert set(found[0].psnr) == {4, 8}
-    assert rival.steps == 60
-    assert all(trained_numbers(rival.network, level) >= trained_numbers(tree, level) for level in (1, 2, 3))
-    assert not any(p.requires_grad for p in rival.network.parameters())
+    assert one_step.steps == 60
+    assert all(
+        trained_numbers(one_step.network, level) >= trained_numbers(tree, level) for level in (1, 2, 3)
+    )
+    assert not any(p.requires_grad for p in one_step.network.parameters())
 
 
 def test_a_run_that_was_stopped_goes_on(
@@ -59,7 +65,7 @@ def test_a_run_that_was_stopped_goes_on(
     assert steps == list(range(7, 13))
     for name, value in whole.network.state_dict().items():
         torch.testing.assert_close(resumed.network.state_dict()[name], value)
-    # What only a run that goes on needs is not kept.
+    # What only a run that goes on needs is gone.
     assert not list((tmp_path / "cut").rglob("checkpoint.pt"))
 
 
@@ -71,7 +77,7 @@ def test_a_finished_one_is_not_trained_again(
     def never(*_: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(rival_module, "pools_of", never)
+    monkeypatch.setattr(training, "pools_of", never)
     again = train(tree, recipe, tmp_path)
     assert (again.steps, again.seconds) == (first.steps, first.seconds)
     for name, value in first.network.state_dict().items():
@@ -83,17 +89,17 @@ def test_a_finished_one_is_not_trained_again(
 
 def test_a_damaged_one_is_named(tree: IMFN, recipe: Recipe, tmp_path: Path) -> None:
     train(tree, replace(recipe, steps=1), tmp_path)
-    (kept,) = tmp_path.rglob("unfactorised.pt")
-    kept.write_bytes(b"no network")
+    (path,) = tmp_path.rglob("unfactorised.pt")
+    path.write_bytes(b"no network")
     with pytest.raises(ImfnError, match=r"unfactorised\.pt: damaged.*delete it"):
         train(tree, replace(recipe, steps=1), tmp_path)
 
 
 def test_time_ends_the_run(tree: IMFN, recipe: Recipe, tmp_path: Path) -> None:
-    unbound = rival_recipe(recipe, tree.config)
-    rival = train_rival(tree, unbound, limit=0.3, folder=tmp_path, device=CPU)
-    assert rival.seconds >= 0.3
-    assert 0 < rival.steps < unbound.steps
+    unbound = one_step_recipe(recipe, tree.config)
+    one_step = train_one_step(tree, unbound, limit=0.3, folder=tmp_path, device=CPU)
+    assert one_step.seconds >= 0.3
+    assert 0 < one_step.steps < unbound.steps
 
 
 def test_there_are_no_levels_to_train_one_by_one(tree: IMFN, recipe: Recipe, tmp_path: Path) -> None:
@@ -103,11 +109,11 @@ def test_there_are_no_levels_to_train_one_by_one(tree: IMFN, recipe: Recipe, tmp
 
 def test_the_recipe_is_the_trees_without_levels(tree: IMFN, recipe: Recipe) -> None:
     whole = replace(recipe, local_share=0.3, level_weights=())
-    made = rival_recipe(whole, tree.config, seed=5)
+    made = one_step_recipe(whole, tree.config, seed=5)
     assert made.local_share == 0
     assert made.seed == 5
-    # Where the tree is linear the rival spends no time either.
+    # Where the tree is linear the one-step network spends no time either.
     assert made.level_weights == (0, 1, 1)
-    assert rival_recipe(recipe, tree.config).level_weights == recipe.level_weights
+    assert one_step_recipe(recipe, tree.config).level_weights == recipe.level_weights
     same = {name: getattr(whole, name) for name in ("train", "crop", "trees", "qualities", "learning_rate")}
     assert {name: getattr(made, name) for name in same} == same

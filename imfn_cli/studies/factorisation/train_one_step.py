@@ -1,4 +1,4 @@
-"""Training the rival: the tree's data, loss, batches and time, by the tree's own trainer."""
+"""Training the one-step network: the tree's data, loss, batches and time, by the tree's own trainer."""
 
 import hashlib
 import json
@@ -15,9 +15,9 @@ from ...training.processes import Processes
 from ...training.recipe import Recipe
 from ...training.run import calibration_frames, changed, pools_of
 from ...training.trainer import Trainer, Validation
-from ..trained_cache import keep, recalled
+from ..trained_cache import load_trained, save_trained
+from .one_step import OneStepNetwork, start_at_linear
 from .size import equal_widths
-from .unfactorised import Unfactorised, start_at_linear
 
 #: Called with (what is done, how far, in all): clips while they are read, seconds or steps while it trains.
 Progress = Callable[[str, int, int], None]
@@ -28,19 +28,19 @@ _NAME = "unfactorised.pt"
 
 
 @dataclass(frozen=True)
-class Rival:
-    """The unfactorised network with its best averaged weights.
+class TrainedOneStep:
+    """The one-step network with its best averaged weights.
 
     steps, seconds: of training, evaluations on the held-out tenth included, as a model's card counts them.
     """
 
-    network: Unfactorised
+    network: OneStepNetwork
     steps: int
     seconds: float
 
 
-def rival_recipe(recipe: Recipe, config: IMFNConfig, seed: int | None = None) -> Recipe:
-    """The recipe of a tree of `config` for its rival, trained against the clock.
+def one_step_recipe(recipe: Recipe, config: IMFNConfig, seed: int | None = None) -> Recipe:
+    """The recipe of a tree of `config` for its one-step network, trained against the clock.
 
     All steps are end to end: a merge of two cannot be trained alone where there is none. A step serves all
     ratios that it does in the tree; those where the tree has nothing to train cost no time.
@@ -50,7 +50,7 @@ def rival_recipe(recipe: Recipe, config: IMFNConfig, seed: int | None = None) ->
     return changed(recipe, local_share=0.0, steps=_NO_END, level_weights=learned, seed=seed)
 
 
-def train_rival(
+def train_one_step(
     tree: IMFN,
     recipe: Recipe,
     *,
@@ -59,22 +59,23 @@ def train_rival(
     device: torch.device,
     progress: Progress = lambda *_: None,
     report: Callable[[Validation], None] = lambda _: None,
-) -> Rival:
-    """Train the rival of `tree` by `recipe` (see `rival_recipe`), for `limit` seconds or the recipe's steps.
+) -> TrainedOneStep:
+    """Train the one-step network of `tree` by `recipe` (see `one_step_recipe`).
 
-    folder: for runs of this command, each below a name of its own; one that was stopped goes on, and a
-    finished one is not trained again. Raises `InputError` for data that cannot be read,
-    `OutputError` where the folder cannot be written, `ImfnError` where what it holds is damaged.
+    limit: seconds of training; None: the recipe's steps.   folder: for runs of this command, each below a
+    name of its own; one that was stopped goes on, and a finished one is not trained again. Raises
+    `InputError` for data that cannot be read, `OutputError` where the folder cannot be written, `ImfnError`
+    where what it holds is damaged.
     """
     widths = equal_widths(tree)
     run = folder / _run_name(tree, recipe, limit)
-    kept = run / _NAME
-    if kept.is_file():
-        network = Unfactorised(tree.config, widths)
-        with recalled(kept) as state:
+    path = run / _NAME
+    if path.is_file():
+        network = OneStepNetwork(tree.config, widths)
+        with load_trained(path) as state:
             network.load_state_dict(state["network"])
             steps, seconds = int(state["steps"]), float(state["seconds"])
-        return Rival(network.requires_grad_(False).eval().to(device), steps, seconds)
+        return TrainedOneStep(network.requires_grad_(False).eval().to(device), steps, seconds)
     pool, held, _ = pools_of(recipe, sources_of(recipe.train), tree.config, Processes(), progress)
     network = start_at_linear(tree, widths, calibration_frames(pool, recipe), recipe.seed)
     trainer = Trainer(network, recipe, pool.to(device), held, run, device, limit=limit)
@@ -82,16 +83,16 @@ def train_rival(
         trainer.resume()
 
     def passed(stage: str, step: int, steps: int) -> None:
-        what = "training the unfactorised network"
+        what = "training the one-step network"
         if limit is None:
             progress(what, step, steps)
         else:
             progress(what, round(min(trainer.seconds, limit)), round(limit))
 
     best = trainer.run(passed, report)
-    keep(kept, {"network": best.state_dict(), "steps": trainer.step, "seconds": trainer.seconds})
+    save_trained(path, {"network": best.state_dict(), "steps": trainer.step, "seconds": trainer.seconds})
     remove_checkpoint(run)
-    return Rival(best.requires_grad_(False).eval(), trainer.step, trainer.seconds)
+    return TrainedOneStep(best.requires_grad_(False).eval(), trainer.step, trainer.seconds)
 
 
 def _run_name(tree: IMFN, recipe: Recipe, limit: float | None) -> str:

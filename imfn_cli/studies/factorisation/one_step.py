@@ -1,4 +1,4 @@
-"""The rival of the tree: for every ratio one network that merges all frames of a window in one step."""
+"""The tree not factorised: for every ratio one network that merges all frames of a window in one step."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,14 +11,14 @@ from ...network.linear import OrthonormalMap
 from ...training.start import calibrate
 
 
-class Direct(nn.Module):
+class OneStepMerge(nn.Module):
     """r leaves into one memory and back in one step each, the same at every grid position.
 
     leaves (N · r, C, h, w) ──W [z_0; … z_r−1] + branch──▶ memory (N, C, h, w) ──Wᵀ + branch──▶ leaves
 
     A `Sweeper` of r inputs: W is (C, r · C) with orthonormal rows; the branches are of the tree's kind, with
-    its kernel and number of blocks, `width` wide, and a split is told how the memory was stored. Width 0:
-    the linear map alone.
+    its kernel and number of blocks, `width` wide, and a split is told how the memory was coded. Width 0: the
+    linear map, nothing else.
     """
 
     def __init__(self, config: IMFNConfig, level: int, width: int) -> None:
@@ -66,29 +66,32 @@ class Direct(nn.Module):
         return leaves.permute(0, 3, 1, 2)
 
 
-class Unfactorised(MemoryNetwork):
-    """The tree's leaf transform, then one `Direct` for each ratio 2, 4, … 2**levels; none shares a weight.
+class OneStepNetwork(MemoryNetwork):
+    """The tree's leaf transform, then one `OneStepMerge` for each ratio 2, 4, … 2**levels, each for itself.
 
     config: of the tree that it is compared with.   widths: hidden channels of each ratio's branches.
     """
 
     def __init__(self, config: IMFNConfig, widths: Sequence[int]) -> None:
         super().__init__()
-        # What is compared keeps memories in floats, whose leaves nobody refines.
+        # What is compared has memories in float, whose leaves nobody refines.
         self.config = config = replace(config, leaf_width=0)
         self.leaf = LeafTransform(config)
-        self.directs = nn.ModuleList(Direct(config, level, w) for level, w in enumerate(widths, start=1))
+        # Files of trained ones know them by this name.
+        self.directs = nn.ModuleList(
+            OneStepMerge(config, level, w) for level, w in enumerate(widths, start=1)
+        )
 
-    def direct(self, level: int) -> Direct:
+    def merge_of(self, level: int) -> OneStepMerge:
         """The network of ratio 2**level, level from 1."""
         module = self.directs[level - 1]
-        assert isinstance(module, Direct)
+        assert isinstance(module, OneStepMerge)
         return module
 
     def branches(self, level: int) -> Iterator[Branch]:
         """The branches of ratio 2**level, no others: what a memory of that level passes."""
         if level:
-            yield from self.direct(level).branches()
+            yield from self.merge_of(level).branches()
 
     def climb(self, frames: Tensor, level: int) -> list[Tensor]:
         """Frames (T, in_channels, H, W) in [0, 1] → memories of level 0, 1, … `level`, (N, C, h, w) each.
@@ -99,7 +102,7 @@ class Unfactorised(MemoryNetwork):
         made = [leaves]
         for above in range(1, level + 1):
             whole = leaves[: len(leaves) >> above << above]
-            made.append(self.direct(above).merge(whole) if len(whole) else whole)
+            made.append(self.merge_of(above).merge(whole) if len(whole) else whole)
         return made
 
     def leaves_of(self, memories: Tensor, level: int, start: int, stop: int, coding: RootCoding) -> Tensor:
@@ -120,36 +123,36 @@ class Unfactorised(MemoryNetwork):
         if below:
             raise ValueError(f"no level {below} lies between leaves and memories of level {level}")
         coding = RootCoding(level) if coding is None else coding
-        return self.direct(level).split(memories, coding.condition(self.config.levels).to(memories))
+        return self.merge_of(level).split(memories, coding.condition(self.config.levels).to(memories))
 
 
 @torch.no_grad()
-def start_at_linear(tree: IMFN, widths: Sequence[int], frames: Tensor, seed: int) -> Unfactorised:
-    """A trainable rival that starts where the tree started: at the tree's linear maps, multiplied out.
+def start_at_linear(tree: IMFN, widths: Sequence[int], frames: Tensor, seed: int) -> OneStepNetwork:
+    """A trainable one-step network that starts where the tree did: at the tree's linear maps, multiplied out.
 
     frames (T, in_channels, H, W), T a multiple of the largest ratio: what the branches are scaled by, as the
     tree's were. The branches add nothing before training; the maps stay fixed, as in the tree.
     """
     torch.manual_seed(seed)
-    rival = Unfactorised(tree.config, widths)
-    rival.leaf.map.load_state_dict(tree.leaf.map.state_dict())
-    rival.leaf.requires_grad_(False)
-    leaves: Tensor = rival.leaf(frames)
+    network = OneStepNetwork(tree.config, widths)
+    network.leaf.map.load_state_dict(tree.leaf.map.state_dict())
+    network.leaf.requires_grad_(False)
+    leaves: Tensor = network.leaf(frames)
     for level in range(1, tree.config.levels + 1):
-        direct = rival.direct(level)
+        step = network.merge_of(level)
         folded = fold_leaves(tree, level)
         basis = folded.merge.permute(1, 0, 2).flatten(1)
-        direct.map.fit(basis.float(), folded.mean.flatten().float())
-        direct.map.requires_grad_(False)
-        if direct.merge_branch is None or direct.split_branch is None:
+        step.map.fit(basis.float(), folded.mean.flatten().float())
+        step.map.requires_grad_(False)
+        if step.merge_branch is None or step.split_branch is None:
             continue
-        stacks = direct.stack(leaves)
-        memories = direct.map(stacks)
-        lost = (stacks - direct.map.inverse(memories)).flatten(0, 2)
-        inputs = (stacks - direct.map.mean).flatten(0, 2)
-        calibrate(direct.merge_branch, direct.split_branch, inputs, memories.flatten(0, 2), lost)
-        _steady(direct.merge_branch, direct.ratio // 2)
-    return rival
+        stacks = step.stack(leaves)
+        memories = step.map(stacks)
+        lost = (stacks - step.map.inverse(memories)).flatten(0, 2)
+        inputs = (stacks - step.map.mean).flatten(0, 2)
+        calibrate(step.merge_branch, step.split_branch, inputs, memories.flatten(0, 2), lost)
+        _steady(step.merge_branch, step.ratio // 2)
+    return network
 
 
 def _steady(branch: Branch, factor: int) -> None:

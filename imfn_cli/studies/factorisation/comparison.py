@@ -1,4 +1,4 @@
-"""Linear tree, trained tree and rival on the same whole windows of the same clips, memories in float."""
+"""Linear tree, trained tree and one-step network on the same whole windows of clips, memories in float."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,11 +15,12 @@ from ...evaluation.tables import write_csv
 from ...media import Source
 from ...network import IMFN, MemoryNetwork
 from ..growth_plot import draw_growth
-from .rival import Rival
 from .size import trained_numbers
+from .train_one_step import TrainedOneStep
 
 #: Called with (what is done, clips done, clips in all).
 Progress = Callable[[str, int, int], None]
+#: The networks as the tables name them; the last is the one-step network.
 LINEAR, TRAINED, UNFACTORISED = "linear tree", "trained tree", "unfactorised"
 
 
@@ -64,7 +65,7 @@ class GrowthRow:
     """One network over all ratios from 2:1: mse = factor · ratio^exponent, least squares on the logarithms.
 
     exponent: below 1 the error grows slower than the sequence; None where there are fewer than two ratios.
-    last: the same between the two largest ratios alone. The smallest ratios lose next to nothing, so that no
+    last: the same between the two largest ratios only. The smallest ratios lose next to nothing, so that no
     one power fits them all.
     """
 
@@ -77,7 +78,7 @@ class GrowthRow:
 
 
 @dataclass(frozen=True)
-class Study:
+class FactorisationResults:
     """All that was measured. by_clip: network → rows of every clip and ratio."""
 
     ratios: list[RatioRow]
@@ -92,18 +93,21 @@ class Study:
         }
 
 
-def contenders_of(tree: IMFN, rival: Rival, *, steps: int, seconds: float) -> list[Contender]:
-    """The tree without its branches, the tree, and its rival; steps, seconds: of the tree's training."""
+def contenders_of(tree: IMFN, one_step: TrainedOneStep, *, steps: int, seconds: float) -> list[Contender]:
+    """The tree without its branches, the tree, and its one-step network.
+
+    steps, seconds: of the tree's training.
+    """
     return [
         Contender(LINEAR, tree.linear_part()),
         Contender(TRAINED, tree, steps, float(seconds)),
-        Contender(UNFACTORISED, rival.network, rival.steps, rival.seconds),
+        Contender(UNFACTORISED, one_step.network, one_step.steps, one_step.seconds),
     ]
 
 
-def measure(
+def compare_networks(
     contenders: Sequence[Contender], sources: Sequence[Source], *, progress: Progress = lambda *_: None
-) -> Study:
+) -> FactorisationResults:
     """Measure every contender at every ratio, over the frames that fill whole windows (`float_rows`).
 
     Raises `InputError` for a clip that cannot be read, and where none is long enough for any ratio.
@@ -126,26 +130,28 @@ def measure(
         exponent, factor = fitted_exponent(points) if len(points) > 1 else (None, None)
         last = rows[-1].exponent
         growth.append(GrowthRow(contender.name, exponent, last, factor, contender.steps, contender.seconds))
-    return Study(ratios, growth, by_clip)
+    return FactorisationResults(ratios, growth, by_clip)
 
 
-def write_study(results: Path, model: str, study: Study) -> None:
+def write_factorisation(folder: Path, model: str, results: FactorisationResults) -> None:
     """Three tables and the picture of the growth, their names ending in the model's.
 
-    Raises `OutputError` where `results` cannot be written, `ImfnError` without matplotlib.
+    Raises `OutputError` where `folder` cannot be written, `ImfnError` without matplotlib.
     """
-    clips = [{"network": name, **asdict(row)} for name, rows in study.by_clip.items() for row in rows]
+    clips = [{"network": name, **asdict(row)} for name, rows in results.by_clip.items() for row in rows]
     tables = {
-        "": [asdict(row) for row in study.ratios],
-        "-growth": [asdict(row) for row in study.growth],
+        "": [asdict(row) for row in results.ratios],
+        "-growth": [asdict(row) for row in results.growth],
         "-clips": clips,
     }
     for stem, rows in tables.items():
-        write_csv(results / f"factorisation{stem}-{model}.csv", list(rows[0]), rows)
-    curves = {name: _points([row for row in study.ratios if row.network == name]) for name in study.by_clip}
+        write_csv(folder / f"factorisation{stem}-{model}.csv", list(rows[0]), rows)
+    curves = {
+        name: _points([row for row in results.ratios if row.network == name]) for name in results.by_clip
+    }
     count = len({row["clip"] for row in clips})
     draw_growth(
-        results / f"factorisation-growth-{model}.png",
+        folder / f"factorisation-growth-{model}.png",
         {name: points for name, points in curves.items() if points},
         title=f"Growth of the error, {model}, memories in float, {count} clip{'s' if count != 1 else ''}",
         length="r, frames per memory",
