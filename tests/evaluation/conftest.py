@@ -1,6 +1,7 @@
 """Evaluations of small clips by a small model, in this process."""
 
-from collections.abc import Generator, Sequence
+import gc
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,15 @@ def evaluated(
 def steady(rows: Sequence[Row]) -> list[Row]:
     """The rows without what differs from run to run."""
     return [replace(row, **UNSTEADY) for row in rows]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_collection() -> Iterator[None]:
+    """Garbage is collected before every row; what is imported here by now is long to look through."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
