@@ -1,6 +1,7 @@
 """Frames and small fitted models that many tests share, made by code from fixed seeds."""
 
 import csv
+import gc
 import itertools
 import os
 import signal
@@ -9,7 +10,7 @@ import signal
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -95,6 +96,15 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 def silent(done: str, index: int, total: int) -> None:
     """A progress callback that says nothing."""
+
+
+@pytest.fixture(scope="module")
+def quick_collection() -> Iterator[None]:
+    """For tests that watch the peak RSS, which begins with collecting garbage: modules are none, but many."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

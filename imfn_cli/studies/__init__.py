@@ -13,15 +13,40 @@ if TYPE_CHECKING:
         write_factorisation,
     )
     from .factorisation.train_one_step import TrainedOneStep, one_step_recipe, train_one_step
+    from .mnist.baselines import KINDS, require_mamba
+    from .mnist.results import MnistResults
+    from .mnist.settings import MnistSettings
+    from .mnist.study import run_mnist
+    from .student.age import AgeRow, age_rows
+    from .student.fidelity import FidelityRow, fidelity_rows, mean_fidelity
+    from .student.frames import set_compute_threads
+    from .student.latency import LatencyRow, latency_rows
+    from .student.plot import plot_ages, plot_fidelity, plot_latency
 
 __all__ = [
+    "KINDS",
+    "AgeRow",
     "FactorisationResults",
+    "FidelityRow",
+    "LatencyRow",
+    "MnistResults",
+    "MnistSettings",
     "TrainedOneStep",
+    "age_rows",
     "check_unseen",
     "compare_networks",
     "contenders_of",
+    "fidelity_rows",
+    "latency_rows",
+    "mean_fidelity",
     "one_step_recipe",
     "one_step_seconds",
+    "plot_ages",
+    "plot_fidelity",
+    "plot_latency",
+    "require_mamba",
+    "run_mnist",
+    "set_compute_threads",
     "train_one_step",
     "tree_recipe",
     "tree_share",
@@ -39,5 +64,14 @@ __getattr__, __dir__ = lazy_attributes(
             "write_factorisation",
         ),
         "factorisation.train_one_step": ("TrainedOneStep", "one_step_recipe", "train_one_step"),
+        "mnist.baselines": ("KINDS", "require_mamba"),
+        "mnist.results": ("MnistResults",),
+        "mnist.settings": ("MnistSettings",),
+        "mnist.study": ("run_mnist",),
+        "student.age": ("AgeRow", "age_rows"),
+        "student.fidelity": ("FidelityRow", "fidelity_rows", "mean_fidelity"),
+        "student.frames": ("set_compute_threads",),
+        "student.latency": ("LatencyRow", "latency_rows"),
+        "student.plot": ("plot_ages", "plot_fidelity", "plot_latency"),
     },
 )

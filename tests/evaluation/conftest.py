@@ -1,7 +1,6 @@
 """Evaluations of small clips by a small model, in this process."""
 
-import gc
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -59,17 +58,8 @@ def steady(rows: Sequence[Row]) -> list[Row]:
     return [replace(row, **UNSTEADY) for row in rows]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_collection() -> Iterator[None]:
-    """Garbage is collected before every row; what is imported here by now is long to look through."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture
-def here(tiny_model_dir: Path, tmp_path: Path) -> Here:
+def here(quick_collection: None, tiny_model_dir: Path, tmp_path: Path) -> Here:
     """Evaluates by `tiny_model` in this process."""
     folder = tmp_path / "files"
     folder.mkdir()

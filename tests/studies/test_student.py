@@ -7,7 +7,9 @@ import pytest
 
 import imfn_cli as imfn
 from imfn_cli.media import Source, expand_inputs
-from imfn_cli.studies.student import study as student
+from imfn_cli.studies.student.age import age_rows
+from imfn_cli.studies.student.fidelity import fidelity_rows, mean_fidelity
+from imfn_cli.studies.student.latency import LatencyRow, latency_rows
 from imfn_cli.studies.student.plot import plot_ages, plot_fidelity, plot_latency
 
 
@@ -21,7 +23,7 @@ def sources(clip_frames: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_fidelity(tiny_model: imfn.Model, sources: list[Source]) -> None:
-    rows = student.fidelity_rows(tiny_model, sources, frames=17)
+    rows = fidelity_rows(tiny_model, sources, frames=17)
     assert [(row.clip, row.ratio, row.frames) for row in rows] == [
         *(("a.npy", 2, 16), ("a.npy", 4, 16), ("a.npy", 8, 16)),
         *(("b.npy", 2, 4), ("b.npy", 4, 4)),
@@ -30,15 +32,13 @@ def test_fidelity(tiny_model: imfn.Model, sources: list[Source]) -> None:
         assert row.psnr_student == pytest.approx(row.psnr_tree, abs=0.01)
         assert row.distance < 1e-4
         assert row.bytes_student == pytest.approx(row.bytes_tree, rel=0.01)
-    means = student.mean_fidelity(rows)
+    means = mean_fidelity(rows)
     assert [mean["clips"] for mean in means] == [2, 2, 1]
     assert means[0]["psnr_tree"] > means[1]["psnr_tree"] > means[2]["psnr_tree"]
 
 
-def test_latency(tiny_model: imfn.Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(student, "HEIGHT", 16)
-    monkeypatch.setattr(student, "WIDTH", 24)
-    rows = student.latency_rows(tiny_model, (8, 4), frames=32, long=64)
+def test_latency(tiny_model: imfn.Model) -> None:
+    rows = latency_rows(tiny_model, (8, 4), frames=32, long=64, size=(16, 24))
     assert [(row.method, row.ratio, row.frames) for row in rows] == [
         *(("tree", 8, 32), ("binary counter", 8, 32), ("student", 8, 32)),
         *(("tree", 4, 32), ("binary counter", 4, 32), ("student", 4, 64)),
@@ -48,7 +48,7 @@ def test_latency(tiny_model: imfn.Model, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_ages(tiny_model: imfn.Model, sources: list[Source]) -> None:
-    rows = student.age_rows(tiny_model, sources, (8,))
+    rows = age_rows(tiny_model, sources, (8,))
     by_method = {method: [row for row in rows if row.method == method] for method in {r.method for r in rows}}
     assert set(by_method) == {"forget, half-life 8", "last 8 frames", "average"}
     forget = by_method["forget, half-life 8"]
@@ -62,9 +62,9 @@ def test_ages(tiny_model: imfn.Model, sources: list[Source]) -> None:
 def test_the_same_rows_give_the_same_pictures(
     tiny_model: imfn.Model, sources: list[Source], tmp_path: Path
 ) -> None:
-    fidelity = student.fidelity_rows(tiny_model, sources[:1], frames=8)
-    latency = [student.LatencyRow("student", 8, 1, 10, 1.0, 2.0, 3.0, 100.0, 100.0)]
-    ages = student.age_rows(tiny_model, sources[:1], (8,))
+    fidelity = fidelity_rows(tiny_model, sources[:1], frames=8)
+    latency = [LatencyRow("student", 8, 1, 10, 1.0, 2.0, 3.0, 100.0, 100.0)]
+    ages = age_rows(tiny_model, sources[:1], (8,))
     for name in ("one", "two"):
         plot_fidelity(tmp_path / f"{name}.png", "tiny", fidelity)
         plot_latency(tmp_path / f"{name}-latency.png", latency)

@@ -1,21 +1,24 @@
 """`imfn bench mnist`: eight numbers an image, against Transformer, Mamba and MLP."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
+from ... import evaluation, studies, zoo
 from ...errors import ModelError
+from ...system.allocator import reuse_freed_memory
 from .. import options
 from ..output import Output
 from . import common
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from ...studies.mnist.study import Study
+    from ...studies import MnistResults
+    from ...studies.mnist.baselines import Kind
 
 _SHIPPED = "mnist"
 
@@ -31,13 +34,14 @@ def mnist(
             show_default=_SHIPPED,
         ),
     ] = None,
+    data: common.Data = None,
     results: common.Results = Path("results"),
     cache: Annotated[
         Path | None,
         typer.Option(
             "--cache",
             metavar="DIR",
-            help="Keep trained baselines and classifier here, and go on where they are.",
+            help="Trained baselines and classifier go here; a later run goes on where they are.",
         ),
     ] = None,
     seeds: Annotated[
@@ -71,45 +75,41 @@ def mnist(
 ) -> None:
     """MNIST digits from one memory of many, against PCA, Transformer, Mamba, MLP; probes; long sequences."""
     out = Output(json)
-    from ...zoo import load, model_folders
-
-    if not model and _SHIPPED not in model_folders():
+    if not model and _SHIPPED not in zoo.model_folders():
         raise ModelError(
             f"no model {_SHIPPED!r} ships with this installation; name one with -m, made by "
             "'imfn train RECIPE.toml -o DIR'"
         )
-    from ...evaluation.extra import require
-    from ...studies.mnist.baselines import KINDS, require_mamba
-    from ...system.allocator import reuse_freed_memory
-
-    asked = KINDS if against is None else tuple(name.strip().lower() for name in against.split(","))
-    kinds = tuple(kind for kind in KINDS if kind in asked)
-    if set(asked) - set(kinds):
-        raise typer.BadParameter(f"{against!r}; choose among {', '.join(KINDS)}", param_hint="--against")
-    rates = _rates(learning_rates)
+    kinds, rates = _kinds(against), _rates(learning_rates)
     # Before the long work, not after it.
-    require("matplotlib")
+    evaluation.require("matplotlib")
     if "mamba" in kinds:
-        require_mamba()
+        studies.require_mamba()
     # Training takes and frees the same large arrays in every step.
     reuse_freed_memory()
-    from dataclasses import replace
-
-    from ...studies.mnist.study import Settings, run_study
-
-    settings = Settings(seeds=seeds, kinds=kinds, learning_rates=rates)
+    settings = studies.MnistSettings(seeds=seeds, kinds=kinds, learning_rates=rates)
     if quick:
         settings = settings.quick()
     if minutes is not None:
         settings = replace(settings, minutes=minutes)
     # Sizes are those of vectors: the processor is the place for them, and for what must repeat.
-    loaded = [load(name, device="cpu") for name in model or [_SHIPPED]]
+    loaded = [zoo.load(name, device="cpu") for name in model or [_SHIPPED]]
     with out.stages("") as progress:
-        study = run_study(loaded, settings, results, cache=cache, progress=progress)
-    for row in study.times:
+        found = studies.run_mnist(loaded, settings, results, data=data, cache=cache, progress=progress)
+    for row in found.times:
         if row["outcome"] == "diverged":
             out.note(f"{row['model']} diverged at learning rate {row['learning_rate']:g}; another was chosen")
-    out.result({"model": loaded[0].name, **study.to_dict()}, *_tables(study))
+    out.result({"model": loaded[0].name, **found.to_dict()}, *_tables(found))
+
+
+def _kinds(against: str | None) -> "tuple[Kind, ...]":
+    """'mamba,MLP' → the baselines of these names, all for None. Raises a usage error."""
+    known = studies.KINDS
+    asked = known if against is None else tuple(name.strip().lower() for name in against.split(","))
+    kinds = tuple(kind for kind in known if kind in asked)
+    if set(asked) - set(kinds):
+        raise typer.BadParameter(f"{against!r}; choose among {', '.join(known)}", param_hint="--against")
+    return kinds
 
 
 def _rates(text: str) -> tuple[float, ...]:
@@ -125,11 +125,9 @@ def _rates(text: str) -> tuple[float, ...]:
     return rates
 
 
-def _tables(study: "Study") -> "list[Table | str]":
-    from rich.table import Table
-
-    names = [row["model"] for row in study.models]
-    lengths = sorted({row.length for row in study.restorations})
+def _tables(found: "MnistResults") -> list[Table]:
+    names = [row["model"] for row in found.models]
+    lengths = sorted({row.length for row in found.restorations})
     longest = lengths[-1]
     main = Table(
         *("model", "parameters", "trained (min)", "learning rate"),
@@ -140,11 +138,11 @@ def _tables(study: "Study") -> "list[Table | str]":
         "model", *(f"N = {length}" for length in lengths), title="MSE, then digits recognised (%)"
     )
     for name in names:
-        rows = [row for row in study.restorations if row.model == name]
+        rows = [row for row in found.restorations if row.model == name]
         top = [row for row in rows if row.length == longest]
-        described = next(row for row in study.models if row["model"] == name)
+        described = next(row for row in found.models if row["model"] == name)
         rate = described["learning_rate"]
-        seconds = [row["seconds"] for row in study.times if row["model"] == name and row["outcome"] == "used"]
+        seconds = [row["seconds"] for row in found.times if row["model"] == name and row["outcome"] == "used"]
         main.add_row(
             name,
             f"{described['parameters']:,}",
@@ -164,53 +162,47 @@ def _tables(study: "Study") -> "list[Table | str]":
             ),
         )
     files = Table("quality", "bytes/image", "MSE", "PSNR (dB)", "digits recognised", title="files on disk")
-    for row in study.files:
+    for row in found.files:
         recognised = f"{100 * row.accuracy:.2f} %"
         files.add_row(
             str(row.quality), f"{row.bytes_per_image:.2f}", f"{row.mse:.5f}", f"{row.psnr:.2f}", recognised
         )
-    sweep = [_sweep_table(study)] if any(row["outcome"] != "used" for row in study.times) else []
-    return [main, by_length, *sweep, files, _probe_table(study, names), _long_table(study)]
+    sweep = [_sweep_table(found)] if any(row["outcome"] != "used" for row in found.times) else []
+    return [main, by_length, *sweep, files, _probe_table(found, names), _long_table(found)]
 
 
-def _sweep_table(study: "Study") -> "Table":
-    from rich.table import Table
-
+def _sweep_table(found: "MnistResults") -> Table:
     table = Table(
         "model", "learning rate", "training MSE", "", title="learning rates of baselines, first seed"
     )
-    for row in study.times:
+    for row in found.times:
         if row["learning_rate"] is not None and row["seed"] == 0:
             error = "–" if row["training_mse"] is None else f"{row['training_mse']:.5f}"
             table.add_row(row["model"], f"{row['learning_rate']:g}", error, row["outcome"])
     return table
 
 
-def _probe_table(study: "Study", names: Sequence[str]) -> "Table":
-    from rich.table import Table
-
-    tasks = list(dict.fromkeys(result.task for _, result in study.probes))
+def _probe_table(found: "MnistResults", names: Sequence[str]) -> Table:
+    tasks = list(dict.fromkeys(result.task for _, result in found.probes))
     units = {"digit at position": "accuracy", "count of a digit": "mean error", "next frame": "MSE"}
     table = Table(
         "model", *(f"{task} ({units[task]})" for task in tasks), title="read from the memory by a probe"
     )
     for name in names:
-        found = [[r for _, r in study.probes if (r.model, r.task) == (name, task)] for task in tasks]
-        table.add_row(name, *(_spread([result.value for result in each], 4) for each in found))
-    chances = [[result.chance for _, result in study.probes if result.task == task] for task in tasks]
+        probed = [[r for _, r in found.probes if (r.model, r.task) == (name, task)] for task in tasks]
+        table.add_row(name, *(_spread([result.value for result in each], 4) for each in probed))
+    chances = [[result.chance for _, result in found.probes if result.task == task] for task in tasks]
     table.add_row("without memory", *(f"{_mean(each):.4f}" for each in chances))
     return table
 
 
-def _long_table(study: "Study") -> "Table":
-    from rich.table import Table
-
+def _long_table(found: "MnistResults") -> Table:
     table = Table(
         *("", "images", "memories", "waiting", "MSE", "of mean image", "merge (s)"),
-        *("split (s)", "peak memory (MB)"),
+        *("split (s)", "peak RSS (MB)"),
         title="long sequences",
     )
-    for row in study.long:
+    for row in found.long:
         peak = "–" if row.peak_memory_mb is None else f"{row.peak_memory_mb:.1f}"
         counts = f"{row.images:,}", f"{row.memories:,}", str(row.waiting)
         times = f"{row.merge_seconds:.2f}", f"{row.split_seconds:.2f}"
@@ -218,9 +210,9 @@ def _long_table(study: "Study") -> "Table":
     return table
 
 
-def _mean(values: Any) -> float:
-    held = list(values)
-    return sum(held) / len(held)
+def _mean(values: Iterable[float]) -> float:
+    numbers = list(values)
+    return sum(numbers) / len(numbers)
 
 
 def _spread(values: Sequence[float], digits: int, unit: str = "") -> str:

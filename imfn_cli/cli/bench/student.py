@@ -7,20 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
 
+from ... import evaluation, studies, zoo
 from .. import options
 from ..output import Output
 from . import common
-from .common import benchmark_sources, make_folder
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from ...media import Source
+    from ...studies import AgeRow, LatencyRow
+    from ...zoo import Model
 
-    from ...studies.student.study import AgeRow, FidelityRow, LatencyRow
+_LATENCY_RATIOS = 64, 16
 
 
 class Part(StrEnum):
-    """What can be measured alone."""
+    """What can be measured without the rest."""
 
     fidelity = "fidelity"
     age = "age"
@@ -33,7 +36,7 @@ def student(
     data: common.Data = None,
     results: common.Results = Path("results"),
     frames: Annotated[
-        int, typer.Option(min=1, help="Frames that the student's memory and time are watched for.")
+        int, typer.Option(min=1, help="Frames that the student's peak RSS and time are watched for.")
     ] = 100_000,
     threads: Annotated[int, typer.Option(min=1, help="Compute threads for latency.")] = 2,
     only: Annotated[
@@ -43,76 +46,41 @@ def student(
     quick: common.Quick = False,
     json: options.Json = False,
 ) -> None:
-    """Tree against student at every ratio, latency and memory, and PSNR against age of one endless memory."""
-    from ...evaluation.extra import require
-
-    require("matplotlib")
-    from ...evaluation.tables import write_rows
-    from ...studies.student.plot import plot_ages, plot_fidelity, plot_latency
-    from ...studies.student.study import (
-        AgeRow,
-        FidelityRow,
-        LatencyRow,
-        age_rows,
-        fidelity_rows,
-        latency_rows,
-    )
-    from ...zoo import load
-
+    """Tree against student at every ratio, latency and RSS, and PSNR against age of one endless memory."""
+    evaluation.require("matplotlib")
     out = Output(json)
     parts = only or list(Part)
-    sources = [] if parts == [Part.latency] else benchmark_sources(clips, data, quick=quick)
-    make_folder(results)
-    import torch
-
-    loaded = load(model, device="cpu")
-    torch.set_num_threads(threads)
-    name = loaded.name
-    values: dict[str, Any] = {"model": name}
+    sources = [] if parts == [Part.latency] else common.benchmark_sources(clips, data, quick=quick)
+    common.make_folder(results)
+    loaded = zoo.load(model, device="cpu")
+    studies.set_compute_threads(threads)
+    values: dict[str, Any] = {"model": loaded.name}
     tables: list[Table] = []
-
-    # The one that a busy machine would spoil comes last: whoever waits can leave the machine alone by then.
+    # The one that a busy machine would spoil comes last: whoever waits can leave the machine to it by then.
     if Part.fidelity in parts:
-        with out.stages("clips") as progress:
-            fidelity = fidelity_rows(loaded, sources, frames=64 if quick else 128, progress=progress)
-        write_rows(results / f"student-{name}.csv", FidelityRow, fidelity)
-        plot_fidelity(results / f"student-{name}.png", name, fidelity)
-        values["fidelity"], table = _fidelity(name, len(sources), fidelity)
+        values["fidelity"], table = _fidelity(out, loaded, sources, results, frames=64 if quick else 128)
         tables.append(table)
     if Part.age in parts:
-        with out.stages("clips") as progress:
-            ages = age_rows(loaded, sources, progress=progress)
-        write_rows(results / f"student-age-{name}.csv", AgeRow, ages)
-        plot_ages(results / f"student-age-{name}.png", name, ages)
-        values["age"] = [asdict(row) for row in ages]
-        tables.append(_ages(ages))
+        values["age"], table = _age(out, loaded, sources, results)
+        tables.append(table)
     if Part.latency in parts:
-        wanted: tuple[int, ...] = (64, 16)
-        ratios = [ratio for ratio in wanted if ratio in loaded.ratios] or [loaded.ratios[-1]]
-        with out.stages("frames") as progress:
-            latency = latency_rows(
-                loaded,
-                ratios,
-                frames=256 if quick else 2048,
-                long=1024 if quick else frames,
-                progress=progress,
-            )
-        write_rows(results / "student-latency.csv", LatencyRow, latency)
-        plot_latency(results / "student-latency.png", latency)
-        values["latency"] = [asdict(row) for row in latency]
-        tables.append(_latency(latency))
+        counts = (256, 1024) if quick else (2048, frames)
+        values["latency"], table = _latency(out, loaded, results, *counts)
+        tables.append(table)
     out.result(values, *tables)
 
 
-def _fidelity(name: str, clips: int, rows: "Sequence[FidelityRow]") -> "tuple[list[dict[str, float]], Table]":
-    from rich.table import Table
-
-    from ...studies.student.study import mean_fidelity
-
-    means = mean_fidelity(rows)
+def _fidelity(
+    out: Output, model: "Model", sources: "Sequence[Source]", results: Path, *, frames: int
+) -> tuple[list[dict[str, float]], Table]:
+    with out.stages("clips") as progress:
+        rows = studies.fidelity_rows(model, sources, frames=frames, progress=progress)
+    evaluation.write_rows(results / f"student-{model.name}.csv", studies.FidelityRow, rows)
+    studies.plot_fidelity(results / f"student-{model.name}.png", model.name, rows)
+    means = studies.mean_fidelity(rows)
     table = Table(
         "ratio", "tree (dB)", "student (dB)", "distance", "tree (bytes)", "student (bytes)",
-        title=f"{name}, {clips} clips",
+        title=f"{model.name}, {len(sources)} clips",
     )  # fmt: skip
     for mean in means:
         table.add_row(
@@ -126,23 +94,40 @@ def _fidelity(name: str, clips: int, rows: "Sequence[FidelityRow]") -> "tuple[li
     return means, table
 
 
-def _latency(rows: "Sequence[LatencyRow]") -> "Table":
-    from rich.table import Table
+def _age(
+    out: Output, model: "Model", sources: "Sequence[Source]", results: Path
+) -> tuple[list[dict[str, Any]], Table]:
+    with out.stages("clips") as progress:
+        rows = studies.age_rows(model, sources, progress=progress)
+    evaluation.write_rows(results / f"student-age-{model.name}.csv", studies.AgeRow, rows)
+    studies.plot_ages(results / f"student-age-{model.name}.png", model.name, rows)
+    return [asdict(row) for row in rows], _age_table(rows)
 
+
+def _latency(
+    out: Output, model: "Model", results: Path, frames: int, long: int
+) -> tuple[list[dict[str, Any]], Table]:
+    ratios = [ratio for ratio in _LATENCY_RATIOS if ratio in model.ratios] or [model.ratios[-1]]
+    with out.stages("frames") as progress:
+        rows = studies.latency_rows(model, ratios, frames=frames, long=long, progress=progress)
+    evaluation.write_rows(results / "student-latency.csv", studies.LatencyRow, rows)
+    studies.plot_latency(results / "student-latency.png", rows)
+    return [asdict(row) for row in rows], _latency_table(rows)
+
+
+def _latency_table(rows: "Sequence[LatencyRow]") -> Table:
     table = Table(
-        "method", "ratio", "frames", "mean (ms)", "99 % (ms)", "worst (ms)", "memory (MB)",
+        "method", "ratio", "frames", "mean (ms)", "99 % (ms)", "worst (ms)", "RSS (MB)",
         title=f"latency at 320×240, threads: {rows[0].threads}",
     )  # fmt: skip
     for row in rows:
-        memory = "–" if row.memory_mb is None else f"{row.memory_early_mb:.0f} → {row.memory_mb:.0f}"
+        resident = "–" if row.memory_mb is None else f"{row.memory_early_mb:.0f} → {row.memory_mb:.0f}"
         times = (f"{value:.2f}" for value in (row.mean_ms, row.p99_ms, row.worst_ms))
-        table.add_row(row.method, f"{row.ratio}:1", f"{row.frames:,}", *times, memory)
+        table.add_row(row.method, f"{row.ratio}:1", f"{row.frames:,}", *times, resident)
     return table
 
 
-def _ages(rows: "Sequence[AgeRow]") -> "Table":
-    from rich.table import Table
-
+def _age_table(rows: "Sequence[AgeRow]") -> Table:
     shown = [age for age in (0, 1, 3, 7, 15, 31, 63, 127) if any(row.age == age for row in rows)]
     table = Table(
         "age", *(str(age + 1) for age in shown), title="PSNR (dB) of one memory, by age of the frame"

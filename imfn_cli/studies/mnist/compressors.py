@@ -91,13 +91,13 @@ class PCACompressor:
         return (min(self._memory_size, PIXELS) + 1) * PIXELS
 
     def compress(self, images: Tensor) -> Tensor:
-        kept = self._memory_size // images.shape[1]
-        return ((images - self.mean) @ self.basis[:kept].T).flatten(1)
+        each = self._memory_size // images.shape[1]
+        return ((images - self.mean) @ self.basis[:each].T).flatten(1)
 
     def restore(self, memories: Tensor, length: int) -> Tensor:
-        kept = self._memory_size // length
-        numbers = memories.reshape(len(memories), length, kept)
-        return numbers @ self.basis[:kept] + self.mean
+        each = self._memory_size // length
+        numbers = memories.reshape(len(memories), length, each)
+        return numbers @ self.basis[:each] + self.mean
 
 
 def principal_components(train: Digits) -> tuple[Tensor, Tensor, Tensor]:

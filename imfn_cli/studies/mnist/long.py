@@ -26,7 +26,7 @@ class EndlessTree(IMFN):
     those of splits turn the zeros in place of lost numbers into strokes of no image, worse than none.
 
     So a memory from beyond the trained depth is split without branches down to that depth, and below with
-    `kept` of what the branches add, kept being the part of their numbers that is left: 1/2 at twice the
+    `share` of what the branches add, the part of their numbers that is left: 1/2 at twice the
     trained number of images, 1/4 at four times. In place of images of which nothing is left comes the mean
     image, the best guess there is. Merges cannot know how long the sequence will be: up to the trained depth
     they are the trained ones. (Were it known, no branch at all would be a little better from four times on.)
@@ -46,7 +46,7 @@ class EndlessTree(IMFN):
         return super().merge(left, right, level) if level <= top else self.linear.merge(left, right, top)
 
     def split(self, memory: Tensor, level: int, coding: RootCoding | None = None) -> tuple[Tensor, Tensor]:
-        """As `IMFN.split`, for any level from 1; `stored` may be of any level too."""
+        """As `IMFN.split`, for any level from 1; `coding` may be of any level too."""
         top = self.config.levels
         coding = RootCoding(level) if coding is None else coding
         if coding.level <= top:
@@ -54,10 +54,10 @@ class EndlessTree(IMFN):
         left, right = self.linear.split(memory, min(level, top))
         if level > top:
             return left, right
-        kept = 0.5 ** (coding.level - top)
+        share = 0.5 ** (coding.level - top)
         # A split is the linear one plus what its branch adds.
         learned = super().split(memory, level, RootCoding(top, coding.step))
-        return left.lerp(learned[0], kept), right.lerp(learned[1], kept)
+        return left.lerp(learned[0], share), right.lerp(learned[1], share)
 
     def parts(self, memory: Tensor, level: int, root: int | None = None) -> Iterator[Tensor]:
         """Images of one memory (1, C, 1, 1) of `level`, in order, as (≤ 2**levels, 784): depth first.
@@ -82,7 +82,7 @@ class LongRow:
     memories: how many the sequence ends as.   waiting: most that wait at a time while it is compressed.
     mse: mean squared error, pixels in [0, 1], restored clamped.   mean_image_mse: of the mean image of the
     training set in place of each image, which takes no memory at all.   merge_seconds, split_seconds: times.
-    peak_memory_mb: above the start, None where the system cannot tell.
+    peak_memory_mb: peak RSS above the start, None where the system cannot tell.
     """
 
     kind: str

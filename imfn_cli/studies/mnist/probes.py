@@ -26,7 +26,7 @@ _CLASSES = 10
 class ProbePlan:
     """How probes are trained: sequences to train on and to test on, passes over them, images in a sequence.
 
-    clip: frames of a moving clip that are in the memory; the next one is forecast.
+    clip: frames of a moving clip that are in the memory; the next one is predicted.
     """
 
     train: int = 4096
@@ -86,8 +86,8 @@ def probe(
 
         there, here = memories_of(compressor, clips[:, :-1]), memories_of(compressor, test_clips[:, :-1])
         last, test_last = clips[:, -1], test_clips[:, -1]
-        forecast = _fit(there, last, plan, functional.mse_loss)(here).clamp(0, 1)
-        error, chance = _squared(forecast - test_last), _squared(last.mean(0) - test_last)
+        predicted = _fit(there, last, plan, functional.mse_loss)(here).clamp(0, 1)
+        error, chance = _squared(predicted - test_last), _squared(last.mean(0) - test_last)
         results.append(ProbeResult(name, "next frame", error, chance))
     return results
 

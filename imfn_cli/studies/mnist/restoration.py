@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -126,8 +127,6 @@ def _file_row(
     labels: Tensor,
     classifier: Classifier,
 ) -> FileRow:
-    import numpy as np
-
     restored = torch.from_numpy(np.load(path)).reshape(-1, PIXELS).float() / 255
     mse, psnr = errors(restored, images)
     accuracy = classifier.accuracy(restored, labels)

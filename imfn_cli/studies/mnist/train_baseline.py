@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ...errors import ImfnError
 from ..trained_cache import load_trained, save_trained
@@ -26,8 +27,8 @@ from .sequences import Digits
 Progress = Callable[[str, int, int], None]
 #: Points of a curve, at equal times.
 CURVE_POINTS = 50
-# Seconds between two checkpoints: what a kill costs at most.
-_CHECKPOINT = 60.0
+#: Seconds of training between two checkpoints: what a kill costs at most.
+CHECKPOINT_SECONDS = 60.0
 # Sequences shorter than the longest come more at a time, up to this factor: they are cheap.
 _MORE_SHORT = 4
 # Part of the learning rate for the matrices that write and read the memory.
@@ -35,12 +36,13 @@ _WIDE_FACTOR = 0.03
 
 
 @dataclass(frozen=True)
-class Plan:
+class BaselinePlan:
     """How a baseline is trained.
 
-    minutes: time for training steps alone.   batch: longest sequences in a step.   learning_rate: its peak.
-    warmup: part of the budget in which it rises.   longest_share: part of the steps that see sequences of the
-    longest length; the others draw one of the shorter powers of two, as the tree serves all of them too.
+    minutes: time for training steps, nothing else.   batch: longest sequences in a step.
+    learning_rate: its peak.   warmup: part of the budget in which it rises.
+    longest_share: part of the steps that see sequences of the longest length; the others draw one of the
+    shorter powers of two, as the tree serves all of them too.
     """
 
     minutes: float
@@ -54,7 +56,7 @@ class Plan:
 
 
 @dataclass
-class Trained:
+class TrainedBaseline:
     """A baseline after `seconds` of training steps. curve: (step, images seen, mean error of
     training sequences of the longest length since the last point)."""
 
@@ -68,7 +70,7 @@ class Trained:
 class DivergedError(ImfnError):
     """The loss of a baseline is no number any more. run: as far as it came."""
 
-    def __init__(self, message: str, run: Trained) -> None:
+    def __init__(self, message: str, run: TrainedBaseline) -> None:
         super().__init__(message)
         self.run = run
 
@@ -83,24 +85,26 @@ def shape_for(shape: Shape, parameters: int) -> Shape:
 
 def train_baseline(
     shape: Shape,
-    plan: Plan,
+    plan: BaselinePlan,
     train: Digits,
     *,
     cache: Path | None = None,
     progress: Progress = lambda *_: None,
-) -> Trained:
-    """Train until `plan.minutes` are used up; the network is returned in evaluation mode.
+    clock: Callable[[], float] = time.perf_counter,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> TrainedBaseline:
+    """Train until `plan.minutes` of `clock` are used up; the network is returned in evaluation mode.
 
-    cache: folder of checkpoints. Raises `DivergedError` where the loss is no number any more, `ImfnError`
-    where a checkpoint is damaged, `OutputError` where the folder cannot be written.
+    cache: folder of checkpoints, written every `checkpoint_seconds` of training. Raises `DivergedError` where
+    the loss is no number any more, `ImfnError` where a checkpoint is damaged, `OutputError` where the folder
+    cannot be written.
     """
     budget = 60 * plan.minutes
     torch.manual_seed(plan.seed)
     random = np.random.default_rng(plan.seed)
-    run = Trained(SequenceAutoencoder(shape))
+    run = TrainedBaseline(SequenceAutoencoder(shape))
     network = run.network
-    components = principal_components(train)
-    network.start_from(*components)
+    network.start_from(*principal_components(train))
     optimiser = torch.optim.AdamW(_groups(network), weight_decay=plan.weight_decay, fused=True)
     path = _path(cache, shape, plan, len(train))
     if path is not None and path.is_file():
@@ -109,32 +113,26 @@ def train_baseline(
     losses: list[float] = []
     saved = run.seconds
     while run.seconds < budget:
-        began = time.perf_counter()
-        for group in optimiser.param_groups:
-            group["lr"] = group["factor"] * plan.learning_rate * _schedule(run.seconds / budget, plan.warmup)
+        began = clock()
+        rate = plan.learning_rate * _schedule(run.seconds / budget, plan.warmup)
         length = _length(shape.positions, plan.longest_share, random)
         count = plan.batch * min(_MORE_SHORT, shape.positions // length)
         images, _ = train.draw(count, length, random)
-        loss = (network(images) - images).square().mean()
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), plan.clip)
-        optimiser.step()
-        value = float(loss.detach())
+        loss = _step(network, optimiser, images, rate, plan.clip)
         # Shorter sequences are easier by an order of magnitude: a mean over all would say nothing.
         if length == shape.positions:
-            losses.append(value)
+            losses.append(loss)
         run.steps += 1
         run.images += count * length
-        run.seconds += time.perf_counter() - began
-        if not math.isfinite(value):
+        run.seconds += clock() - began
+        if not math.isfinite(loss):
             raise DivergedError(
                 f"{what}: the loss is no number after {run.steps} steps; lower --learning-rates", run
             )
         if losses and run.seconds >= min(1.0, (len(run.curve) + 1) / CURVE_POINTS) * budget:
             run.curve.append((run.steps, run.images, sum(losses) / len(losses)))
             losses.clear()
-        if path is not None and run.seconds - saved > _CHECKPOINT:
+        if path is not None and run.seconds - saved > checkpoint_seconds:
             _save(path, run, optimiser, random)
             saved = run.seconds
         progress(what, round(run.seconds), round(budget))
@@ -142,6 +140,20 @@ def train_baseline(
         _save(path, run, None, random)
     network.requires_grad_(False).eval()
     return run
+
+
+def _step(
+    network: SequenceAutoencoder, optimiser: torch.optim.Optimizer, images: Tensor, rate: float, clip: float
+) -> float:
+    """One step on images (B, N, 784) at the learning rate `rate`; the mean squared error before it."""
+    for group in optimiser.param_groups:
+        group["lr"] = group["factor"] * rate
+    loss = (network(images) - images).square().mean()
+    optimiser.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
+    optimiser.step()
+    return float(loss.detach())
 
 
 def _groups(network: SequenceAutoencoder) -> list[dict[str, Any]]:
@@ -171,7 +183,7 @@ def _schedule(part: float, warmup: float) -> float:
 # -- checkpoints ---------------------------------------------------------------------------------------
 
 
-def _path(cache: Path | None, shape: Shape, plan: Plan, images: int) -> Path | None:
+def _path(cache: Path | None, shape: Shape, plan: BaselinePlan, images: int) -> Path | None:
     """Where the checkpoint of a run lies: the name depends on all that its result depends on."""
     if cache is None:
         return None
@@ -180,7 +192,7 @@ def _path(cache: Path | None, shape: Shape, plan: Plan, images: int) -> Path | N
 
 
 def _save(
-    path: Path, run: Trained, optimiser: torch.optim.Optimizer | None, random: np.random.Generator
+    path: Path, run: TrainedBaseline, optimiser: torch.optim.Optimizer | None, random: np.random.Generator
 ) -> None:
     state: dict[str, Any] = {
         "network": run.network.state_dict(),
@@ -194,7 +206,9 @@ def _save(
     save_trained(path, state)
 
 
-def _resume(path: Path, run: Trained, optimiser: torch.optim.Optimizer, random: np.random.Generator) -> None:
+def _resume(
+    path: Path, run: TrainedBaseline, optimiser: torch.optim.Optimizer, random: np.random.Generator
+) -> None:
     with load_trained(path) as state:
         run.network.load_state_dict(state["network"])
         if state["optimiser"] is not None:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from .baselines import Shape
 from .sequences import Digits
-from .train_baseline import DivergedError, Plan, Progress, Trained, train_baseline
+from .train_baseline import BaselinePlan, DivergedError, Progress, TrainedBaseline, train_baseline
 
 
 @dataclass(frozen=True)
 class Tried:
     """A baseline trained by `plan`. run: its network, or how far it came before it diverged."""
 
-    plan: Plan
-    run: Trained
+    plan: BaselinePlan
+    run: TrainedBaseline
     diverged: bool = False
 
     @property
@@ -29,7 +29,7 @@ class Tried:
 
 def tune(
     shape: Shape,
-    plan: Plan,
+    plan: BaselinePlan,
     rates: Sequence[float],
     train: Digits,
     *,

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from ...evaluation.canvas import new_figure, save_figure, tidy
-from .study import AgeRow, FidelityRow, LatencyRow, mean_fidelity
+from .age import AgeRow
+from .fidelity import FidelityRow, mean_fidelity
+from .latency import LatencyRow
 
 _TREE, _COUNTER, _STUDENT = "#b57700", "#008aa6", "#332d82"
 _SHADES = ("#3d9c86", "#0077b3", "#332d82")

@@ -26,6 +26,12 @@ def write_part(folder: Path, stem: str, images: np.ndarray, labels: np.ndarray, 
         path.write_bytes(gzip.compress(data) if packed else data)
 
 
+def in_steps(seconds: float = 0.125) -> Callable[[], float]:
+    """A clock on which every training step takes `seconds`, so that steps can be counted."""
+    ticks = iter(range(1 << 20))
+    return lambda: next(ticks) * seconds
+
+
 @pytest.fixture(scope="session")
 def mnist_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with `mnist`: 600 training and 80 test images of ten shapes, ten frames of each shape."""

@@ -10,11 +10,20 @@ import pytest
 import torch
 
 from imfn_cli.errors import ImfnError
-from imfn_cli.studies.mnist import baselines, train_baseline
+from imfn_cli.studies.mnist import baselines
+from imfn_cli.studies.mnist import train_baseline as training
 from imfn_cli.studies.mnist.baselines import KINDS, Kind, SequenceAutoencoder, Shape
 from imfn_cli.studies.mnist.compressors import PCACompressor, principal_components
 from imfn_cli.studies.mnist.sequences import Digits
-from imfn_cli.studies.mnist.train_baseline import DivergedError, Plan, shape_for
+from imfn_cli.studies.mnist.train_baseline import (
+    BaselinePlan,
+    DivergedError,
+    TrainedBaseline,
+    shape_for,
+    train_baseline,
+)
+
+from .conftest import in_steps
 
 needs_mamba = pytest.mark.skipif(
     find_spec("transformers") is None, reason="no package transformers (extra 'baselines')"
@@ -117,85 +126,75 @@ def test_has_as_many_parameters_as_asked_for(kind: Kind) -> None:
     assert shape_for(small(kind), 1) == small(kind)
 
 
-def in_steps(monkeypatch: pytest.MonkeyPatch, seconds: float = 0.125) -> None:
-    """A clock on which every training step takes `seconds`, so that steps can be counted."""
-    ticks = iter(range(1 << 20))
-    monkeypatch.setattr(train_baseline.time, "perf_counter", lambda: next(ticks) * seconds)
-
-
 @each_kind
-def test_learns_and_repeats(kind: Kind, train: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_steps(monkeypatch)
-    plan = Plan(minutes=0.4, batch=4, learning_rate=3e-3)
+def test_learns_and_repeats(kind: Kind, train: Digits) -> None:
+    plan = BaselinePlan(minutes=0.4, batch=4, learning_rate=3e-3)
     images, _ = train.draw(10, 8, np.random.default_rng(9))
     torch.manual_seed(0)
     start = SequenceAutoencoder(small(kind))
     start.start_from(*principal_components(train))
-    run = train_baseline.train_baseline(small(kind), plan, train)
+    run = train_baseline(small(kind), plan, train, clock=in_steps())
     assert run.steps == 192
     assert not run.network.training
     before, after = ((n(images) - images).square().mean() for n in (start, run.network))
     assert after < 0.9 * before
-    in_steps(monkeypatch)
-    again = train_baseline.train_baseline(small(kind), plan, train)
+    again = train_baseline(small(kind), plan, train, clock=in_steps())
     assert again.curve == run.curve
     assert [step for step, _, _ in run.curve] == sorted({step for step, _, _ in run.curve})
     assert 0.9 * run.steps < run.curve[-1][0] <= run.steps
-    # Points are means of the longest sequences alone, which get better.
+    # Points are means of the longest sequences only, which get better.
     assert run.curve[-1][2] < 0.9 * run.curve[0][2]
 
 
-def test_goes_on_where_it_was_stopped(train: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_baseline, "_CHECKPOINT", 0.0)
-    plan, shape = Plan(minutes=0.05, batch=2), small("transformer")
-    in_steps(monkeypatch)
-    whole = train_baseline.train_baseline(shape, plan, train)
-    in_steps(monkeypatch)
+def test_goes_on_where_it_was_stopped(train: Digits, tmp_path: Path) -> None:
+    plan, shape = BaselinePlan(minutes=0.05, batch=2), small("transformer")
+
+    def trained(**options: Any) -> TrainedBaseline:
+        return train_baseline(shape, plan, train, clock=in_steps(), checkpoint_seconds=0.0, **options)
+
+    whole = trained()
 
     def stop(what: str, done: int, total: int) -> None:
         if done >= 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_baseline.train_baseline(shape, plan, train, cache=tmp_path, progress=stop)
-    in_steps(monkeypatch)
-    resumed = train_baseline.train_baseline(shape, plan, train, cache=tmp_path)
+        trained(cache=tmp_path, progress=stop)
+    resumed = trained(cache=tmp_path)
     assert (resumed.steps, resumed.images, resumed.curve) == (whole.steps, whole.images, whole.curve)
     for mine, theirs in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
         assert mine.equal(theirs)
     # A finished one is taken as it is.
-    calls = []
-    kept = train_baseline.train_baseline(
-        shape, plan, train, cache=tmp_path, progress=lambda *a: calls.append(a)
-    )
+    calls: list[tuple[Any, ...]] = []
+    found = trained(cache=tmp_path, progress=lambda *done: calls.append(done))
     assert not calls
-    assert kept.curve == whole.curve
+    assert found.curve == whole.curve
     (file,) = tmp_path.glob("*.pt")
     file.write_bytes(b"damaged")
     with pytest.raises(ImfnError, match="delete it to train again"):
-        train_baseline.train_baseline(shape, plan, train, cache=tmp_path)
+        trained(cache=tmp_path)
 
 
 def test_the_name_of_a_checkpoint_stays() -> None:
-    """Runs that were kept by earlier versions are found again; the names are theirs."""
+    """Runs of earlier versions are found again; the names are theirs."""
     shape = Shape("transformer", 512, 64, 256, 2)
     names = [
-        train_baseline._path(Path("cache"), shape, Plan(35.0, 0, learning_rate=rate), 60_000)
+        training._path(Path("cache"), shape, BaselinePlan(35.0, 0, learning_rate=rate), 60_000)
         for rate in (1e-3, 3e-4)
     ]
     assert names == [Path(f"cache/transformer-0-{key}.pt") for key in ("e31ac8f9d92a", "03dd9e4f0775")]
 
 
-def test_a_run_that_diverges_says_how_far_it_came(train: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_steps(monkeypatch)
+def test_a_run_that_diverges_says_how_far_it_came(train: Digits) -> None:
+    plan = BaselinePlan(minutes=0.4, learning_rate=1e30)
     with pytest.raises(DivergedError, match=r"learning rate 1e\+30: the loss is no number") as caught:
-        train_baseline.train_baseline(small("mlp"), Plan(minutes=0.4, learning_rate=1e30), train)
+        train_baseline(small("mlp"), plan, train, clock=in_steps())
     assert 1 <= caught.value.run.steps < 192
     assert "\n" not in str(caught.value)
 
 
 def test_learning_rate_rises_and_falls_to_zero() -> None:
-    rates = [train_baseline._schedule(part / 100, 0.1) for part in range(101)]
+    rates = [training._schedule(part / 100, 0.1) for part in range(101)]
     assert rates[0] < 0.02
     assert rates.index(max(rates)) == 10
     assert max(rates) == 1
@@ -205,10 +204,10 @@ def test_learning_rate_rises_and_falls_to_zero() -> None:
 
 def test_every_length_is_seen() -> None:
     random = np.random.default_rng(0)
-    lengths = [train_baseline._length(64, 0.5, random) for _ in range(2000)]
+    lengths = [training._length(64, 0.5, random) for _ in range(2000)]
     assert set(lengths) == {2, 4, 8, 16, 32, 64}
     assert 0.45 < lengths.count(64) / 2000 < 0.55
-    assert train_baseline._length(2, 0.5, random) == 2
+    assert training._length(2, 0.5, random) == 2
 
 
 def test_both_kinds_have_a_name() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,25 +10,30 @@ import pytest
 from PIL import Image
 
 from imfn_cli.cli.main import run
-from imfn_cli.studies.mnist import baselines
+from imfn_cli.studies.mnist import baselines, tuning
 from imfn_cli.studies.mnist.probes import ProbePlan
-from imfn_cli.studies.mnist.study import PARAMETERS_FACTOR, Settings
+from imfn_cli.studies.mnist.settings import PARAMETERS_FACTOR, MnistSettings
+from imfn_cli.studies.mnist.train_baseline import train_baseline
 from imfn_cli.zoo import Model
 from tests.conftest import read_csv
+
+from .conftest import in_steps
 
 needs_extras = pytest.mark.skipif(
     find_spec("transformers") is None or find_spec("matplotlib") is None,
     reason="no transformers or matplotlib (extras 'baselines' and 'eval')",
 )
+pytestmark = pytest.mark.usefixtures("quick_collection")
 TABLES = ("", "-models", "-files", "-probes", "-positions", "-long", "-curves", "-times", "-long-times")
 
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch, mnist_data: Path) -> None:
-    """A run of seconds, on the data made here."""
+    """A run of seconds, on the data made here; baselines are trained for twenty steps."""
     monkeypatch.setenv("IMFN_DATA", str(mnist_data))
+    monkeypatch.setattr(tuning, "train_baseline", partial(train_baseline, clock=in_steps(0.03)))
 
-    def quick(settings: Settings) -> Settings:
+    def quick(settings: MnistSettings) -> MnistSettings:
         probes = ProbePlan(train=64, epochs=2, clip=4, test_clips=8)
         return replace(
             settings,
@@ -40,7 +46,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, mnist_data: Path) -> None:
             lengths=(8, 13),
         )
 
-    monkeypatch.setattr(Settings, "quick", quick)
+    monkeypatch.setattr(MnistSettings, "quick", quick)
 
 
 def bench(*words: object) -> int:
@@ -154,7 +160,7 @@ def test_learning_rates_are_swept_once_and_the_best_is_kept(
 
 
 def test_quick_trains_at_one_rate() -> None:
-    assert Settings(learning_rates=(2e-3, 1e-3)).quick().learning_rates == (2e-3,)
+    assert MnistSettings(learning_rates=(2e-3, 1e-3)).quick().learning_rates == (2e-3,)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from imfn_cli.studies.mnist.long import EndlessTree, _blocks, long_rows
 from imfn_cli.studies.mnist.sequences import Digits
 from imfn_cli.zoo import Model
 
+pytestmark = pytest.mark.usefixtures("quick_collection")
+
 
 def test_within_the_trained_depth_it_is_the_network(branched_model: Model) -> None:
     network, tree = branched_model.network, EndlessTree(branched_model.network)
