@@ -47,7 +47,7 @@ def learned(learned_dir: Path, tmp_path: Path) -> Model:
 
 
 @pytest.fixture(scope="module")
-def distilled(learned_dir: Path) -> tuple[Update, list[DistillRow], list[DistillRow]]:
+def distilled(learned_dir: Path) -> tuple[Update | None, list[DistillRow], list[DistillRow]]:
     """An update distilled by root matching for a few steps, and how it did before and after."""
     network = load(str(learned_dir), device="cpu").network
     clips = [torch.from_numpy(make_clip(16, 32, 32, seed=seed)) for seed in range(4)]
@@ -56,7 +56,6 @@ def distilled(learned_dir: Path) -> tuple[Update, list[DistillRow], list[Distill
         network, pool, held, steps=40, width=24, blocks=1, frames_per_step=16, crop=32, decoder=0, prefix=0
     )
     update, after = distiller.run()
-    assert update is not None
     distiller.students = {level: Student(network, level) for level in distiller.students}
     return update, distiller.evaluate(), after
 
@@ -65,7 +64,7 @@ def distilled(learned_dir: Path) -> tuple[Update, list[DistillRow], list[Distill
 
 
 def test_distilling_comes_nearer_to_the_tree(
-    distilled: tuple[Update, list[DistillRow], list[DistillRow]],
+    distilled: tuple[Update | None, list[DistillRow], list[DistillRow]],
 ) -> None:
     _, before, after = distilled
     assert [row.ratio for row in after] == [2, 4, 8]
@@ -106,7 +105,7 @@ def test_an_update_that_gains_nothing_is_left_out(learned: Model) -> None:
 
 
 def test_a_model_carries_its_student(
-    learned: Model, distilled: tuple[Update, list[DistillRow], list[DistillRow]]
+    learned: Model, distilled: tuple[Update | None, list[DistillRow], list[DistillRow]]
 ) -> None:
     update = distilled[0]
     path = learned.path / STUDENT_FILE
@@ -181,7 +180,7 @@ def test_every_linear_model_carries_one(tiny_model: Model) -> None:
 @pytest.mark.parametrize(("kind", "ending"), [("torch", ".pt2"), ("onnx", ".onnx")])
 def test_one_step_as_a_program(
     learned: Model,
-    distilled: tuple[Update, list[DistillRow], list[DistillRow]],
+    distilled: tuple[Update | None, list[DistillRow], list[DistillRow]],
     tmp_path: Path,
     kind: str,
     ending: str,
