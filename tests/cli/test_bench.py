@@ -1,11 +1,19 @@
 """`imfn bench`: the tables of the README, on clips that are made here."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from imfn_cli.cli.bench.common import benchmark_sources
+from imfn_cli.errors import InputError
 from tests.conftest import read_csv
 
-from .conftest import Ran
+from .conftest import Ran, environment
+
+COMMANDS = ("factorisation", "mnist", "camera", "student", "ucf101", "codecs", "speed", "memory")
 
 #: Few settings, so that the tests are quick.
 FEW = ("-r", "2,8", "-q", "20,60")
@@ -52,3 +60,40 @@ def test_codecs(cli: Callable[..., Ran], short: Path, tiny_model_dir: Path, tmp_
     own = [row for row in read_csv(tmp_path / "codecs-bd-tiny.csv") if row["anchor"] == str(tiny_model_dir)]
     assert {float(row["bd_rate"]) for row in own} == {0.0}
     assert not any("fps" in name or "memory" in name for name in rows[0])
+
+
+def test_help_is_quick() -> None:
+    """Explaining a command loads no network and no frames."""
+    lines = [
+        "import sys",
+        "from imfn_cli.cli.main import run",
+        f"assert run(['eval', '--help']) == 0 and not any(run(['bench', c, '--help']) for c in {COMMANDS})",
+        "print(sorted({'torch', 'numpy', 'av', 'matplotlib'} & set(sys.modules)))",
+    ]
+    words = [sys.executable, "-c", "; ".join(lines)]
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, env=environment())
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[-1] == "[]"
+    assert "x264, x265, av1, vp9" in " ".join(ran.stdout.split())
+
+
+def test_the_data_folder(
+    cli: Callable[..., Ran], short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = tmp_path / "data" / "ucf101" / "test"
+    clips.mkdir(parents=True)
+    for index in range(6):
+        (clips / f"{index}.npy").write_bytes(short.read_bytes())
+    assert len(benchmark_sources(None, tmp_path / "data")) == 6
+    assert len(benchmark_sources(None, tmp_path / "data", quick=True)) == 4
+    assert [source.paths for source in benchmark_sources([str(short)], None)] == [(short,)]
+    for data in (None, tmp_path):
+        with pytest.raises(InputError, match=r"say with --data \(or set IMFN_DATA to\) a folder"):
+            benchmark_sources(None, data)
+    # Both ways to say where it is reach the command; the model is looked for after the clips.
+    monkeypatch.delenv("IMFN_DATA", raising=False)
+    words = ("bench", "ucf101", "-m", "no-such-model", "--results", tmp_path / "results")
+    assert "--data" in cli(*words).err
+    assert "no model" in cli(*words, "--data", tmp_path / "data").err
+    monkeypatch.setenv("IMFN_DATA", str(tmp_path / "data"))
+    assert "no model" in cli(*words).err

@@ -8,11 +8,18 @@ import av
 import numpy as np
 import pytest
 
+from imfn_cli.cli.eval_tables import tables
 from imfn_cli.errors import ImfnError
+from imfn_cli.evaluation.document import to_document
 from imfn_cli.evaluation.peer_coding import check, decode, encode, options_of
-from imfn_cli.evaluation.peers import PEERS, sweep
+from imfn_cli.evaluation.peers import PEERS, Peer, sweep
+from imfn_cli.evaluation.plot import write_plot
 from imfn_cli.evaluation.psnr import psnr
+from imfn_cli.evaluation.report import render
+from imfn_cli.evaluation.rows import Setting
 from imfn_cli.media import LoadedArray
+
+from .conftest import Here
 
 CODECS = tuple(PEERS)
 
@@ -111,6 +118,35 @@ def test_options_are_stated_exactly(clip_frames: np.ndarray) -> None:
     )
     (vp9,) = sweep("vp9", [30])
     assert options_of(vp9) == {"cpu-used": "2", "crf": "30", "b": "0", "deadline": "good"}
+
+
+def test_an_entry_of_the_table_is_all_that_a_codec_needs(
+    here: Here, clip_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = Peer(
+        encoder="libx264",
+        decoders=("h264",),
+        preset="ultrafast",
+        presets=("ultrafast",),
+        crf_option="qp",
+        crfs=(20, 40),
+        highest_crf=51,
+        options={"tune": "zerolatency"},
+        colour="#00796b",
+        dark_colour="#4db6ac",
+        mark="diamond",
+    )
+    monkeypatch.setitem(PEERS, "quick", quick)
+    found = here(clip_path, Setting("imfn", 4, 30), Setting("imfn", 4, 70), *sweep("quick"), stop=8)
+    assert found.failures == ()
+    document = to_document(found, jobs=1)
+    assert [row["label"] for row in document["rows"]] == ["imfn 4:1"] * 2 + ["quick ultrafast"] * 2
+    assert "-preset ultrafast -qp 20 -tune zerolatency" in document["rows"][2]["options"]
+    assert [(delta["anchor"], delta["codec"]) for delta in document["bd"]] == [("quick", "imfn 4:1")] * 2
+    assert any("-qp 20,40 " in line for line in tables(document) if isinstance(line, str))
+    write_plot(tmp_path / "plot.svg", document)
+    assert quick.colour in (tmp_path / "plot.svg").read_text()
+    assert quick.dark_colour in render(document, [])
 
 
 def test_defaults() -> None:
