@@ -134,3 +134,154 @@ class VerifyReport(_Report):
     decoded: bool
     damaged: tuple[DamagedNode, ...]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Validation(_Report):
+    """Averaged weights on held-out windows, as training goes on.
+
+    score: mean over levels of the end-to-end loss, floats and quality 40 alike; lower is better.
+    psnr: ratio → dB with memories in floats.   psnr_quantised, bits: the same at quality 40, and its bits per
+    pixel value by the training's own estimate.   refined: dB that refining leaves adds at quality 40, mean
+    over all ratios; None where nothing refines.   loss: mean training loss since the validation before.
+    """
+
+    step: int
+    stage: str
+    seconds: float
+    loss: float
+    score: float
+    psnr: dict[int, float]
+    psnr_quantised: dict[int, float]
+    bits: dict[int, float]
+    refined: float | None = None
+
+
+@dataclass(frozen=True)
+class TrainingData(_Report):
+    """What a model was made from. name: the last parts of its paths.   clips: sequences in it."""
+
+    name: str
+    clips: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class FloatResults(_Report):
+    """A model on held-out sequences, memories in floats: ratio → PSNR in dB, and of what it started from."""
+
+    data: str
+    clips: int
+    psnr_float: dict[int, float]
+    psnr_float_start: dict[int, float] | None = None
+
+
+class _ModelReport(_Report):
+    """What made a model; `results` only where it was measured."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON values, without those that there are not."""
+        values = _without_none(super().to_dict())
+        if "results" in values:
+            values["results"] = _without_none(values["results"])
+        return values
+
+    def description(self) -> dict[str, Any]:
+        """What the model's `config.json` keeps of it."""
+        return {name: v for name, v in self.to_dict().items() if name not in ("path", "evaluations")}
+
+
+@dataclass(frozen=True)
+class FitReport(_ModelReport):
+    """What fitting a model in closed form did. path: its folder."""
+
+    path: str
+    name: str
+    kind: str
+    tool: str
+    command: str
+    data: TrainingData
+    seconds: int
+    hardware: str
+    results: FloatResults | None = None
+
+
+@dataclass(frozen=True)
+class TrainReport(_ModelReport):
+    """What training a model did. path: its folder.   start: what training began with.
+
+    evaluations: on held-out windows of the training data, as it went on; of a run that was resumed those
+    since. results: on test data.
+    """
+
+    path: str
+    name: str
+    kind: str
+    tool: str
+    command: str
+    start: str
+    data: TrainingData
+    steps: int
+    seconds: int
+    hardware: str
+    results: FloatResults | None = None
+    evaluations: tuple[Validation, ...] = ()
+
+
+@dataclass(frozen=True)
+class DistillRow(_Report):
+    """Tree against student at one ratio, on held-out windows, memories in floats.
+
+    psnr_*: dB over all restored values, of the tree, of the student with its learned update, and without.
+    distance, distance_linear: root mean squared difference of the student's memories to the tree's over the
+    deviation of the tree's, with the update and without.
+    """
+
+    ratio: int
+    psnr_tree: float
+    psnr_student: float
+    psnr_linear: float
+    distance: float
+    distance_linear: float
+
+
+@dataclass(frozen=True)
+class LearnedFrom(_Report):
+    """What a student was learned from. seconds: reading included.   held_out: a row for each ratio."""
+
+    clips: int
+    frames: int
+    steps: int
+    seconds: float
+    held_out: tuple[DistillRow, ...]
+
+
+@dataclass(frozen=True)
+class DistillReport(_Report):
+    """What distilling did. path: the file written.   format: "safetensors", "onnx" or "torch".
+
+    learned: whether the student has a learned update; one that is exact, or linear, has none.
+    ratio, difference: of a program, and its largest difference to torch in deviations of a memory.
+    clips, frames, steps, seconds, held_out: as in `LearnedFrom`; None where nothing was to be learned.
+    """
+
+    path: str
+    format: str
+    model: str
+    bytes: int
+    learned: bool
+    ratio: int | None = None
+    difference: float | None = None
+    clips: int | None = None
+    frames: int | None = None
+    steps: int | None = None
+    seconds: float | None = None
+    held_out: tuple[DistillRow, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON values, without those that there are not."""
+        return _without_none(super().to_dict())
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

@@ -19,6 +19,8 @@ import pytest
 
 from imfn_cli.media import SequenceInfo, Source, expand_inputs, open_writer
 from imfn_cli.network import IMFNConfig
+from imfn_cli.training.klt_fit import fit_linear
+from imfn_cli.training.samples import Sample
 from imfn_cli.zoo import Model, load, save
 
 # A shell's background job ignores Ctrl-C, and so would every process that tests start and interrupt.
@@ -146,14 +148,10 @@ def training_sources(tmp_path_factory: pytest.TempPathFactory) -> list[Source]:
 @pytest.fixture(scope="session")
 def fit_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, list[Source], IMFNConfig], Path]:
     """Fit a linear model and save it; returns its folder, which bears its name."""
-    from imfn_cli.training import klt_fit as linear
 
     def fit(name: str, sources: list[Source], config: IMFNConfig) -> Path:
-        with pytest.MonkeyPatch.context() as patch:
-            # A small sample for the entropy model: the fit takes a second, the tables are a little worse.
-            patch.setattr(linear, "_SAMPLE_POSITIONS", 400)
-            patch.setattr(linear, "_MAX_SAMPLES", 16)
-            fitted = linear.fit_linear(sources, config, progress=silent)
+        # A small sample for the entropy model: the fit takes a second, the tables are a little worse.
+        fitted = fit_linear(sources, config, sample=Sample(400, memories=16), progress=silent)
         folder = tmp_path_factory.mktemp("models") / name
         folder.mkdir()
         save(folder, fitted.network, fitted.entropy, {"name": name, "kind": "linear"})

@@ -1,5 +1,9 @@
 """`imfn models`: those that ship."""
 
+from rich.table import Table
+
+from .. import zoo
+from ..zoo.folder import WEIGHTS_FILE
 from . import options
 from .output import Output
 
@@ -9,15 +13,11 @@ def models(json: options.Json = False) -> None:
 
     Ratios, size, and measured PSNR with float memories; the first is the default.
     """
-    from rich.table import Table
-
-    from ..zoo import default_model, find_model, shipped_models
-
-    default = default_model()
+    default = zoo.default_model()
     table = Table("model", "kind", "ratios", "MB", "PSNR in dB at each ratio", box=None, padding=(0, 2, 0, 0))
     rows = []
-    for name, config, sha256 in shipped_models():
-        size = (find_model(name) / "model.safetensors").stat().st_size
+    for name, config, sha256 in zoo.shipped_models():
+        size = (zoo.find_model(name) / WEIGHTS_FILE).stat().st_size
         ratios = [1 << level for level in range(config["network"]["levels"] + 1)]
         results = config.get("results", {}).get("psnr_float", {})
         shown = "  ".join(f"{ratio}:1 {value:.1f}" for ratio, value in results.items()) or "not measured"

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ import torch
 from torch import Tensor
 
 from ..network import IMFN, Student, Update, frames_from_pixels
+from ..reports import DistillRow
+from .checkpoint import SECONDS, Checkpoints, load_checkpoint, random_state, set_random_state
 from .pool import Pool
+from .schedule import learning_rate
 
 #: Called after every step with (stage, steps done, steps in all).
 Progress = Callable[[str, int, int], None]
@@ -21,28 +25,11 @@ Progress = Callable[[str, int, int], None]
 _FLOOR = 1e-9
 # Share of a root's variance below which a gap counts as none.
 _NO_GAP = 1e-9
-_LEARNING_RATE = 2e-3
+_LEARNING_RATE, _WARMUP = 2e-3, 20
 _EVALUATIONS = 6
 _HELD_SEED = 4321
 # Gain over the linear student, mean over ratios, below which an update is not worth its time, in dB.
 _WORTH = 0.02
-
-
-@dataclass(frozen=True)
-class DistillRow:
-    """Tree against student at one ratio, on held-out windows, memories in floats.
-
-    psnr_*: dB over all restored values, of the tree, of the student with its learned update, and without.
-    distance, distance_linear: root mean squared difference of the student's memories to the tree's over the
-    deviation of the tree's, with the update and without.
-    """
-
-    ratio: int
-    psnr_tree: float
-    psnr_student: float
-    psnr_linear: float
-    distance: float
-    distance_linear: float
 
 
 @dataclass
@@ -50,8 +37,9 @@ class Distiller:
     """One distillation of `network`, which stays as it is.
 
     width, blocks: of the update's branch.   frames_per_step: frames whose windows one step learns from.
-    crop: side of the windows in pixels.   limit: seconds after which it ends, None for the steps alone.
+    crop: side of the windows in pixels.   limit: seconds after which it ends, None for the steps only.
     decoder, prefix: weights of the loss's parts beside the distance of the roots.
+    checkpoint: file that the run is kept in, every `checkpoint_seconds`, with `about`; None for none.
     """
 
     network: IMFN
@@ -66,62 +54,110 @@ class Distiller:
     decoder: float = 1.0
     prefix: float = 0.25
     seed: int = 0
-    steps_done: int = 0
-    students: dict[int, Student] = field(default_factory=dict)
+    checkpoint: Path | None = None
+    checkpoint_seconds: float = SECONDS
+    about: dict[str, Any] = field(default_factory=dict)
+    steps_done: int = field(default=0, init=False)
+    seconds: float = field(default=0.0, init=False)
+    students: dict[int, Student] = field(default_factory=dict, init=False)
+    update: Update = field(init=False)
 
-    def run(self, progress: Progress = lambda *_: None) -> tuple[Update | None, list[DistillRow]]:
+    def run(
+        self, progress: Progress = lambda *_: None, *, resume: bool = False
+    ) -> tuple[Update | None, list[DistillRow]]:
         """Learn the update for every ratio at once; returns the best that was seen, and how it compares.
 
         None instead of an update that gains less than 0.02 dB: the linear student is as good, and quicker.
+        resume: go on from the checkpoint, to the very same end. Raises `InputError` where there is none.
 
         The loss of a window: the squared distance of the student's memory to the tree's root, over that of
         the untrained student; the logarithm of the error of the frames that the inverse tree restores from
         it; and the same of a prefix of random length, so that the memory is useful before it is full.
         """
+        self._begin()
+        if resume and self.checkpoint is not None:
+            self._set_state(load_checkpoint(self.checkpoint))
+        checkpoints = (
+            None if self.checkpoint is None else Checkpoints(self.checkpoint, self.checkpoint_seconds)
+        )
+        clock = time.monotonic()
+        while (part := self._progress_made()) < 1:
+            self._step(part)
+            progress("distilling", self.steps_done, self.steps)
+            if part >= (self._evaluations + 1) / _EVALUATIONS:
+                self._evaluations += 1
+                self._keep_the_best()
+            now = time.monotonic()
+            self.seconds += now - clock
+            clock = now
+            if checkpoints is not None:
+                checkpoints.keep(self._state)
+        self._keep_the_best()
+        self.update.load_state_dict(self._best)
+        rows = self.evaluate()
+        gain = sum(row.psnr_student - row.psnr_linear for row in rows) / len(rows)
+        return (self.update.eval() if gain >= _WORTH else None), rows
+
+    # -- where the run stands ------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
         torch.manual_seed(self.seed)
         network, device = self.network, self.network.leaf.map.weight.device
         network.requires_grad_(False).eval()
-        update = Update(network.config, self.width, self.blocks).to(device)
+        self.update = Update(network.config, self.width, self.blocks).to(device)
         # Up to there the linear student is exact.
         levels = range(network.config.linear_levels + 1, network.config.levels + 1)
-        self.students = {level: Student(network, level, update).to(device) for level in levels}
-        random = np.random.default_rng(self.seed)
-        gaps = self._calibrate(update, random)
-        optimiser = torch.optim.AdamW(update.parameters(), _LEARNING_RATE, weight_decay=1e-3)
-        best, best_score = copy.deepcopy(update.state_dict()), self._score(self.evaluate())
-        began = time.monotonic()
-        evaluations = 0
-        for step in range(self.steps):
-            spent = (time.monotonic() - began) / self.limit if self.limit else 0.0
-            part = max(step / self.steps, spent)
-            if part >= 1:
-                break
-            for group in optimiser.param_groups:
-                warm = min(1.0, (step + 1) / 20)
-                group["lr"] = _LEARNING_RATE * warm * (0.5 + 0.5 * math.cos(math.pi * part))
-            # Every ratio as often; the work of a step is about the same.
-            level = levels[step % len(levels)]
-            loss = self._loss(level, gaps[level], random)
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(update.parameters(), 1.0)
-            optimiser.step()
-            self.steps_done = step + 1
-            progress("distilling", step + 1, self.steps)
-            if part >= (evaluations + 1) / _EVALUATIONS:
-                evaluations += 1
-                best, best_score = self._better(update, best, best_score)
-        best, _ = self._better(update, best, best_score)
-        update.load_state_dict(best)
-        rows = self.evaluate()
-        gain = sum(row.psnr_student - row.psnr_linear for row in rows) / len(rows)
-        return (update.eval() if gain >= _WORTH else None), rows
+        self.students = {level: Student(network, level, self.update).to(device) for level in levels}
+        self._random = np.random.default_rng(self.seed)
+        self._gaps = self._calibrate(self.update, self._random)
+        self._optimiser = torch.optim.AdamW(self.update.parameters(), _LEARNING_RATE, weight_decay=1e-3)
+        self._best = copy.deepcopy(self.update.state_dict())
+        self._best_score = self._score(self.evaluate())
+        self._evaluations = 0
 
-    def _better(
-        self, update: Update, best: dict[str, Any], best_score: float
-    ) -> tuple[dict[str, Any], float]:
+    def _progress_made(self) -> float:
+        """Part of the run that is done, 0 … 1: of its steps or of its time, whichever is further."""
+        return max(self.steps_done / self.steps, self.seconds / self.limit if self.limit else 0.0)
+
+    def _state(self) -> dict[str, Any]:
+        """What a checkpoint holds; the rest follows from the network, the data and the options."""
+        return {
+            "about": self.about,
+            "update": self.update.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "best": self._best,
+            "best_score": self._best_score,
+            "evaluations": self._evaluations,
+            "step": self.steps_done,
+            "seconds": self.seconds,
+            "random": random_state(self._random),
+        }
+
+    def _set_state(self, state: dict[str, Any]) -> None:
+        self.update.load_state_dict(state["update"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._best, self._best_score = state["best"], state["best_score"]
+        self._evaluations, self.steps_done = state["evaluations"], state["step"]
+        self.seconds = state["seconds"]
+        set_random_state(self._random, state["random"])
+
+    def _step(self, part: float) -> None:
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate(_LEARNING_RATE, (self.steps_done + 1) / _WARMUP, part)
+        # Every ratio as often; the work of a step is about the same.
+        levels = list(self.students)
+        level = levels[self.steps_done % len(levels)]
+        loss = self._loss(level, self._gaps[level], self._random)
+        self._optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.update.parameters(), 1.0)
+        self._optimiser.step()
+        self.steps_done += 1
+
+    def _keep_the_best(self) -> None:
         score = self._score(self.evaluate())
-        return (copy.deepcopy(update.state_dict()), score) if score < best_score else (best, best_score)
+        if score < self._best_score:
+            self._best, self._best_score = copy.deepcopy(self.update.state_dict()), score
 
     def _score(self, rows: Sequence[DistillRow]) -> float:
         """The loss on held-out windows, prefixes aside, mean over ratios; lower is better."""

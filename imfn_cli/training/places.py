@@ -1,4 +1,4 @@
-"""Where a recipe's data lies: at the path that it names, or under the data folder."""
+"""Where a recipe's data lies: at the path that it names, or under $IMFN_DATA."""
 
 import os
 from collections.abc import Sequence
@@ -8,14 +8,8 @@ from ..errors import InputError
 from ..media import Source, expand_inputs
 
 
-def data_folders() -> list[Path]:
-    """Where names of data are looked up: $IMFN_DATA, then ../shared/data."""
-    named = [Path(os.environ["IMFN_DATA"])] if os.environ.get("IMFN_DATA") else []
-    return [*named, Path("../shared/data")]
-
-
 def sources_of(names: Sequence[str]) -> list[Source]:
-    """The sequences that paths, patterns, or names under a data folder stand for.
+    """The sequences that paths, patterns, or names under $IMFN_DATA stand for.
 
     Raises `InputError` naming what is nowhere.
     """
@@ -24,10 +18,10 @@ def sources_of(names: Sequence[str]) -> list[Source]:
         if Path(name).exists() or any(mark in name for mark in "*?["):
             found.append(name)
             continue
-        place = next((folder / name for folder in data_folders() if (folder / name).exists()), None)
-        if place is None:
+        place = Path(os.environ.get("IMFN_DATA", "")) / name
+        if not place.exists():
             raise InputError(
-                f"{name}: no such file or folder, nor under the data folder; set IMFN_DATA to its place"
+                f"{name}: no such file or folder, nor under $IMFN_DATA; set that to the folder of your data"
             )
         found.append(str(place))
     return expand_inputs(found)
@@ -36,3 +30,11 @@ def sources_of(names: Sequence[str]) -> list[Source]:
 def short_names(names: Sequence[str]) -> str:
     """What data it was, for a card: the last two parts of each path; where it lay is nobody's business."""
     return ", ".join("/".join(Path(name).resolve().parts[-2:]) for name in names)
+
+
+def disjoint(training: Sequence[Source], held_out: Sequence[Source]) -> None:
+    """Refuse, with `InputError`, to measure a model on what it was fitted to."""
+    seen = {path.resolve() for source in training for path in source.paths}
+    for source in held_out:
+        if any(path.resolve() in seen for path in source.paths):
+            raise InputError(f"{source.name}: is in the training data too; --test must be held out")

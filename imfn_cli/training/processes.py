@@ -47,6 +47,11 @@ class Processes:
         return float(held)
 
 
+def local_rank() -> int:
+    """Which of the processes on this machine this one is, counted from 0."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
     """The processes that the launcher started, connected; a single one outside of it."""

@@ -16,6 +16,7 @@ from ..system.validation import raising
 
 #: What a model's folder keeps it as.
 RECIPE_FILE = "recipe.toml"
+_TABLE_POSITIONS = 24_000
 
 # TOML has lists where Python has tuples.
 Names = Annotated[tuple[str, ...], Field(strict=False)]
@@ -55,6 +56,7 @@ class Recipe:
         empty for all.
     memory_gb: decoded frames that are kept in memory; of more data a random part is used.
     evaluate: steps between two evaluations.   seed: of everything random.
+    table_positions: grid positions of each level that the coding tables are fitted to, about.
 
     Raises `InputError`, one line that names the field, for values outside what is declared here.
     """
@@ -91,6 +93,7 @@ class Recipe:
     memory_gb: Amount = 4.0
     evaluate: Annotated[int, Field(ge=1)] = 500
     seed: Annotated[int, Field(ge=0)] = 0
+    table_positions: Annotated[int, Field(ge=1)] = _TABLE_POSITIONS
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -107,6 +110,9 @@ class Recipe:
         lines = []
         for field in fields(self):
             value = getattr(self, field.name)
+            # Younger than the others: versions of imfn without it read what does not need it.
+            if field.name == "table_positions" and value == _TABLE_POSITIONS:
+                continue
             # Strings, numbers, booleans and arrays of them are written alike in JSON and TOML.
             text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
             lines.append(f"{field.name} = {text}\n")

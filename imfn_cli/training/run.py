@@ -8,33 +8,31 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..bitstream.entropy.entropy_model import EntropyModel
-from ..errors import InputError
 from ..media import Source
 from ..network import IMFN, IMFNConfig, frames_from_pixels
+from ..reports import Validation
 from ..zoo import find_model, load, pick_device
-from .checkpoint import load_checkpoint
+from .checkpoint import SECONDS, checkpoint_of, load_checkpoint
 from .entropy_fit import fit_entropy
 from .klt_fit import Progress, fit_maps
-from .places import sources_of
+from .places import disjoint, sources_of
 from .pool import Pool, read_pool
-from .processes import Processes
+from .processes import Processes, local_rank
 from .recipe import RECIPE_FILE, Recipe, read_recipe
+from .samples import WINDOW_SAMPLE, sample_windows
 from .start import starting_network
-from .trainer import Trainer, Validation
+from .trainer import Trainer
 
 # One in so many runs of frames is held out, to choose the best weights by.
 _HELD_OUT = 10
 # Frames that the scales of new branches are taken from, in windows of the highest level.
 _CALIBRATION_WINDOWS = 4
-# Grid positions of every level that the entropy model is fitted to, and the most on one side of a memory.
-_SAMPLE_POSITIONS, _SAMPLE_SIDE, _MOST_SAMPLES = 24_000, 40, 400
 # What a trained model goes on with: the shape of batches and the weights of losses.
 _KEPT = (
     *("shuffled", "trees", "crop", "mixed", "decode", "flips", "clip", "average"),
-    *("float_share", "qualities", "level_weights", "leaf_share"),
+    *("float_share", "qualities", "level_weights", "leaf_share", "table_positions"),
 )
 # Peak learning rate there: what was learned shall not be lost.
 _GENTLE = 5e-4
@@ -46,15 +44,16 @@ _SMALL: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedNetwork:
     """What a run made.
 
-    network: the best averaged weights, on the CPU.   start: what it started from.   clips, frames: of the
-    training data.   seconds: of training, evaluations included.
+    network: the best averaged weights, on the CPU.   entropy: fitted to its memories; None in all processes
+    but the first.   start: what it started from.   clips, frames: of the training data.   seconds: of
+    training, validations included.
     """
 
     network: IMFN
-    entropy: EntropyModel
+    entropy: EntropyModel | None
     start: IMFN
     clips: int
     frames: int
@@ -71,12 +70,13 @@ def train_model(
     device: torch.device,
     limit: float | None = None,
     resume: bool = False,
+    checkpoint_seconds: float = SECONDS,
     progress: Progress = lambda *_: None,
     report: Callable[[Validation], None] = lambda _: None,
-) -> Trained | None:
-    """Train by `recipe`, with checkpoints and log under `folder`; None in all processes but the first.
+) -> TrainedNetwork:
+    """Train by `recipe`, with checkpoints and log under `folder`.
 
-    device: of this process.   limit: seconds of training.   report: called with each evaluation. Raises
+    device: of this process.   limit: seconds of training.   report: called with each validation. Raises
     `InputError` for data that cannot be read, `ModelError` for a start that does not fit.
     """
     sources = sources_of(recipe.train)
@@ -88,7 +88,9 @@ def train_model(
     config = start.config
     pool, held, frames = pools_of(recipe, sources, config, processes, progress)
     network = starting_network(start, recipe, calibration_frames(pool, recipe))
-    trainer = Trainer(network, recipe, pool.to(device), held, folder, device, processes, limit)
+    trainer = Trainer(
+        network, recipe, pool.to(device), held, folder, device, processes, limit, checkpoint_seconds
+    )
     if resume:
         trainer.resume()
     evaluations: list[Validation] = []
@@ -98,11 +100,12 @@ def train_model(
         report(evaluation)
 
     best = trainer.run(progress, keep).cpu()
-    if not processes.is_first:
-        return None
-    samples = sample_windows(best.to(device), pool, seed=recipe.seed)
-    entropy = fit_entropy(samples, config.channels, progress)
-    return Trained(
+    entropy: EntropyModel | None = None
+    if processes.is_first:
+        sample = replace(WINDOW_SAMPLE, positions=recipe.table_positions)
+        samples = sample_windows(best.to(device), pool, sample, seed=recipe.seed)
+        entropy = fit_entropy(samples, config.channels, progress)
+    return TrainedNetwork(
         best.cpu(), entropy, start, len(sources), frames, trainer.step, trainer.seconds, tuple(evaluations)
     )
 
@@ -162,14 +165,6 @@ def recipe_for(sources: Sequence[str], start: str, **changes: Any) -> Recipe:
     return Recipe(**{"train": tuple(sources), "start": start, **values, **changes})
 
 
-def disjoint(training: Sequence[Source], held_out: Sequence[Source]) -> None:
-    """Refuse, with `InputError`, to measure a model on what it was fitted to."""
-    seen = {path.resolve() for source in training for path in source.paths}
-    for source in held_out:
-        if any(path.resolve() in seen for path in source.paths):
-            raise InputError(f"{source.name}: is in the training data too; --test must be held out")
-
-
 def _shape(recipe: Recipe) -> IMFNConfig:
     channels = 1 if recipe.gray else 3
     size = recipe.patch**2 * channels
@@ -179,30 +174,9 @@ def _shape(recipe: Recipe) -> IMFNConfig:
     )
 
 
-@torch.inference_mode()
-def sample_windows(network: IMFN, pool: Pool, *, seed: int = 0) -> dict[int, list[NDArray[np.float32]]]:
-    """Memories of every level from random windows of the pool, (C, h, w) each, to fit coding tables to."""
-    config = network.config
-    device = next(network.parameters()).device
-    random = np.random.default_rng(seed)
-    kept: dict[int, list[NDArray[np.float32]]] = {level: [] for level in range(config.levels + 1)}
-    side = _SAMPLE_SIDE * max(config.patch_height, config.patch_width)
-    samples, wanted = 0, 1
-    while samples < wanted:
-        pixels = pool.windows(1, 1 << config.levels, side, random, flips=False)
-        memories = network.climb(frames_from_pixels(pixels.to(device), config.in_channels), config.levels)
-        for level, found in enumerate(memories):
-            # One of each window, so that every level sees every window.
-            chosen = found[int(random.integers(len(found)))]
-            kept[level].append(np.ascontiguousarray(chosen.cpu().numpy()))
-        samples += 1
-        wanted = min(_MOST_SAMPLES, _SAMPLE_POSITIONS // chosen[0].numel() + 1)
-    return kept
-
-
 def resumed_recipe(folder: Path) -> tuple[Recipe, float | None]:
     """The recipe and the time limit that an interrupted run under `folder` was started with."""
-    state = load_checkpoint(folder)
+    state = load_checkpoint(checkpoint_of(folder))
     recipe = Recipe.from_dict(tomllib.loads(state["recipe"]), str(folder))
     return recipe, state["limit"]
 
@@ -212,7 +186,7 @@ def changed(recipe: Recipe, **changes: Any) -> Recipe:
     return replace(recipe, **{name: value for name, value in changes.items() if value is not None})
 
 
-def device_of(name: str, processes_local_rank: int = 0) -> torch.device:
-    """The device of this process: with several GPUs, its own."""
+def device_of(name: str) -> torch.device:
+    """The device of this process: with several GPUs, its own. Raises `ModelError` if it is not there."""
     picked = pick_device(name)
-    return torch.device(picked, processes_local_rank) if picked == "cuda" else torch.device(picked)
+    return torch.device(picked, local_rank()) if picked == "cuda" else torch.device(picked)

@@ -15,8 +15,17 @@ from torch import Tensor
 
 from ..bitstream.quantiser import step_of_quality
 from ..network import IMFN, Branch, MemoryNetwork, frames_from_pixels
+from ..reports import Validation
 from ..system.files import writing
-from .checkpoint import FOLDER, load_checkpoint, save_checkpoint
+from .checkpoint import (
+    FOLDER,
+    SECONDS,
+    Checkpoints,
+    checkpoint_of,
+    load_checkpoint,
+    random_state,
+    set_random_state,
+)
 from .objective import (
     LAMBDA,
     joint_loss,
@@ -30,9 +39,8 @@ from .pool import Pool
 from .processes import Processes
 from .rate import RateModel
 from .recipe import Recipe
+from .schedule import learning_rate
 
-# Seconds between two checkpoints: what a kill can cost.
-_CHECKPOINT_SECONDS = 120
 # Quality that the score counts beside floats, and windows of the highest level that it is taken on.
 _SCORED_QUALITY = 40
 _EVALUATION_TREES = 6
@@ -40,37 +48,6 @@ _EVALUATION_SIDE = 128
 # Frames of each window that refining is scored on.
 _REFINED_FRAMES = 4
 _EVALUATION_SEED = 12345
-
-
-@dataclass(frozen=True)
-class Validation:
-    """The averaged weights on held-out windows.
-
-    score: mean over levels of the end-to-end loss, floats and quality 40 alike; lower is better.
-    psnr: ratio → dB with memories in floats.   psnr_quantised, bits: the same at quality 40, and its bits per
-    pixel value by the training's own estimate.   refined: dB that refining leaves adds at quality 40, mean
-    over all ratios; None where nothing refines.   loss: mean training loss since the evaluation before.
-    """
-
-    step: int
-    stage: str
-    seconds: float
-    loss: float
-    score: float
-    psnr: dict[int, float]
-    psnr_quantised: dict[int, float]
-    bits: dict[int, float]
-    refined: float | None = None
-
-    def to_row(self) -> dict[str, Any]:
-        """One row of the CSV log."""
-        row: dict[str, Any] = {"step": self.step, "stage": self.stage, "seconds": round(self.seconds, 1)}
-        row |= {"loss": round(self.loss, 5), "score": round(self.score, 5)}
-        if self.refined is not None:
-            row["refined"] = round(self.refined, 4)
-        row |= {f"psnr_{ratio}": round(value, 3) for ratio, value in self.psnr.items()}
-        row |= {f"psnr_q{_SCORED_QUALITY}_{ratio}": round(v, 3) for ratio, v in self.psnr_quantised.items()}
-        return row | {f"bits_q{_SCORED_QUALITY}_{ratio}": round(v, 5) for ratio, v in self.bits.items()}
 
 
 #: Name of the last stage, in which the branch that refines leaves is trained, and nothing else.
@@ -98,7 +75,8 @@ class Trainer(Generic[_Network]):
     """One training run: weights, their running average, optimiser, and where it stands.
 
     folder: of the model; the checkpoint and `log.csv` lie in its `training`.   limit: seconds after which
-    training ends, learning rate at zero by then; None for the recipe's steps alone. Only a tree has levels
+    training ends, learning rate at zero by then; None for the recipe's steps only.   checkpoint_seconds:
+    between two checkpoints. Only a tree has levels
     that can be trained one by one: of another network `ValueError` unless the recipe's `local_share` is 0.
     """
 
@@ -110,6 +88,7 @@ class Trainer(Generic[_Network]):
     device: torch.device
     processes: Processes = field(default_factory=Processes)
     limit: float | None = None
+    checkpoint_seconds: float = SECONDS
 
     def __post_init__(self) -> None:
         config = self.network.config
@@ -177,12 +156,12 @@ class Trainer(Generic[_Network]):
             "leaves_begun": self.leaves_begun,
             "seconds": self.seconds,
             "limit": self.limit,
-            "random": _plain(self.random.bit_generator.state),
+            "random": random_state(self.random),
         }
 
     def resume(self) -> None:
         """Take over the checkpoint in the model's folder. Raises `InputError` where there is none."""
-        state = load_checkpoint(self.folder)
+        state = load_checkpoint(checkpoint_of(self.folder))
         self.network.load_state_dict(state["network"])
         self.rate.load_state_dict(state["rate"])
         self.average.load_state_dict(state["average"])
@@ -191,7 +170,7 @@ class Trainer(Generic[_Network]):
         self.optimiser.load_state_dict(state["optimiser"])
         self.leaves_begun = state.get("leaves_begun")
         if self.processes.is_first:
-            self.random.bit_generator.state = {k: _unplain(v) for k, v in state["random"].items()}
+            set_random_state(self.random, state["random"])
         else:
             self.random = np.random.default_rng((self.recipe.seed, self.processes.rank, self.step))
 
@@ -200,7 +179,8 @@ class Trainer(Generic[_Network]):
     def run(self, progress: Progress, report: Callable[[Validation], None]) -> _Network:
         """Train to the end; returns the best averaged weights. Writes checkpoints and the log as it goes."""
         losses: list[Tensor] = []
-        clock = saved = time.monotonic()
+        checkpoints = Checkpoints(checkpoint_of(self.folder), self.checkpoint_seconds)
+        clock = time.monotonic()
         if self.step == 0:
             report(self._evaluate([]))
             clock = time.monotonic()
@@ -215,9 +195,8 @@ class Trainer(Generic[_Network]):
             if self.step % self.recipe.evaluate == 0 or done:
                 report(self._evaluate(losses))
                 losses.clear()
-            if self.processes.is_first and (done or time.monotonic() - saved > _CHECKPOINT_SECONDS):
-                save_checkpoint(self.folder, self.state())
-                saved = time.monotonic()
+            if self.processes.is_first:
+                checkpoints.keep(self.state, now=done)
         self.average.load_state_dict(self.best)
         return self.average
 
@@ -272,9 +251,9 @@ class Trainer(Generic[_Network]):
         begun = 0
         if stage.name == LEAVES:
             begun = self.leaves_begun = self.step if self.leaves_begun is None else self.leaves_begun
-        warm = min(1.0, (self.step - begun + 1) / (self.recipe.warmup + 1))
+        warm = (self.step - begun + 1) / (self.recipe.warmup + 1)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.learning_rate * warm * (1 + math.cos(math.pi * stage.done)) / 2
+            group["lr"] = learning_rate(self.recipe.learning_rate, warm, stage.done)
 
     @torch.inference_mode()
     def _evaluate(self, losses: list[Tensor]) -> Validation:
@@ -315,7 +294,7 @@ class Trainer(Generic[_Network]):
             self.step, self.stage().name, self.seconds, loss, score, psnr, psnr_quantised, bits, refined
         )
         if self.processes.is_first:
-            self._log(evaluation.to_row())
+            self._log(log_row(evaluation))
         return evaluation
 
     def _refined(self) -> float:
@@ -348,14 +327,14 @@ class Trainer(Generic[_Network]):
                 writer.writerow(row)
 
 
-def _plain(value: Any) -> Any:
-    """A random generator's state for a checkpoint: its 128-bit integers as text."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return f"int:{value}" if isinstance(value, int) else value
-
-
-def _unplain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _unplain(inner) for key, inner in value.items()}
-    return int(value[4:]) if isinstance(value, str) and value.startswith("int:") else value
+def log_row(validation: Validation) -> dict[str, Any]:
+    """One row of the CSV log."""
+    row: dict[str, Any] = {"step": validation.step, "stage": validation.stage}
+    row |= {"seconds": round(validation.seconds, 1)}
+    row |= {"loss": round(validation.loss, 5), "score": round(validation.score, 5)}
+    if validation.refined is not None:
+        row["refined"] = round(validation.refined, 4)
+    row |= {f"psnr_{ratio}": round(value, 3) for ratio, value in validation.psnr.items()}
+    quantised, bits = validation.psnr_quantised, validation.bits
+    row |= {f"psnr_q{_SCORED_QUALITY}_{ratio}": round(value, 3) for ratio, value in quantised.items()}
+    return row | {f"bits_q{_SCORED_QUALITY}_{ratio}": round(value, 5) for ratio, value in bits.items()}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelError
+from ..errors import ModelError, OutputError
 from ..system.files import replacing
 
 CONFIG_FILE = "config.json"
@@ -15,6 +15,14 @@ CARD_FILE = "README.md"
 #: What a learned model's student lies in, beside its weights.
 STUDENT_FILE = "student.safetensors"
 CONFIG_VERSION = 1
+
+
+def check_free(folder: str | Path, *, force: bool) -> None:
+    """Raise `OutputError` where `folder` holds a model already, without `force`."""
+    if any((Path(folder) / name).exists() for name in (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)) and not force:
+        raise OutputError(
+            f"{folder}: holds a model already; choose another folder with -o, or replace it with --force"
+        )
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -127,6 +127,7 @@ def recipe_text(data: Path, **changes: object) -> str:
         "evaluate": 6,
         "crop": 32,
         "trees": 1,
+        "table_positions": 60,
     }
     # What JSON writes of these is TOML.
     return "".join(f"{name} = {json.dumps(value)}\n" for name, value in (values | changes).items())

@@ -11,7 +11,6 @@ import pytest
 
 from imfn_cli.cli.main import run
 from imfn_cli.studies.factorisation import train_one_step as training
-from imfn_cli.training import run as training_run
 from tests.conftest import make_clip, read_csv
 
 from .conftest import Ran, recipe_text
@@ -30,9 +29,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "footage", steps=4, warmup=1, evaluate=4, crop=16, leaf_width=6, leaf_share=0.5
     )
     (folder / "mine.toml").write_text(recipe)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_run, "_SAMPLE_POSITIONS", 60)
-        assert run(["train", str(folder / "mine.toml"), "-o", str(folder / "mine"), "--device", "cpu"]) == 0
+    assert run(["train", str(folder / "mine.toml"), "-o", str(folder / "mine"), "--device", "cpu"]) == 0
     # Four steps are rounded to no seconds at all.
     describe(folder / "mine", seconds=1)
     return folder / "mine"

@@ -14,7 +14,6 @@ import imfn_cli as imfn
 from imfn_cli.bitstream.open import open_latent
 from imfn_cli.cli.options import parse_duration
 from imfn_cli.codec.decoder import Decoder
-from imfn_cli.training import run as training_run
 from tests.conftest import make_clip, make_digits, read_csv
 
 from .conftest import Ran, environment, recipe_text
@@ -28,11 +27,6 @@ def footage(tmp_path: Path) -> Path:
     for seed in range(2):
         np.save(folder / f"clip{seed}.npy", make_clip(24, 32, 40, seed=seed))
     return folder
-
-
-@pytest.fixture(autouse=True)
-def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_run, "_SAMPLE_POSITIONS", 60)
 
 
 def write_recipe(tmp_path: Path, data: Path, **changes: object) -> Path:
@@ -142,29 +136,26 @@ def test_independent_images(cli: Callable[..., Ran], tmp_path: Path) -> None:
     assert cli("decompress", latent, "-o", tmp_path / "d.npy", "-m", tmp_path / "digits").code == 0
 
 
-def test_an_interrupted_run_goes_on(tmp_path: Path, footage: Path) -> None:
+def test_an_interrupted_run_goes_on(process: Callable[..., Ran], tmp_path: Path, footage: Path) -> None:
     """Killed at once, without a chance to clean up; then resumed to a whole model."""
     out = tmp_path / "m"
     code = (
-        "import os, imfn_cli.training.trainer as t, imfn_cli.training.run as r\n"
-        "t._CHECKPOINT_SECONDS = 0; r._SAMPLE_POSITIONS = 60\n"
+        "import os, sys, imfn_cli.training.trainer as t\n"
+        "from imfn_cli import workflows\n"
         "step = t.Trainer._step\n"
         "def cut(self, level):\n"
-        "    if self.step == 8 and os.environ.get('CUT'): os.kill(os.getpid(), 9)\n"
+        "    if self.step == 8: os.kill(os.getpid(), 9)\n"
         "    return step(self, level)\n"
         "t.Trainer._step = cut\n"
-        "from imfn_cli.cli.main import main; main()\n"
+        "workflows.train(sys.argv[1], sys.argv[2], device='cpu', checkpoint_seconds=0)\n"
     )
-    first = [sys.executable, "-c", code, "train", str(write_recipe(tmp_path, footage)), "-o", str(out)]
-    killed = subprocess.run(
-        [*first, "--device", "cpu"], env={**environment(), "CUT": "1"}, capture_output=True
-    )
+    first = [sys.executable, "-c", code, str(write_recipe(tmp_path, footage)), str(out)]
+    killed = subprocess.run(first, env=environment(), capture_output=True)
     assert killed.returncode == -9
     assert not (out / "config.json").exists()
-    again = [sys.executable, "-c", code, "train", "--resume", "-o", str(out), "--json", "--device", "cpu"]
-    resumed = subprocess.run(again, env=environment(), capture_output=True, text=True)
-    assert resumed.returncode == 0, resumed.stderr
-    made = json.loads(resumed.stdout)
+    resumed = process("train", "--resume", "-o", out, "--json", "--device", "cpu")
+    assert resumed.code == 0, resumed.err
+    (made,) = resumed.json
     assert made["steps"] == 12
     assert [evaluation["step"] for evaluation in made["evaluations"]] == [12]
     imfn.load(str(out))
@@ -174,8 +165,7 @@ def test_two_processes_train_one_model(tmp_path: Path, footage: Path) -> None:
     for seed in range(2, 8):
         np.save(footage / f"clip{seed}.npy", make_clip(8, 32, 40, seed=seed))
     code = (
-        "import hashlib, pathlib, sys, torch, imfn_cli.training.trainer as t, imfn_cli.training.run as r\n"
-        "r._SAMPLE_POSITIONS = 60\n"
+        "import hashlib, pathlib, sys, torch, imfn_cli.training.trainer as t\n"
         "run, step = t.Trainer.run, t.Trainer._step\n"
         "def tree(self):\n"
         "    return [p.clone() for n, p in self.network.named_parameters() if not n.startswith('leaf.')]\n"

@@ -7,7 +7,6 @@ import torch
 from imfn_cli.errors import InputError
 from imfn_cli.media import Source, expand_inputs
 from imfn_cli.network import IMFNConfig
-from imfn_cli.training import data
 from imfn_cli.training.data import batches
 
 GRAY = IMFNConfig(4, 4, 1, 8, 2)
@@ -34,10 +33,9 @@ def source(tmp_path: Path) -> Source:
     ],
 )
 def test_batches_are_multiples_but_the_last(
-    source: Source, monkeypatch: pytest.MonkeyPatch, pixels: int, multiple: int, sizes: list[int]
+    source: Source, pixels: int, multiple: int, sizes: list[int]
 ) -> None:
-    monkeypatch.setattr(data, "_BATCH_PIXELS", pixels)
-    found = list(batches(source, GRAY, multiple=multiple))
+    found = list(batches(source, GRAY, multiple=multiple, pixels=pixels))
     assert [len(batch) for batch in found] == sizes
     joined = torch.cat(found)
     assert joined.shape == (23, 1, 6, 5)

@@ -9,10 +9,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from imfn_cli.errors import ImfnError, ModelError, OutputError
+from imfn_cli.errors import ImfnError, InputError, ModelError, OutputError
 from imfn_cli.network import IMFN, IMFNConfig, Student, Update
+from imfn_cli.reports import DistillRow
 from imfn_cli.training import export
-from imfn_cli.training.distiller import Distiller, DistillRow
+from imfn_cli.training.distiller import Distiller
 from imfn_cli.training.pool import Pool
 from imfn_cli.zoo import STUDENT_FILE, Model, load, save
 from imfn_cli.zoo.student_file import read_update, write_student
@@ -99,6 +100,39 @@ def test_an_update_that_gains_nothing_is_left_out(learned: Model) -> None:
     update, rows = distiller.run()
     assert update is None
     assert all(abs(row.psnr_student - row.psnr_linear) < 0.02 for row in rows)
+
+
+def test_a_resumed_run_is_the_uninterrupted_one(learned: Model, tmp_path: Path) -> None:
+    clips = [torch.from_numpy(make_clip(16, 32, 32, seed=seed)) for seed in range(3)]
+    pool, held = Pool(clips[:2], learned.network.config), Pool(clips[2:], learned.network.config)
+
+    def distiller(name: str) -> Distiller:
+        return Distiller(
+            learned.network, pool, held, steps=20, width=8, blocks=1, frames_per_step=8, crop=16,
+            checkpoint=tmp_path / name, checkpoint_seconds=0, about={"steps": 20},
+        )  # fmt: skip
+
+    whole = distiller("whole")
+    _, expected = whole.run()
+
+    class Killed(Exception):
+        pass
+
+    def kill(stage: str, step: int, steps: int) -> None:
+        if step == 13:
+            raise Killed
+
+    with pytest.raises(Killed):
+        distiller("cut").run(kill)
+    resumed = distiller("cut")
+    steps: list[int] = []
+    _, found = resumed.run(lambda _, step, __: steps.append(step), resume=True)
+    assert steps == list(range(13, 21))
+    assert found == expected
+    for name, value in whole.update.state_dict().items():
+        assert torch.equal(resumed.update.state_dict()[name], value)
+    with pytest.raises(InputError, match="nothing to resume"):
+        distiller("other").run(resume=True)
 
 
 # -- the file --------------------------------------------------------------------------------------------

@@ -1,18 +1,15 @@
-import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from imfn_cli.errors import InputError
 from imfn_cli.media import Source, expand_inputs
-from imfn_cli.network import IMFN, IMFNConfig
-from imfn_cli.training import klt_fit as linear
+from imfn_cli.network import IMFNConfig
 from imfn_cli.training.data import batches
-from imfn_cli.training.klt_fit import Climb, Fit, fit_linear, sample_memories
+from imfn_cli.training.klt_fit import Fit, fit_linear, fit_maps
+from imfn_cli.training.samples import Sample
 from imfn_cli.zoo import Model
 
 CONFIG = IMFNConfig(4, 4, 1, 8, 2)
@@ -41,28 +38,6 @@ def fit(sources: list[Source]) -> Fit:
     return fit_linear(sources, CONFIG, progress=silent)
 
 
-# -- climbing --------------------------------------------------------------------------------------------
-
-
-@settings(max_examples=40, deadline=None)
-@given(count=st.integers(1, 30), cuts=st.lists(st.integers(1, 29), max_size=8), level=st.integers(0, 3))
-def test_climbing_in_any_steps_is_compressing(
-    tiny_model: Model, clip_frames: np.ndarray, count: int, cuts: list[int], level: int
-) -> None:
-    network = tiny_model.network
-    frames = torch.from_numpy(clip_frames[:count, :8, :8]).permute(0, 3, 1, 2) / 255
-    climb = Climb(network, level)
-    edges = [0, *sorted(cut for cut in set(cuts) if cut < count), count]
-    made = [climb(frames[low:high]) for low, high in itertools.pairwise(edges)]
-    for one in range(level + 1):
-        found = torch.cat([memories[one] for memories in made])
-        wanted = network.compress(frames[: count >> one << one], 1 << one)
-        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
-
-
-# -- fitting ---------------------------------------------------------------------------------------------
-
-
 def test_the_same_data_gives_the_same_model(fit: Fit, sources: list[Source]) -> None:
     again = fit_linear(sources, CONFIG, progress=silent)
     for one, other in zip(
@@ -74,10 +49,8 @@ def test_the_same_data_gives_the_same_model(fit: Fit, sources: list[Source]) -> 
     assert (fit.clips, fit.frames) == (3, 25)
 
 
-def test_batches_do_not_matter(fit: Fit, sources: list[Source], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imfn_cli.training.data._BATCH_PIXELS", 3 * 24 * 20)
-    monkeypatch.setattr(linear, "fit_entropy", lambda *_: fit.entropy)
-    parts = fit_linear(sources, CONFIG, progress=silent).network
+def test_batches_do_not_matter(fit: Fit, sources: list[Source]) -> None:
+    parts = fit_maps(sources, CONFIG, batch_pixels=3 * 24 * 20, progress=silent)[0]
     frames = torch.rand(4, 1, 20, 24, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(parts.compress(frames, 4), fit.network.compress(frames, 4), atol=1e-3, rtol=0)
 
@@ -128,60 +101,9 @@ def test_short_clips_are_named_by_what_is_missing(sources: list[Source]) -> None
         fit_linear(sources, IMFNConfig(4, 4, 1, 8, 4), progress=silent)
 
 
-def test_progress_is_told(fit: Fit, sources: list[Source], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear, "fit_entropy", lambda *_: fit.entropy)
+def test_progress_is_told(sources: list[Source]) -> None:
     told: list[tuple[str, int, int]] = []
-    fit_linear(sources, CONFIG, progress=lambda *event: told.append(event))
+    fit_linear(sources, CONFIG, sample=Sample(100, memories=4), progress=lambda *event: told.append(event))
     stages = list(dict.fromkeys(stage for stage, _, _ in told))
     assert stages[:3] == ["leaf transform", "sweeper 1 of 2", "sweeper 2 of 2"]
     assert all(0 <= index < total for _, index, total in told)
-
-
-# -- sampling --------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def counted(tmp_path_factory: pytest.TempPathFactory) -> list[Source]:
-    """Forty frames whose brightness is their number, 6×4."""
-    path = tmp_path_factory.mktemp("counted") / "clip.npy"
-    np.save(path, np.arange(40, dtype=np.uint8)[:, None, None].repeat(6, 1).repeat(4, 2))
-    return expand_inputs([str(path)])
-
-
-@pytest.fixture(scope="module")
-def pixel() -> IMFN:
-    """Every pixel is a memory; a level above is the mean of two, times √2."""
-    network = IMFN(IMFNConfig(1, 1, 1, 1, 1)).requires_grad_(False)
-    network.sweeper(1).map.fit(torch.full((1, 2), 0.5**0.5), torch.zeros(2))
-    return network
-
-
-def test_every_memory_is_as_likely(
-    counted: list[Source], pixel: IMFN, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(linear, "_MAX_SAMPLES", 10)
-    hits = np.zeros(40)
-    for seed in range(150):
-        kept = sample_memories(pixel, counted, seed=seed, progress=silent)[0]
-        numbers = [round(255 * float(memory.max())) for memory in kept]
-        assert len(set(numbers)) == len(numbers) == 10
-        hits[numbers] += 1
-    # Each 150 / 4 times on average, with a standard deviation of 5.3.
-    assert hits.min() > 15
-    assert hits.max() < 60
-
-
-def test_samples_are_repeatable_and_cut(
-    counted: list[Source], pixel: IMFN, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(linear, "_SAMPLE_GRID", 5)
-    first, second = (sample_memories(pixel, counted, seed=3, progress=silent) for _ in range(2))
-    assert [len(first[level]) for level in (0, 1)] == [40, 20]
-    for level in (0, 1):
-        for one, other in zip(first[level], second[level], strict=True):
-            assert one.shape == (1, 5, 4)
-            assert one.dtype == np.float32
-            np.testing.assert_array_equal(one, other)
-    torch.testing.assert_close(
-        torch.from_numpy(np.stack(first[1]))[:, 0, 0, 0] * 255, (torch.arange(20) * 4 + 1) * 0.5**0.5
-    )

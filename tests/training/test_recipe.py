@@ -1,4 +1,5 @@
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,11 @@ def test_toml_round_trip(tmp_path: Path) -> None:
     path.write_text(recipe.to_toml(), encoding="utf-8")
     assert read_recipe(path) == recipe
     assert tomllib.loads(recipe.to_toml())["shuffled"] is False
+    # Versions of imfn that do not know the key read recipes that do not need it.
+    assert "table_positions" not in recipe.to_toml()
+    few = replace(recipe, table_positions=60)
+    path.write_text(few.to_toml(), encoding="utf-8")
+    assert read_recipe(path) == few
 
 
 def test_numbers_may_be_written_whole(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,14 @@ import torch
 
 from imfn_cli.errors import InputError, ModelError
 from imfn_cli.network import IMFN, IMFNConfig
-from imfn_cli.training import run as training_run
-from imfn_cli.training import trainer as trainer_module
+from imfn_cli.reports import Validation
 from imfn_cli.training.klt_fit import fit_maps
 from imfn_cli.training.pool import Pool
 from imfn_cli.training.processes import Processes
 from imfn_cli.training.recipe import Recipe
-from imfn_cli.training.run import sample_windows
+from imfn_cli.training.samples import WINDOW_SAMPLE, sample_windows
 from imfn_cli.training.start import starting_network
-from imfn_cli.training.trainer import Stage, Trainer, Validation
+from imfn_cli.training.trainer import Stage, Trainer, log_row
 
 CONFIG = IMFNConfig(4, 4, 1, 8, 2)
 RECIPE = Recipe(
@@ -113,7 +113,7 @@ def test_leaves_come_last_with_a_schedule_of_their_own(start: IMFN, pool: Pool, 
 
 @pytest.mark.parametrize("changes", [{}, {"leaf_width": 8, "leaf_share": 0.6}])
 def test_a_resumed_run_is_the_uninterrupted_one(
-    start: IMFN, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+    start: IMFN, pool: Pool, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     recipe = Recipe(**{**vars(RECIPE), **changes})
     whole, expected = run(trainer_of(start, pool, tmp_path / "whole", recipe))
@@ -125,9 +125,10 @@ def test_a_resumed_run_is_the_uninterrupted_one(
         if step == 17:
             raise Killed
 
-    monkeypatch.setattr(trainer_module, "_CHECKPOINT_SECONDS", 0)
+    cut = trainer_of(start, pool, tmp_path / "cut", recipe)
+    cut.checkpoint_seconds = 0
     with pytest.raises(Killed):
-        trainer_of(start, pool, tmp_path / "cut", recipe).run(kill, lambda _: None)
+        cut.run(kill, lambda _: None)
     trainer = trainer_of(start, pool, tmp_path / "cut", recipe)
     trainer.resume()
     assert trainer.step == 16
@@ -184,11 +185,8 @@ def test_a_learned_model_is_continued_with_its_branches(start: IMFN, pool: Pool,
         starting_network(start, recipe, torch.zeros(4, 1, 16, 16))
 
 
-def test_samples_for_tables_cover_every_level(
-    start: IMFN, pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(training_run, "_SAMPLE_POSITIONS", 100)
-    samples = sample_windows(start, pool)
+def test_samples_for_tables_cover_every_level(start: IMFN, pool: Pool) -> None:
+    samples = sample_windows(start, pool, replace(WINDOW_SAMPLE, positions=100))
     assert sorted(samples) == [0, 1, 2]
     assert {memory.shape for level in samples.values() for memory in level} == {(8, 4, 4)}
     assert {len(level) for level in samples.values()} == {7}
@@ -244,7 +242,7 @@ def test_a_branch_that_refines_leaves_is_added_and_trained_alone(
     assert found[0].refined == pytest.approx(0, abs=1e-6)
     assert found[-1].refined is not None
     assert found[-1].refined > 0.05
-    assert found[-1].to_row()["refined"] == pytest.approx(found[-1].refined, abs=1e-4)
+    assert log_row(found[-1])["refined"] == pytest.approx(found[-1].refined, abs=1e-4)
     # The tree is taken as it is.
     for name, value in trained.state_dict().items():
         assert torch.equal(refined.state_dict()[name], value)

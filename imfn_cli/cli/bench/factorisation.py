@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from ... import evaluation, studies, zoo
+from ... import evaluation, studies, training, zoo
 from ...system.allocator import reuse_freed_memory
 from .. import options
 from ..output import Output
-from ..train import hardware, validation_line
+from ..train import validation_line
 from . import common
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def factorisation(
 def _compare_hardware(out: Output, model: "Model") -> None:
     """Minutes are only the same budget on the same machine."""
     trained_on = str(model.description.get("hardware", "an unknown machine")).split(", torch ")[0]
-    here = hardware(model.device)
+    here = training.hardware(model.device)
     if trained_on != here:
         out.note(
             f"{model.name} was trained on {trained_on}, its one-step network is on {here}: as long is not as "

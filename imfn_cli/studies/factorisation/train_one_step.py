@@ -9,12 +9,13 @@ from pathlib import Path
 import torch
 
 from ...network import IMFN, IMFNConfig
-from ...training.checkpoint import has_checkpoint, remove_checkpoint
+from ...reports import Validation
+from ...training.checkpoint import SECONDS, has_checkpoint, remove_checkpoint
 from ...training.places import sources_of
 from ...training.processes import Processes
 from ...training.recipe import Recipe
 from ...training.run import calibration_frames, changed, pools_of
-from ...training.trainer import Trainer, Validation
+from ...training.trainer import Trainer
 from ..trained_cache import load_trained, save_trained
 from .one_step import OneStepNetwork, start_at_linear
 from .size import equal_widths
@@ -57,6 +58,7 @@ def train_one_step(
     limit: float | None,
     folder: Path,
     device: torch.device,
+    checkpoint_seconds: float = SECONDS,
     progress: Progress = lambda *_: None,
     report: Callable[[Validation], None] = lambda _: None,
 ) -> TrainedOneStep:
@@ -78,7 +80,16 @@ def train_one_step(
         return TrainedOneStep(network.requires_grad_(False).eval().to(device), steps, seconds)
     pool, held, _ = pools_of(recipe, sources_of(recipe.train), tree.config, Processes(), progress)
     network = start_at_linear(tree, widths, calibration_frames(pool, recipe), recipe.seed)
-    trainer = Trainer(network, recipe, pool.to(device), held, run, device, limit=limit)
+    trainer = Trainer(
+        network,
+        recipe,
+        pool.to(device),
+        held,
+        run,
+        device,
+        limit=limit,
+        checkpoint_seconds=checkpoint_seconds,
+    )
     if has_checkpoint(run):
         trainer.resume()
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ...errors import ImfnError
+from ...training.schedule import learning_rate_at
 from ..trained_cache import load_trained, save_trained
 from .baselines import SequenceAutoencoder, Shape
 from .compressors import principal_components
@@ -114,7 +115,7 @@ def train_baseline(
     saved = run.seconds
     while run.seconds < budget:
         began = clock()
-        rate = plan.learning_rate * _schedule(run.seconds / budget, plan.warmup)
+        rate = learning_rate_at(plan.learning_rate, run.seconds / budget, plan.warmup)
         length = _length(shape.positions, plan.longest_share, random)
         count = plan.batch * min(_MORE_SHORT, shape.positions // length)
         images, _ = train.draw(count, length, random)
@@ -171,13 +172,6 @@ def _length(longest: int, longest_share: float, random: np.random.Generator) -> 
     if longest < 4 or random.random() < longest_share:
         return longest
     return 1 << int(random.integers(1, longest.bit_length() - 1))
-
-
-def _schedule(part: float, warmup: float) -> float:
-    """Factor of the learning rate after `part` of the budget: a line up, then a cosine down to 0."""
-    if part < warmup:
-        return (part + 1e-3) / (warmup + 1e-3)
-    return (1 + math.cos(math.pi * min(1.0, (part - warmup) / (1 - warmup)))) / 2
 
 
 # -- checkpoints ---------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import torch
 
 from imfn_cli.errors import ImfnError
 from imfn_cli.network import IMFN
+from imfn_cli.reports import Validation
 from imfn_cli.studies.factorisation import train_one_step as training
 from imfn_cli.studies.factorisation.size import trained_numbers
 from imfn_cli.studies.factorisation.train_one_step import (
@@ -14,9 +15,7 @@ from imfn_cli.studies.factorisation.train_one_step import (
     one_step_recipe,
     train_one_step,
 )
-from imfn_cli.training import trainer as trainer_module
 from imfn_cli.training.recipe import Recipe
-from imfn_cli.training.trainer import Validation
 
 CPU = torch.device("cpu")
 
@@ -40,9 +39,7 @@ def test_training_lowers_the_loss(tree: IMFN, recipe: Recipe, tmp_path: Path) ->
     assert not any(p.requires_grad for p in one_step.network.parameters())
 
 
-def test_a_run_that_was_stopped_goes_on(
-    tree: IMFN, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_was_stopped_goes_on(tree: IMFN, recipe: Recipe, tmp_path: Path) -> None:
     whole = train(tree, recipe, tmp_path / "whole")
 
     class Killed(Exception):
@@ -52,9 +49,8 @@ def test_a_run_that_was_stopped_goes_on(
         if what.startswith("training") and step == 7:
             raise Killed
 
-    monkeypatch.setattr(trainer_module, "_CHECKPOINT_SECONDS", 0)
     with pytest.raises(Killed):
-        train(tree, recipe, tmp_path / "cut", progress=kill)
+        train(tree, recipe, tmp_path / "cut", progress=kill, checkpoint_seconds=0)
     steps: list[int] = []
 
     def follow(what: str, step: int, _: int) -> None:

@@ -193,15 +193,6 @@ def test_a_run_that_diverges_says_how_far_it_came(train: Digits) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_learning_rate_rises_and_falls_to_zero() -> None:
-    rates = [training._schedule(part / 100, 0.1) for part in range(101)]
-    assert rates[0] < 0.02
-    assert rates.index(max(rates)) == 10
-    assert max(rates) == 1
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert rates[-1] == 0
-
-
 def test_every_length_is_seen() -> None:
     random = np.random.default_rng(0)
     lengths = [training._length(64, 0.5, random) for _ in range(2000)]

@@ -1,0 +1,93 @@
+"""Samples of memories, which coding tables are fitted to: from whole clips, or from windows of a pool."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..media import Source
+from ..network import IMFN, frames_from_pixels
+from .climb import Climb
+from .data import batches
+from .pool import Pool
+
+#: Called as work goes on: (what is done, clips done, clips in all).
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How much is taken of each level.
+
+    positions: grid positions in all, about.   side: most of one memory, on each side.   memories: the most.
+    """
+
+    positions: int
+    side: int = 40
+    memories: int = 2000
+
+
+CLIP_SAMPLE = Sample(20_000)
+WINDOW_SAMPLE = Sample(24_000, memories=400)
+
+
+def sample_memories(
+    network: IMFN,
+    sources: Sequence[Source],
+    sample: Sample = CLIP_SAMPLE,
+    *,
+    seed: int = 0,
+    progress: Progress,
+) -> dict[int, list[NDArray[np.float32]]]:
+    """A random sample of the memories of every level, (C, h, w) each, cut to `sample.side` positions a side.
+
+    Uniform where all clips are of one size. The same data and seed give the same sample.
+    """
+    random = np.random.default_rng(seed)
+    levels = range(network.config.levels + 1)
+    kept: dict[int, list[NDArray[np.float32]]] = {level: [] for level in levels}
+    seen = dict.fromkeys(levels, 0)
+    for index, source in enumerate(sources):
+        progress("memories for the entropy model", index, len(sources))
+        climb = Climb(network, levels[-1])
+        for batch in batches(source, network.config):
+            for level, memories in enumerate(climb(batch)):
+                for memory in memories:
+                    seen[level] += 1
+                    h, w = (min(side, sample.side) for side in memory.shape[1:])
+                    room = min(max(sample.positions // (h * w), 8), sample.memories)
+                    # Reservoir sampling: the n-th memory stays with probability room / n.
+                    place = len(kept[level]) if len(kept[level]) < room else int(random.integers(seen[level]))
+                    if place < room:
+                        top, left = (
+                            int(random.integers(full - cut + 1))
+                            for full, cut in zip(memory.shape[1:], (h, w), strict=True)
+                        )
+                        cut = memory[:, top : top + h, left : left + w].contiguous().numpy().copy()
+                        kept[level][place : place + 1] = [cut]
+    return kept
+
+
+@torch.inference_mode()
+def sample_windows(
+    network: IMFN, pool: Pool, sample: Sample = WINDOW_SAMPLE, *, seed: int = 0
+) -> dict[int, list[NDArray[np.float32]]]:
+    """Memories of every level from random windows of the pool, (C, h, w) each, to fit coding tables to."""
+    config = network.config
+    device = next(network.parameters()).device
+    random = np.random.default_rng(seed)
+    kept: dict[int, list[NDArray[np.float32]]] = {level: [] for level in range(config.levels + 1)}
+    side = sample.side * max(config.patch_height, config.patch_width)
+    samples, wanted = 0, 1
+    while samples < wanted:
+        pixels = pool.windows(1, 1 << config.levels, side, random, flips=False)
+        memories = network.climb(frames_from_pixels(pixels.to(device), config.in_channels), config.levels)
+        for level, found in enumerate(memories):
+            # One of each window, so that every level sees every window.
+            chosen = found[int(random.integers(len(found)))]
+            kept[level].append(np.ascontiguousarray(chosen.cpu().numpy()))
+        samples += 1
+        wanted = min(sample.memories, sample.positions // chosen[0].numel() + 1)
+    return kept
