@@ -193,7 +193,7 @@ class _Library:
 
     def __init__(self) -> None:
         require("bjontegaard", "matplotlib")
-        # It imports a plotting library that would look for a display.
+        # Of the extra `eval`. It imports a plotting library that would look for a display.
         os.environ.setdefault("MPLBACKEND", "Agg")
         import bjontegaard
 

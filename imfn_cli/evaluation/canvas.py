@@ -11,6 +11,7 @@ from .extra import require
 def new_figure(size: tuple[float, float]) -> Any:
     """An empty matplotlib figure of `size` inches. Raises `ImfnError` without matplotlib."""
     require("matplotlib")
+    # Of the extra `eval`.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -146,6 +146,7 @@ def _structure(before: "Tensor", after: "Tensor", *, scales: bool) -> "tuple[Ten
     the other, and frames that stand as channels of one picture convolve four times faster than one by one.
     """
     require("pytorch_msssim")
+    # Of the extra `eval`.
     from pytorch_msssim.ssim import _fspecial_gauss_1d, _ssim
 
     count = len(before)

@@ -119,6 +119,7 @@ def _shade(index: int, count: int) -> str:
 
 def _plain_ticks(axis: Any) -> None:
     """0.05 and 0.2, not powers of ten."""
+    # Of the extra `eval`; the figure says so where it is missing.
     from matplotlib.ticker import FuncFormatter, LogLocator
 
     axis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))

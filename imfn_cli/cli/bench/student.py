@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _LATENCY_RATIOS = 64, 16
 
 
-class Part(StrEnum):
+class StudentPart(StrEnum):
     """What can be measured without the rest."""
 
     fidelity = "fidelity"
@@ -40,7 +40,7 @@ def student(
     ] = 100_000,
     threads: Annotated[int, typer.Option(min=1, help="Compute threads for latency.")] = 2,
     only: Annotated[
-        list[Part] | None,
+        list[StudentPart] | None,
         typer.Option("--only", help="One part; repeat for others.", show_default="all three"),
     ] = None,
     quick: common.Quick = False,
@@ -49,21 +49,21 @@ def student(
     """Tree against student at every ratio, latency and RSS, and PSNR against age of one endless memory."""
     evaluation.require("matplotlib")
     out = Output(json)
-    parts = only or list(Part)
-    sources = [] if parts == [Part.latency] else common.benchmark_sources(clips, data, quick=quick)
+    parts = only or list(StudentPart)
+    sources = [] if parts == [StudentPart.latency] else common.benchmark_sources(clips, data, quick=quick)
     common.make_folder(results)
     loaded = zoo.load(model, device="cpu")
     studies.set_compute_threads(threads)
     values: dict[str, Any] = {"model": loaded.name}
     tables: list[Table] = []
     # The one that a busy machine would spoil comes last: whoever waits can leave the machine to it by then.
-    if Part.fidelity in parts:
+    if StudentPart.fidelity in parts:
         values["fidelity"], table = _fidelity(out, loaded, sources, results, frames=64 if quick else 128)
         tables.append(table)
-    if Part.age in parts:
+    if StudentPart.age in parts:
         values["age"], table = _age(out, loaded, sources, results)
         tables.append(table)
-    if Part.latency in parts:
+    if StudentPart.latency in parts:
         counts = (256, 1024) if quick else (2048, frames)
         values["latency"], table = _latency(out, loaded, results, *counts)
         tables.append(table)

@@ -178,6 +178,7 @@ class MambaBody(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         require_mamba()
+        # Of the extra `baselines`.
         from transformers import MambaConfig, MambaModel
         from transformers.utils import logging
 

@@ -3,6 +3,7 @@
 import gzip
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from imfn_cli.media import Source, expand_inputs
-from imfn_cli.network import IMFNConfig
+from imfn_cli.network import IMFN, IMFNConfig
 from imfn_cli.network.branch import Branch
 from imfn_cli.studies.mnist.sequences import Digits, read_digits
 from imfn_cli.zoo import Model, load
@@ -70,10 +71,6 @@ def strokes_model(fit_model: Callable[[str, list[Source], IMFNConfig], Path], mn
 @pytest.fixture(scope="session")
 def branched_model(strokes_model: Model) -> Model:
     """`strokes_model` with untrained branches that change every memory a little."""
-    from dataclasses import replace
-
-    from imfn_cli.network import IMFN
-
     torch.manual_seed(0)
     network = IMFN(replace(strokes_model.network.config, widths=(8, 8, 8), kernel=1, merge_blocks=1))
     network.load_state_dict(strokes_model.network.state_dict(), strict=False)

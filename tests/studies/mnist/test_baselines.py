@@ -47,7 +47,7 @@ def test_one_memory_whatever_the_length(kind: Kind) -> None:
 
 @each_kind
 def test_only_the_memory_goes_through(kind: Kind) -> None:
-    """Every image's gradient reaches the memory, and the restored images depend on the memory alone."""
+    """Every image's gradient reaches the memory, and the restored images depend on nothing but the memory."""
     torch.manual_seed(0)
     network = SequenceAutoencoder(small(kind))
     images = torch.rand(2, 8, 784, requires_grad=True)

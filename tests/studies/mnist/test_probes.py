@@ -1,4 +1,4 @@
-"""Probes on memories, and the clips for forecasting."""
+"""Probes on memories, and the clips whose next frame is predicted."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def test_counts_better_than_the_mean_only_with_a_memory(results: dict[tuple[str,
     assert seeing.chance == blind.chance
 
 
-def test_forecasts_better_than_the_mean_only_with_a_memory(
+def test_predicts_better_than_the_mean_only_with_a_memory(
     results: dict[tuple[str, str], ProbeResult],
 ) -> None:
     seeing, blind = results["PCA", "next frame"], results["blind", "next frame"]
