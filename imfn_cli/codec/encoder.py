@@ -23,7 +23,7 @@ from ..bitstream.quantiser import step_of_quality
 from ..errors import InputError
 from ..media.batches import batched
 from ..media.sequence import Sequence
-from ..motion.motion import luma
+from ..motion.compensate import luma
 from ..network import level_of_ratio
 from ..reports import CompressReport
 from ..system.threads import map_ordered, prefetch

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..bitstream.entropy.motion_field import GAIN_UNIT, MotionField
 from ..bitstream.quantiser import step_of_quality
-from ..motion.motion import BLOCK_PATCHES, block_grid, compensate
+from ..motion.compensate import BLOCK_PATCHES, block_grid, compensate
 from ..network import RootCoding
 from ..zoo import Model
 from .node_builders import TreeNodeBuilder

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from ..bitstream.entropy.inter_node import join_inter
 from ..bitstream.entropy.motion_field import GAIN_UNIT, MotionField, encode_motion_field
-from ..motion.motion import BLOCK_PATCHES, estimate_motion, luma
+from ..motion.compensate import BLOCK_PATCHES, luma
+from ..motion.estimate import estimate_motion
 from ..zoo import Model
 from .inter import InterPrediction
 

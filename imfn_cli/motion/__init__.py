@@ -1,0 +1,1 @@
+"""Motion compensation and motion estimation over windows of frames. Tensors only."""

@@ -19,7 +19,8 @@ from imfn_cli.codec.inter import InterPrediction
 from imfn_cli.codec.inter_encoder import InterEncoder
 from imfn_cli.codec.search_frames import SearchFrames
 from imfn_cli.media import LoadedArray
-from imfn_cli.motion.motion import luma, search_frames
+from imfn_cli.motion.compensate import luma
+from imfn_cli.motion.estimate import search_frames
 from imfn_cli.network import IMFN, forest_levels
 from tests.conftest import psnr
 
