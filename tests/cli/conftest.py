@@ -5,8 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +16,7 @@ import pytest
 import imfn_cli as imfn
 from imfn_cli.cli.main import run
 
-
-@dataclass(frozen=True)
-class Ran:
-    """What a run of the command gave."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> list[dict[str, Any]]:
-        """The lines of stdout, each of them JSON."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    @property
-    def line(self) -> str:
-        """The one line of stderr, without "imfn: "."""
-        assert self.err.count("\n") == 1, self.err
-        assert self.err.startswith("imfn: ")
-        assert "Traceback" not in self.err
-        return self.err.removeprefix("imfn: ").rstrip("\n")
-
-
-def environment() -> dict[str, str]:
-    """For a process of its own: the package is found, installed or not, wherever it runs."""
-    places = [str(Path(imfn.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+from .running import PATIENCE, Ran, Running, environment
 
 
 @pytest.fixture
@@ -55,6 +29,18 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
         return Ran(code, *capfd.readouterr())
 
     return call
+
+
+@contextmanager
+def standard_input(descriptor: int) -> Iterator[None]:
+    """What this process reads from its standard input (descriptor 0) comes from `descriptor` in the block."""
+    before = os.dup(0)
+    os.dup2(descriptor, 0)
+    try:
+        yield
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
 
 
 @pytest.fixture(scope="session")
@@ -70,11 +56,32 @@ def process(command: list[str]) -> Callable[..., Ran]:
     def call(*words: object, **options: Any) -> Ran:
         options["env"] = environment() | options.get("env", {})
         ran = subprocess.run(
-            [*command, *map(str, words)], capture_output=True, text=True, timeout=60, check=False, **options
+            [*command, *map(str, words)],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            **options,
         )
         return Ran(ran.returncode, ran.stdout, ran.stderr)
 
     return call
+
+
+@pytest.fixture
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Running]]:
+    """Start the command in a process of its own, in a folder, to feed it or to send it signals."""
+    started: list[Running] = []
+
+    def one(*words: object, folder: Path) -> Running:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+            started.append(Running([str(word) for word in words], folder, tmp_path_factory.mktemp("process")))
+        return started[-1]
+
+    yield one
+    for running in started:
+        running.close()
 
 
 @pytest.fixture(scope="session")

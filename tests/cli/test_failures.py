@@ -14,7 +14,8 @@ import pytest
 
 import imfn_cli as imfn
 
-from .conftest import Ran, digests, environment
+from .conftest import digests
+from .running import Ran, Running
 
 Cli = Callable[..., Ran]
 
@@ -187,7 +188,7 @@ class TestNoRoom:
     ],
 )
 def test_an_interrupt_leaves_nothing(
-    command: list[str],
+    start: Callable[..., Running],
     tmp_path: Path,
     tiny_model_dir: Path,
     tiny_model: imfn.Model,
@@ -198,41 +199,23 @@ def test_an_interrupt_leaves_nothing(
     frames = np.lib.format.open_memmap(tmp_path / "long.npy", "w+", np.uint8, (60_000, 64, 64))
     del frames
     latent = tmp_path / "long.safetensors"
-    if what != "compress":
+    words: Words
+    if what == "compress":
+        words = ("compress", "long.npy", "-q", "100", "-r", "1")
+    else:
         _long_latent(latent, tiny_model)
-    words = (
-        ["compress", "long.npy", "-q", "100"]
-        if what == "compress"
-        else ["decompress", latent.name, "-o", what]
-    )
+        words = ("decompress", latent.name, "-o", what)
     before = set(tmp_path.rglob("*"))
-    process = subprocess.Popen(
-        [*command, *words, "-m", str(tiny_model_dir), *(["-r", "1"] if what == "compress" else [])],
-        cwd=tmp_path,
-        env=environment() | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=_take_signals,
-    )
-    try:
-        _wait_for_work(process, tmp_path, before, what)
-        sent = time.monotonic()
-        process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-        took = time.monotonic() - sent
-    finally:
-        process.kill()
-    assert (process.returncode, out) == (128 + number, "")
-    assert err == "imfn: interrupted; nothing half-written was left\n"
+    running = start(*words, "-m", tiny_model_dir, folder=tmp_path)
+
+    def begun() -> bool:
+        """Whether there is a temporary file (compressing: without a name)."""
+        return _has_spool(running.pid, tmp_path) if what == "compress" else set(tmp_path.rglob("*")) != before
+
+    running.wait_until(begun)
+    ran = running.signal(number)
+    assert ran == Ran(128 + number, "", "imfn: interrupted; nothing half-written was left\n")
     assert set(tmp_path.rglob("*")) == before
-    assert took < 10  # seconds; about half of one on a free machine
-
-
-def _take_signals() -> None:
-    """Whoever started the tests may ignore them (as a job in the background does); the command shall not."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def _long_latent(path: Path, model: imfn.Model) -> None:
@@ -250,19 +233,6 @@ def _long_latent(path: Path, model: imfn.Model) -> None:
         for _ in range(7500):
             writer.add(node.level, data)
         writer.finish(replace(reader.header, frames=60_000))
-
-
-def _wait_for_work(process: subprocess.Popen[str], folder: Path, before: set[Path], what: str) -> None:
-    """Until the process has begun to write: there is a temporary file (compressing: without a name)."""
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        assert process.poll() is None, process.communicate()
-        if what != "compress" and set(folder.rglob("*")) != before:
-            return
-        if what == "compress" and _has_spool(process.pid, folder):
-            return
-        time.sleep(0.02)
-    pytest.fail("it never began")
 
 
 def _has_spool(pid: int, folder: Path) -> bool:

@@ -1,15 +1,15 @@
 """`imfn stream`: as frames come, ended and killed in all ways."""
 
-import contextlib
 import io
-import json
+import os
 import random
 import signal
-import subprocess
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -18,7 +18,8 @@ from imfn_cli.bitstream.container.journal import HEAD_SIZE
 from imfn_cli.bitstream.open import open_latent
 from imfn_cli.codec import stream as streaming
 
-from .conftest import Ran, environment
+from .conftest import standard_input
+from .running import Ran, Running
 
 Cli = Callable[..., Ran]
 
@@ -39,57 +40,31 @@ Words = tuple[str, ...]
 class Feed:
     """The command with frames of 64×48 rgb24 on its standard input, one by one."""
 
-    def __init__(self, words: list[str], frames: np.ndarray) -> None:
-        self.process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
-        )
+    def __init__(self, running: Running, frames: np.ndarray) -> None:
+        self.running = running
         self._frames = frames
         self.sent = 0
 
     def send(self, count: int) -> None:
         """Frames, repeating from the first."""
-        assert self.process.stdin is not None
         for _ in range(count):
-            self.process.stdin.write(self._frames[self.sent % len(self._frames)].tobytes())
+            self.running.write(self._frames[self.sent % len(self._frames)].tobytes())
             self.sent += 1
-        self.process.stdin.flush()
 
     def wait_for(self, path: Path, frames: int) -> None:
         """Until the latent at `path` holds so many frames."""
-        until = time.monotonic() + 50
-        while not (path.exists() and open_latent(path).header.frames >= frames):
-            assert time.monotonic() < until, "the frames did not come"
-            assert self.process.poll() is None, self.process.stderr.read()  # type: ignore[union-attr]
-            time.sleep(0.02)
-
-    def end(self, number: int) -> Ran:
-        """Send a signal, and wait; standard input stays open until then."""
-        self.process.send_signal(number)
-        code = self.process.wait(timeout=20)
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        return Ran(code, self.process.stdout.read().decode(), self.process.stderr.read().decode())
+        self.running.wait_until(lambda: path.exists() and open_latent(path).header.frames >= frames)
 
 
 @pytest.fixture
 def feed(
-    command: list[str], model: Words, output: Path, clip_frames: np.ndarray
-) -> Iterator[Callable[..., Feed]]:
-    feeds: list[Feed] = []
+    start: Callable[..., Running], model: Words, output: Path, clip_frames: np.ndarray
+) -> Callable[..., Feed]:
+    def one(*words: str) -> Feed:
+        fixed = ("stream", "-", "--raw", "64x48", "-o", output, *model, "--json")
+        return Feed(start(*fixed, *words, folder=output.parent), clip_frames)
 
-    def start(*words: str) -> Feed:
-        fixed = ["stream", "-", "--raw", "64x48", "-o", str(output), *model, "--json"]
-        feeds.append(Feed([*command, *fixed, *words], clip_frames))
-        return feeds[-1]
-
-    yield start
-    for one in feeds:
-        one.process.kill()
-        one.process.wait()
-        for pipe in (one.process.stdin, one.process.stdout, one.process.stderr):
-            assert pipe is not None
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
+    return one
 
 
 # -- sources ---------------------------------------------------------------------------------------------
@@ -141,25 +116,17 @@ def test_limits(cli: Cli, clip_path: Path, output: Path, model: Words, limit: Wo
 
 @pytest.mark.parametrize("pixel_format", ["rgb24", "gray", "yuv420p"])
 def test_raw_frames_on_stdin(
-    process: Callable[..., Ran],
-    clip_frames: np.ndarray,
-    output: Path,
-    model: Words,
-    tmp_path: Path,
-    pixel_format: str,
+    cli: Cli, clip_frames: np.ndarray, output: Path, model: Words, tmp_path: Path, pixel_format: str
 ) -> None:
-    import av
-
     raw = io.BytesIO()
     for pixels in clip_frames[:6]:
         picture = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pixel_format)
         raw.write(np.ascontiguousarray(picture.to_ndarray()).tobytes())
     (tmp_path / "raw").write_bytes(raw.getvalue())
-    with (tmp_path / "raw").open("rb") as file:
-        ran = process(
+    with (tmp_path / "raw").open("rb") as file, standard_input(file.fileno()):
+        ran = cli(
             *("stream", "-", "--raw", "64x48", "--pix-fmt", pixel_format, "--fps", "30000/1001"),
             *("-o", output, *model, "-q", "90", "--json"),
-            stdin=file,
         )
     assert ran.code == 0, ran.err
     header = open_latent(output).header
@@ -173,11 +140,9 @@ def test_raw_frames_on_stdin(
     assert np.square(restored[:4] - wanted[:4]).mean() < 150
 
 
-def test_a_container_on_stdin(
-    process: Callable[..., Ran], clip_path: Path, output: Path, model: Words
-) -> None:
-    with clip_path.open("rb") as file:
-        ran = process("stream", "-", "-o", output, *model, "--json", stdin=file)
+def test_a_container_on_stdin(cli: Cli, clip_path: Path, output: Path, model: Words) -> None:
+    with clip_path.open("rb") as file, standard_input(file.fileno()):
+        ran = cli("stream", "-", "-o", output, *model, "--json")
     assert ran.code == 0, ran.err
     assert ran.json[0]["frames"] == 40
     assert list(open_latent(output).times()) == [40 * index for index in range(40)]
@@ -188,18 +153,16 @@ def test_a_container_on_stdin(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_with_the_tail(feed: Callable[..., Feed], output: Path, number: int) -> None:
-    running = feed()
-    running.send(11)
-    running.wait_for(output, 8)
-    time.sleep(0.3)  # three more frames are on their way; the source gives no other
-    ran = running.end(number)
+    fed = feed()
+    fed.send(11)
+    fed.running.wait_until(fed.running.rests)
+    ran = fed.running.signal(number)
     assert ran.code == 0, ran.err
-    report = json.loads(ran.out)
-    assert report["ended"] == "signal"
+    (report,) = ran.json
+    assert (report["ended"], report["frames"]) == ("signal", 11)
     reader = open_latent(output)
     assert not reader.growing
-    assert reader.header.frames == report["frames"]
-    assert report["frames"] > 8
+    assert [len(node.frames) for node in reader.nodes] == [4, 4, 2, 1]
 
 
 def test_killed_at_random_moments_all_finished_nodes_are_there(
@@ -207,19 +170,19 @@ def test_killed_at_random_moments_all_finished_nodes_are_there(
 ) -> None:
     moments = random.Random(7)
     for attempt in range(3):
-        running = feed("--force", *(["--tree"] if attempt == 2 else []))
+        fed = feed("--force", *(["--tree"] if attempt == 2 else []))
         output.unlink(missing_ok=True)
-        running.send(8)
-        running.wait_for(output, 4)
+        fed.send(8)
+        fed.wait_for(output, 4)
         for _ in range(moments.randint(0, 30)):
-            running.send(moments.randint(1, 4))
+            fed.send(moments.randint(1, 4))
             time.sleep(moments.random() * 0.01)
         before = open_latent(output).header.frames
-        ran = running.end(signal.SIGKILL)
+        ran = fed.running.signal(signal.SIGKILL)
         assert ran.code == -signal.SIGKILL
         reader = open_latent(output)
         assert reader.growing
-        assert before <= reader.header.frames <= running.sent
+        assert before <= reader.header.frames <= fed.sent
         # Frames sent and not there are those of unfinished nodes, and of pipe and queues.
         assert [node.level for node in reader.nodes] == [2] * len(reader.nodes)
         assert cli("verify", output, *model[:2]).code == 0
@@ -286,17 +249,22 @@ def test_a_source_that_breaks_keeps_what_came_before(
 
 
 def test_a_pipe_that_falls_silent_is_waited_for_as_long_as_asked(
-    feed: Callable[..., Feed], output: Path
+    cli: Cli, clip_frames: np.ndarray, output: Path, model: Words
 ) -> None:
-    running = feed("--timeout", "1")
-    running.send(9)
-    running.process.wait(timeout=50)
-    assert running.process.returncode == 1
-    assert running.process.stderr is not None
-    said = running.process.stderr.read().decode()
-    assert said.startswith("imfn: stdin: no frame came for 1 s; check that it still sends")
-    assert f"frames before are in {output}" in said
-    assert open_latent(output).header.frames >= 8
+    reading, writing = os.pipe()
+    sent = threading.Thread(target=os.write, args=(writing, clip_frames[:9].tobytes()), daemon=True)
+    try:
+        with standard_input(reading):
+            sent.start()
+            ran = cli("stream", "-", "--raw", "64x48", "-o", output, *model, "--timeout", "2")
+    finally:
+        os.close(writing)
+        os.close(reading)
+    assert ran.code == 1
+    frames = open_latent(output).header.frames
+    assert frames >= 8
+    assert ran.line.startswith("stdin: no frame came for 2 s; check that it still sends")
+    assert ran.line.endswith(f"the {frames} frames before are in {output}")
 
 
 def test_a_device_is_asked_for_size_and_rate(cli: Cli, output: Path, model: Words) -> None:
@@ -350,12 +318,10 @@ def test_existing_outputs_stay(cli: Cli, clip_path: Path, output: Path, model: W
     assert open_latent(output).header.frames == 40
 
 
-def test_without_a_video_on_stdin(
-    process: Callable[..., Ran], output: Path, model: Words, tmp_path: Path
-) -> None:
+def test_without_a_video_on_stdin(cli: Cli, output: Path, model: Words, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no video at all")
-    with (tmp_path / "text").open("rb") as file:
-        ran = process("stream", "-", "-o", output, *model, stdin=file)
+    with (tmp_path / "text").open("rb") as file, standard_input(file.fileno()):
+        ran = cli("stream", "-", "-o", output, *model)
     assert ran.code == 1
     assert "stdin: is not a video that can be read; for raw frames say --raw WIDTHxHEIGHT" in ran.line
     assert not output.exists()
