@@ -308,10 +308,11 @@ import resource, sys
 import imfn_cli as imfn
 from imfn_cli.codec import synthesis
 synthesis._BATCH_PIXELS = 1 << 18  # small batches, or short clips are but one
-model = imfn.load(sys.argv[2])
-imfn.compress(sys.argv[1], sys.argv[1] + ".safetensors", model=model, ratio=8)
-imfn.decompress(sys.argv[1] + ".safetensors", sys.argv[1] + ".npy", model=model)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+model = imfn.load(sys.argv[1])
+for path in sys.argv[2:]:
+    imfn.compress(path, path + ".safetensors", model=model, ratio=8)
+    imfn.decompress(path + ".safetensors", path + ".npy", model=model)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
@@ -321,21 +322,20 @@ def test_memory_does_not_grow_with_length(
     """Six times the frames, 94 MB more of them as the network's numbers, in the same memory."""
     frame = np.kron(clip_frames[0], np.ones((2, 2, 1), np.uint8))
     info = SequenceInfo(128, 96, 3, Fraction(1, 25), Fraction(25), None, "video", 0)
-    peaks = []
-    for count in (128, 768):
-        path = tmp_path / f"{count}.mp4"
+    paths = [tmp_path / f"{count}.mp4" for count in (128, 768)]
+    for path in paths:
         with open_writer(path, info) as writer:
-            for time in range(count):
+            for time in range(int(path.stem)):
                 writer.write(np.roll(frame, time, axis=1), time)
-        ran = subprocess.run(
-            [sys.executable, "-c", _PEAK, str(path), str(tiny_model_dir)],
-            cwd=Path(imfn.__file__).parents[1],
-            capture_output=True,
-            text=True,
-            check=True,
-            # glibc gives large blocks back, so that what is measured is what is held.
-            env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "1000000", "MALLOC_TRIM_THRESHOLD_": "1000000"},
-        )
-        # In KB, but in bytes on a Mac.
-        peaks.append(int(ran.stdout) / (1 << 20 if sys.platform == "darwin" else 1 << 10))
+    ran = subprocess.run(
+        [sys.executable, "-c", _PEAK, tiny_model_dir, *paths],
+        cwd=Path(imfn.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+        # glibc gives large blocks back, so that what is measured is what is held.
+        env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "1000000", "MALLOC_TRIM_THRESHOLD_": "1000000"},
+    )
+    # In KB, but in bytes on a Mac.
+    peaks = [int(peak) / (1 << 20 if sys.platform == "darwin" else 1 << 10) for peak in ran.stdout.split()]
     assert peaks[1] < peaks[0] + 30
