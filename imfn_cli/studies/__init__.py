@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ..system.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from .camera import CameraResults, camera_models, camera_results, first_half, write_camera
     from .factorisation.budget import check_unseen, one_step_seconds, tree_recipe, tree_share
     from .factorisation.comparison import (
         FactorisationResults,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KINDS",
     "AgeRow",
+    "CameraResults",
     "FactorisationResults",
     "FidelityRow",
     "LatencyRow",
@@ -33,10 +35,13 @@ __all__ = [
     "MnistSettings",
     "TrainedOneStep",
     "age_rows",
+    "camera_models",
+    "camera_results",
     "check_unseen",
     "compare_networks",
     "contenders_of",
     "fidelity_rows",
+    "first_half",
     "latency_rows",
     "mean_fidelity",
     "one_step_recipe",
@@ -50,12 +55,14 @@ __all__ = [
     "train_one_step",
     "tree_recipe",
     "tree_share",
+    "write_camera",
     "write_factorisation",
 ]
 
 __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
+        "camera": ("CameraResults", "camera_models", "camera_results", "first_half", "write_camera"),
         "factorisation.budget": ("check_unseen", "one_step_seconds", "tree_recipe", "tree_share"),
         "factorisation.comparison": (
             "FactorisationResults",

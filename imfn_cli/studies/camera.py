@@ -1,20 +1,35 @@
-"""One camera's footage cut in two: what a model gains on the second half by what it saw of the first."""
+"""One camera's footage cut in two: what a model gains on the second half by what it saw of the first.
 
-import subprocess
-import sys
-from collections.abc import Sequence
+first half ──fit, adapt──▶ two models        second half ──compress──▶ rows of each model, and of x264
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from ..errors import ImfnError, InputError
+from .. import workflows
+from ..errors import InputError
 from ..evaluation.bd import Delta, best, delta, points_of
 from ..evaluation.engine import clips_of, evaluate, settings_of
 from ..evaluation.peers import sweep
 from ..evaluation.rows import IMFN, Row
+from ..evaluation.tables import write_csv, write_rows
 from ..media import Source, open_sequence, open_writer
+from ..network import IMFNConfig
+from ..system.allocator import reuse_freed_memory
+from ..zoo import read_config
 
+#: Called as work goes on: (what is done, done, in all).
+Progress = Callable[[str, int, int], None]
+#: What the models are measured at, and the codec beside them.
+RATIOS, QUALITIES, PEER = (16, 64), (10, 25, 40, 60), "x264"
 _FIRST = "first-half.mkv"
+_COLUMNS = (
+    *("clip", "model", "codec", "ratio", "quality", "crf"),
+    *("frames", "psnr_rgb", "bytes", "bits_per_pixel"),
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +38,22 @@ class Half:
 
     path: Path
     start: int
+
+
+@dataclass(frozen=True)
+class CameraResults:
+    """What was measured on the second half.
+
+    rows: of each model by its name, and of the peer.   deltas: every curve, the best of its ratios at each
+    rate, against the model before it saw the footage, and against the peer.
+    """
+
+    rows: dict[str, list[Row]]
+    deltas: list[Delta]
+
+    def table(self) -> list[dict[str, Any]]:
+        """The rows as JSON values; "model" is the name, of the peer too."""
+        return [{**row.to_dict(), "model": name} for name, rows in self.rows.items() for row in rows]
 
 
 def first_half(source: Source, folder: Path, frames: int | None = None) -> Half:
@@ -43,43 +74,74 @@ def first_half(source: Source, folder: Path, frames: int | None = None) -> Half:
     return Half(path, start)
 
 
-def train(arguments: Sequence[str]) -> None:
-    """Run `imfn train` with `arguments`, as a user would. Raises `ImfnError` where it fails."""
-    command = [sys.executable, "-m", "imfn_cli", "train", *arguments]
-    # What it prints about its result is not ours.
-    if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
-        raise ImfnError(f"imfn train {' '.join(arguments)}: failed, see above")
+def camera_models(
+    half: Half, start: Path, folder: Path, *, limit: float, progress: Progress = lambda *_: None
+) -> dict[str, Path]:
+    """Two models of the first half, below `folder`: what they are → where they lie.
+
+    "closed form" has the shape of the model `start`; "trained" goes on from it for `limit` seconds. One that
+    is there already is taken as it is. Raises what `workflows.fit` and `workflows.adapt` do.
+    """
+    made = {"closed form": folder / "closed-form", "trained": folder / "trained"}
+    footage = [str(half.path)]
+    shape = IMFNConfig.from_dict(read_config(start)["network"])
+    # Training takes and frees the same large arrays in every step.
+    reuse_freed_memory()
+    if not _is_model(made["closed form"]):
+        workflows.fit(
+            footage,
+            made["closed form"],
+            levels=shape.levels,
+            patch=shape.patch_height,
+            channels=shape.channels,
+            gray=shape.in_channels == 1,
+            progress=progress,
+        )
+    if not _is_model(made["trained"]):
+        workflows.adapt(footage, made["trained"], start=str(start), time_limit=limit, progress=progress)
+    return made
 
 
-def second_half(
+def _is_model(folder: Path) -> bool:
+    return (folder / "config.json").is_file()
+
+
+def camera_results(
     source: Source,
     start: int,
     stop: int | None,
-    models: Sequence[str],
-    ratios: Sequence[int],
-    qualities: Sequence[int],
+    models: dict[str, Path],
+    ratios: Sequence[int] = RATIOS,
     *,
     gop: int,
     jobs: int,
     cache: Path | None,
-) -> dict[str, list[Row]]:
-    """Rows of every model, by its name as given, and of x264, on frames start … stop − 1 of `source`.
+    progress: Progress = lambda *_: None,
+) -> CameraResults:
+    """Measure `models`, name → folder, and the peer on frames start … stop − 1 of `source`.
 
-    group: as `imfn compress` takes it. Raises `ImfnError` where something cannot be measured.
+    The first model is the one that has not seen the footage.   gop: as `imfn compress` takes it.
+    Raises `ImfnError` where something cannot be measured.
     """
     clips = clips_of([source], start, stop)
-    peers = sweep("x264")
-    found: dict[str, list[Row]] = {}
-    for model in models:
-        settings = settings_of(ratios, qualities, gop=gop, against=() if found else peers)
-        done = evaluate(clips, settings, model=model, jobs=jobs, cache=cache).whole()
-        if not found:
-            found["x264"] = [row for row in done.rows if row.codec != IMFN]
-        found[model] = [row for row in done.rows if row.codec == IMFN]
-    return found
+    rows: dict[str, list[Row]] = {}
+    for name, folder in models.items():
+        settings = settings_of(ratios, QUALITIES, gop=gop, against=() if rows else sweep(PEER))
+        told = lambda done, total, name=name: progress(f"measuring {name}", done, total)  # noqa: E731
+        found = evaluate(clips, settings, model=str(folder), jobs=jobs, cache=cache, progress=told).whole()
+        if not rows:
+            rows[PEER] = [row for row in found.rows if row.codec != IMFN]
+        rows[name] = [row for row in found.rows if row.codec == IMFN]
+    return CameraResults(rows, _deltas(rows, (next(iter(models)), PEER)))
 
 
-def compared(rows: dict[str, list[Row]], anchors: Sequence[str]) -> list[Delta]:
+def write_camera(folder: Path, results: CameraResults) -> None:
+    """The rows and the deltas as tables. Raises `OutputError` where `folder` cannot be written."""
+    write_csv(folder / "camera.csv", _COLUMNS, results.table())
+    write_rows(folder / "camera-bd.csv", Delta, results.deltas)
+
+
+def _deltas(rows: dict[str, list[Row]], anchors: Sequence[str]) -> list[Delta]:
     """Every curve, the best of its ratios at each rate, against each of `anchors`."""
     curves = {name: best(points_of(some)) for name, some in rows.items()}
     clip = next(iter(rows.values()))[0].clip
