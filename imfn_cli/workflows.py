@@ -103,7 +103,7 @@ def adapt(
 ) -> TrainReport:
     """Adapt a model to footage of your own: train on from `start`, by default the best that ships.
 
-    footage: sequences, or folders of them.   steps: of the optimiser, at most; with a time limit alone, time
+    footage: sequences, or folders of them.   steps: of the optimiser, at most; with only a time limit, time
     decides. All else as in `train`, and what it raises; `ModelError` too where there is no such model.
     """
     check_free(output, force=force)

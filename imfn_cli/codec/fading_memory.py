@@ -151,7 +151,7 @@ def fading_frames(memory: FadingMemoryFile, model: Model, start: int, stop: int)
     for first in range(start, stop, _BATCH):
         last = min(first + _BATCH, stop)
         ages = range(header.frames - last, header.frames - first)
-        frames = recursion.recall(values, header.frames, header.height, header.width, ages).flip(0)
+        frames = recursion.restore(values, header.frames, header.height, header.width, ages).flip(0)
         pixels = pixels_from_frames(frames, header.channels).cpu().numpy()
         for index, one in enumerate(pixels, first):
             yield Frame(np.ascontiguousarray(one), tick * (index - start))

@@ -32,7 +32,7 @@ class MemoryNetwork(nn.Module, ABC):
     def leaves_of(self, memories: Tensor, level: int, start: int, stop: int, coding: RootCoding) -> Tensor:
         """Memories (N, C, h, w) of `level` → leaves start … stop − 1 of their N · 2**level, (·, C, h, w).
 
-        Raises `ValueError` for frames that there are not.
+        coding: of the memories.   Raises ValueError if the frame range is empty or beyond the end.
         """
 
     def restore(
@@ -47,8 +47,9 @@ class MemoryNetwork(nn.Module, ABC):
     ) -> Tensor:
         """Memories (N, C, h, w) of one ratio → their frames start … stop − 1 of N · ratio, not clamped.
 
-        stored: how the memories were stored; by default in floats. Returns (stop − start, in_channels,
-        height, width). Raises `RatioError` for a ratio, `ValueError` for frames that there are not.
+        coding: of the memories; by default they are floats. Returns (stop − start, in_channels, height,
+        width). Raises `RatioError` for a ratio that there is not, ValueError if the frame range is empty or
+        beyond the end.
         """
         level = level_of_ratio(ratio, self.config.levels)
         stop = len(memories) * ratio if stop is None else stop
@@ -62,7 +63,7 @@ class MemoryNetwork(nn.Module, ABC):
     ) -> Tensor:
         """Memories (N, C, h, w) of `level` → all of level `below` under them, in time order.
 
-        Every network knows level 0, its leaves; of others `ValueError` where it has nothing between.
+        Every network knows level 0, its leaves; raises ValueError for another level if it has nothing there.
         """
 
     @abstractmethod

@@ -11,7 +11,7 @@ _CONDITION_WIDTH = 32
 class Block(nn.Module):
     """x + down(GELU(up(modulate(depthwise(x))))), on (N, h, w, width).
 
-    The depthwise convolution looks at kernel × kernel grid positions around each; on a grid of one position
+    The depthwise convolution takes in kernel × kernel grid positions around each; on a grid of one position
     (kernel 1) there is none.
     """
 
@@ -43,7 +43,7 @@ class Branch(nn.Module):
     `leave` starts at zero, so that training starts at the linear sweeper and has to beat it. The scales are
     fixed before training (`calibrate`): a memory's channels differ by orders of magnitude, and one learning
     rate must do for all. With `conditions` > 0, gains and biases of each block and the gains of the output
-    depend on a condition vector (how the memory was stored).
+    depend on a condition vector (`RootCoding.condition`).
     """
 
     input_scale: Tensor

@@ -38,7 +38,7 @@ class IMFNConfig:
     widths: hidden channels of the learned residual branches, one number a level, 0 where a level has none;
         empty for a linear model.
     merge_blocks, split_blocks: blocks in the branch of each merge and of each split.
-    kernel: grid positions on a side that a block looks at, odd; 1 on a 1×1 grid.
+    kernel: grid positions on a side that a block takes in, odd; 1 on a 1×1 grid.
     independent: frames are independent pictures; each keeps channels of its own, and the branches are shared
         by the frames (`Sweeper.interleave`).
     leaf_width, leaf_blocks: of the branch that refines leaves of rounded memories (`LeafTransform.refine`),
@@ -86,7 +86,7 @@ class IMFNConfig:
 
     @property
     def is_linear(self) -> bool:
-        """Whether leaf and sweepers are linear maps alone."""
+        """Whether leaf and sweepers are linear maps and nothing else."""
         return not self.widths
 
     @property

@@ -6,18 +6,18 @@ memory ← A (λ memory) + B z_t     with [A B], (C, 2C), of orthonormal rows: a
 
 For any such pair Σ_a A^a B Bᵀ (Aᵀ)^a = I, a summed over all ages: the memory is an orthogonal projection of
 the whole faded past λ^a z_(t−a), and walking back with the transpose restores the least-squares estimate of
-every frame. So nothing is lost by the recursion itself; the choice of A and B says what is kept. Here, for
+every frame. So nothing is lost by the recursion itself; the choice of A and B says what it holds. Here, for
 each channel of the leaf, which is a sequence of numbers:
 
 - Errors of age a weigh 2^(−a / half_life): λ = 2^(−1 / (2 · half_life)).
-- Kept are the span of 1, p₁^a, p₂^a, … with time constants −1 / ln p from half_life / 2 down to half a
+- A memory spans 1, p₁^a, p₂^a, … with time constants −1 / ln p from half_life / 2 down to half a
   frame: an average of all that was seen, and ever finer differences to it for the recent past. No function
   grows with age: the distant past fades to the average, never to noise.
 - In orthonormal form that is a cascade of all-pass sections (Takenaka–Malmquist functions; with one time
   constant, discrete Laguerre functions), exact and stable at any number of functions.
 - A channel gets as many functions as the tree's root spends numbers on it: Σ_t |P_t e_c|², which sums to C.
 
-All of it follows from the weights; nothing is learned, and nothing has to be stored beside the model.
+All of it follows from the weights; nothing is learned, and no file is needed beside the model's.
 """
 
 import math
@@ -76,11 +76,11 @@ class FadingMemory:
         """memory (1, C, h, w), the next frame (1, in_channels, H, W) in [0, 1] → the memory after it."""
         rows = memory.permute(0, 2, 3, 1)
         patches = self.leaf.patches(frame)
-        kept = torch.addmm(self._offset, rows.flatten(0, 2), self._keep.T)
-        after = torch.addmm(kept, patches.flatten(0, 2), self._take.T)
+        faded = torch.addmm(self._offset, rows.flatten(0, 2), self._keep.T)
+        after = torch.addmm(faded, patches.flatten(0, 2), self._take.T)
         return after.reshape(rows.shape).permute(0, 3, 1, 2)
 
-    def recall(self, memory: Tensor, seen: int, height: int, width: int, ages: range) -> Tensor:
+    def restore(self, memory: Tensor, seen: int, height: int, width: int, ages: range) -> Tensor:
         """The frames of these ages (0: the newest) out of a memory (1, C, h, w) of `seen` frames.
 
         Weighted least squares over the frames that there were: until the memory is full, they come out
@@ -132,7 +132,7 @@ def _cascade(poles: list[float]) -> tuple[Tensor, Tensor]:
     """A (n, n) and B (n,) of a cascade of all-pass sections, one for each pole below 1: [A B] orthonormal.
 
     A section turns (state x, input u) into (d x + s u, s x − d u), s = √(1 − d²): a reflection, so energy
-    is kept; its second output is the next section's input.
+    is preserved; its second output is the next section's input.
     """
     count = len(poles)
     # Rows: what each state, and at last the input, makes of the states and the input before.

@@ -7,7 +7,7 @@ from torch import Tensor
 class SecondMoments:
     """Count, sum and outer products of vectors of `size` numbers, accumulated in float64.
 
-    Each batch is multiplied in float32 after `shift`, the first batch's mean, is taken off, so that a large
+    Each batch is multiplied in float32 after `origin`, the first batch's mean, is taken off, so that a large
     mean does not eat the precision; the sums are float64.
     """
 
@@ -15,24 +15,24 @@ class SecondMoments:
         self.count = 0
         self.sum = torch.zeros(size, dtype=torch.float64)
         self.outer = torch.zeros(size, size, dtype=torch.float64)
-        self.shift: Tensor | None = None
+        self.origin: Tensor | None = None
 
     def update(self, rows: Tensor) -> None:
         """Take in `rows` (N, size), floats."""
-        if self.shift is None:
-            self.shift = rows.mean(dim=0)
-        centred = rows - self.shift
+        if self.origin is None:
+            self.origin = rows.mean(dim=0)
+        centred = rows - self.origin
         self.count += rows.shape[0]
         self.sum += centred.sum(dim=0, dtype=torch.float64)
         self.outer += (centred.T @ centred).double()
 
     def mean_and_covariance(self) -> tuple[Tensor, Tensor]:
         """(size,) mean and (size, size) covariance, float64. Raises `ValueError` before any update."""
-        if self.shift is None:
+        if self.origin is None:
             raise ValueError("no vectors seen")
         offset = self.sum / self.count
         covariance = self.outer / self.count - torch.outer(offset, offset)
-        return self.shift.double() + offset, (covariance + covariance.T) / 2
+        return self.origin.double() + offset, (covariance + covariance.T) / 2
 
     def klt(self, channels: int) -> tuple[Tensor, Tensor, Tensor]:
         """The `channels` directions of most energy.

@@ -9,8 +9,8 @@ from .config import IMFNConfig
 from .linear import OrthonormalMap
 from .root_coding import RootCoding
 
-# Grid positions that are refined at once where no gradients are kept: bounds the branch's hidden values.
-_POSITIONS = 1 << 14
+#: Grid positions that are refined at once where there are no gradients: bounds the branch's hidden values.
+POSITIONS = 1 << 14
 
 
 class LeafTransform(nn.Module):
@@ -19,7 +19,7 @@ class LeafTransform(nn.Module):
     frames (T, in_channels, H, W) in [0, 1] ──pad──▶ patches (T, h, w, patch_size) ──W──▶ leaves (T, C, h, w)
 
     Frames are padded at the bottom and right by repeating the border; `inverse` crops it off again. Memories
-    are stored channels-last, so that no copy stands between a level and the next.
+    lie channels-last, so that no copy stands between a level and the next.
 
     With `config.leaf_width` a learned branch refines leaves before they become pixels again: rounding treats
     every patch on its own and leaves edges between them, which neighbouring patches give away.
@@ -57,18 +57,18 @@ class LeafTransform(nn.Module):
         memory: Tensor = self.map(self.patches(frames))
         return memory.permute(0, 3, 1, 2)
 
-    def refine(self, leaves: Tensor, coding: RootCoding) -> Tensor:
+    def refine(self, leaves: Tensor, coding: RootCoding, positions: int = POSITIONS) -> Tensor:
         """Leaves (T, C, h, w) that came out of rounded memories → nearer to what they were, (T, C, h, w).
 
         What is added is in units of the quantisation step: where nothing was rounded, leaves stay as they
-        are; and where `stored` says so.
+        are; and where `coding.refine` is False. positions: grid positions at once, without gradients.
         """
         branch = self.inverse_branch
         if branch is None or not coding.step or not coding.refine:
             return leaves
         condition = coding.condition(self.config.levels).to(leaves)
         rows = leaves.permute(0, 2, 3, 1)
-        count = len(rows) if torch.is_grad_enabled() else max(1, _POSITIONS // rows[0, ..., 0].numel())
+        count = len(rows) if torch.is_grad_enabled() else max(1, positions // rows[0, ..., 0].numel())
         parts = [part + coding.step * branch(part, condition) for part in rows.split(count)]
         return torch.cat(parts).permute(0, 3, 1, 2)
 

@@ -8,7 +8,7 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def frames_from_pixels(pixels: Tensor, in_channels: int) -> Tensor:
-    """Pixels (T, H, W, 1 or 3) uint8 → frames (T, in_channels, H, W) float32 in [0, 1], stored channels-last.
+    """Pixels (T, H, W, 1 or 3) uint8 → frames (T, in_channels, H, W) float32 in [0, 1], lying channels-last.
 
     Gray becomes three equal channels, and RGB becomes its luma, where the model wants the other.
     """

@@ -1,4 +1,4 @@
-"""How a memory was stored: what its inverse may know beside the memory itself."""
+"""How a root was coded: what the inverse tree knows beside the decoded memory itself."""
 
 from dataclasses import dataclass
 from math import log2
@@ -6,16 +6,16 @@ from math import log2
 import torch
 from torch import Tensor
 
-# Steps lie between 0 (not quantised) and 1024 levels of 8 bits; see `latent/quantiser.py`.
+# Steps lie between 0 (not quantised) and 1024 levels of 8 bits; see `bitstream/quantiser.py`.
 _LARGEST_STEP = 1024 / 255
 
 
 @dataclass(frozen=True)
 class RootCoding:
-    """The root that a memory was split from.
+    """How the root was coded that a memory is, or was split from. Every split below it is told.
 
-    level: of the root.   step: its quantisation step in units of the pixels' range, 0 for floats.
-    refine: whether the leaf transform may refine what comes of it.
+    level: of the root.   step: its quantisation step in units of the pixels' range, 0 where it is in floats.
+    refine: whether the leaf transform may refine the leaves that come of it (`LeafTransform.refine`).
     """
 
     level: int

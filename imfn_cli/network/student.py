@@ -51,7 +51,7 @@ class OwnChannels(nn.Module):
     """What the branches of a tree of independent frames (`Sweeper.interleave`) add to one update: exact.
 
     In such a tree every frame has channels of its own, and the branches work on one frame at a time. So they
-    can be run for a frame alone, on half as many channels at each level: less than one merge in all.
+    can be run for one frame by itself, on half as many channels at each level: less than one merge in all.
     """
 
     def __init__(self, network: IMFN, level: int) -> None:
@@ -122,7 +122,7 @@ class Student(nn.Module):
         """Take in frame t of the window.
 
         memory (N, C, h, w), frame (N, in_channels, H, W) in [0, 1], t in 0 … r − 1 (or a tensor () of it) →
-        the memory after it, (N, C, h, w), stored channels-last. Raises ValueError for a t outside.
+        the memory after it, (N, C, h, w), channels last in memory. Raises ValueError for a t outside.
         """
         if isinstance(t, int) and not 0 <= t < self.ratio:
             raise ValueError(f"frame {t} of a window of {self.ratio}")

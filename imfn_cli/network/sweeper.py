@@ -14,9 +14,9 @@ class Sweeper(nn.Module):
     left, right (N, C, h, w) ──W [left; right] + branch──▶ memory (N, C, h, w) ──Wᵀ + branch──▶ left, right
 
     The linear part: W is (C, 2C) with orthonormal rows, so without branches `merge(*split(m)) == m` and
-    `split` is the least-squares inverse of `merge`. The branches learn what a linear map cannot do; they look
-    at neighbouring positions too. A merge depends on its pair alone, so that one tree serves every ratio and
-    quality; a split is told how the root was stored (`stored.py`).
+    `split` is the least-squares inverse of `merge`. The branches learn what a linear map cannot do; they take
+    in neighbouring positions too. A merge depends on its pair only, so that one tree serves every ratio and
+    quality; a split is told how the root was coded (`RootCoding`).
 
     With `config.independent` each of the 2**level frames below keeps channels of its own, and the branches
     are shared by them: see `interleave`.
@@ -78,7 +78,7 @@ class Sweeper(nn.Module):
         self.map.fit(basis, torch.zeros_like(self.map.mean))
 
     def pairs_by_frame(self, pairs: Tensor) -> Tensor:
-        """(N, h, w, 2C) → (N · frames, h, w, 2C / frames), the frames that are kept apart as a batch."""
+        """(N, h, w, 2C) → (N · frames, h, w, 2C / frames), frames with channels of their own as a batch."""
         if self.apart == 1:
             return pairs
         n, h, w, _ = pairs.shape
@@ -86,7 +86,7 @@ class Sweeper(nn.Module):
         return cut.permute(0, 5, 3, 1, 2, 4).reshape(n * self.apart, h, w, -1)
 
     def memories_by_frame(self, rows: Tensor) -> Tensor:
-        """(N, h, w, C) → (N · frames, h, w, C / frames), the frames that are kept apart as a batch."""
+        """(N, h, w, C) → (N · frames, h, w, C / frames), frames with channels of their own as a batch."""
         if self.apart == 1:
             return rows
         n, h, w, _ = rows.shape

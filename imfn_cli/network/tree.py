@@ -54,7 +54,7 @@ class IMFN(MemoryNetwork):
     def split(self, memory: Tensor, level: int, coding: RootCoding | None = None) -> tuple[Tensor, Tensor]:
         """A memory of `level`, (N, C, h, w) → left and right memories of level − 1.
 
-        stored: the root that the memory was split from; by default it is a root itself, in floats.
+        coding: of the root that the memory was split from; by default it is a root itself, in floats.
         """
         if self.config.is_linear:
             return self.sweeper(level).split(memory)
@@ -73,7 +73,7 @@ class IMFN(MemoryNetwork):
         level = level_of_ratio(ratio, self.config.levels)
         if frames.shape[0] % ratio:
             raise ValueError(f"{frames.shape[0]} frames are no multiple of the ratio {ratio}")
-        # Not `climb`: nothing below the roots is kept.
+        # Not `climb`: nothing below the roots is held.
         memories: Tensor = self.leaf(frames)
         for above in range(1, level + 1):
             memories = self.merge(memories[0::2], memories[1::2], above)
@@ -98,7 +98,7 @@ class IMFN(MemoryNetwork):
         """Memories (N, C, h, w) of `level` → those of level `below` that hold frames start … stop − 1.
 
         Returns them, and the index of the first among all N · 2**(level − below). Only splits on the way to
-        wanted frames are made. Raises ValueError for frames that there are not.
+        wanted frames are made. Raises ValueError if the frame range is empty or beyond the end.
         """
         if not 0 <= start < stop <= memories.shape[0] << level:
             raise ValueError(f"frames {start}:{stop} of {memories.shape[0] << level}")
@@ -141,7 +141,7 @@ class IMFN(MemoryNetwork):
         """Walk down to memories of at most `batch` frames: (memories, ratio, start, stop), in time order.
 
         Memories (N, C, h, w) of `ratio` hold frames 0 … N · ratio − 1, of which start … stop − 1 are wanted.
-        Depth first, so that no more than log2(ratio) memories wait at any time. `stored` as in `split`.
+        Depth first, so that no more than log2(ratio) memories wait at any time. `coding` as in `split`.
         """
         coding = RootCoding(level_of_ratio(ratio, self.config.levels)) if coding is None else coding
         if len(memories) > 1 and len(memories) * ratio > batch:

@@ -54,7 +54,7 @@ def distil(
     resume: bool = False,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Distilled:
-    """Learn the update of `network`, whose weights have this SHA-256; the run is kept in `checkpoint`.
+    """Learn the update of `network`, whose weights have this SHA-256; the run's state lies in `checkpoint`.
 
     Raises `InputError` for data that cannot be read, and for a checkpoint of another network or none at all.
     """

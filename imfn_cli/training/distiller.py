@@ -39,7 +39,7 @@ class Distiller:
     width, blocks: of the update's branch.   frames_per_step: frames whose windows one step learns from.
     crop: side of the windows in pixels.   limit: seconds after which it ends, None for the steps only.
     decoder, prefix: weights of the loss's parts beside the distance of the roots.
-    checkpoint: file that the run is kept in, every `checkpoint_seconds`, with `about`; None for none.
+    checkpoint: file for the run's state, written every `checkpoint_seconds`, with `about`; None for none.
     """
 
     network: IMFN

@@ -128,6 +128,7 @@ def _runner(path: Path, kind: str) -> Callable[[Tensor, Tensor, int], Tensor]:
     if kind == "torch":
         module: Any = torch.export.load(path).module()
         return lambda memory, frame, t: module(memory, frame, torch.tensor(t))
+    # An optional extra: 'imfn[export]'.
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

@@ -80,7 +80,7 @@ def fit_maps(
                 if len(memories) > 1:
                     moments.update(Sweeper.stack(memories[:-1], memories[1:]).flatten(0, 2))
                 last = memories[-1:]
-        if moments.shift is None:
+        if moments.origin is None:
             raise InputError(
                 f"no clip has {1 << level} frames, which level {level} needs; "
                 "add longer clips or lower --levels"

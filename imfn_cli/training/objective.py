@@ -6,13 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..bitstream.entropy.entropy_model import LAMBDA
 from ..bitstream.quantiser import step_of_quality
 from ..network import IMFN, MemoryNetwork, RootCoding
 from .rate import RateModel, rounded
 from .target import Target, leaf_target, tree_targets
 
-# Squared error that a bit is worth, in squared steps: a uniform quantiser's slope at high rates, ln 2 / 6.
-LAMBDA = 0.1155
 # Added to errors under a logarithm: far below what 8 bits can show.
 _FLOOR = 1e-9
 # Part of a batch's frames that is refined in a step: neighbours in time teach much the same.
@@ -111,7 +110,7 @@ def rounded_leaves(
 ) -> tuple[Tensor, Tensor, RootCoding]:
     """Leaves (T, C, h, w) that memories of `level` give back when rounded at `quality`, those they should be.
 
-    frames (T, in_channels, H, W), T a multiple of 2**level. Third: how the memories were stored.
+    frames (T, in_channels, H, W), T a multiple of 2**level. Third: how the memories were coded.
     """
     memories = network.climb(frames, level)
     step = step_of_quality(quality)

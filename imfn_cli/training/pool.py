@@ -15,7 +15,7 @@ from ..system.threads import prefetch
 #: Called while clips are read: (what is done, clips done, clips in all).
 Progress = Callable[[str, int, int], None]
 
-# Windows that fit in one run of frames that is kept or dropped as a whole.
+# Windows that fit in one run of frames, which is held or dropped as a whole.
 _RUN_WINDOWS = 4
 
 
@@ -81,13 +81,13 @@ class Pool:
     def split(self, part: int) -> "tuple[Pool, Pool]":
         """The pool without every `part`-th run, and those; of few runs, the last frames of each."""
         if len(self.runs) >= part:
-            kept = [run for index, run in enumerate(self.runs) if index % part]
+            rest = [run for index, run in enumerate(self.runs) if index % part]
             held = self.runs[::part]
         else:
             ends = [max(1, len(run) // part) for run in self.runs]
-            kept = [run[:-end] if len(run) > end else run for run, end in zip(self.runs, ends, strict=True)]
+            rest = [run[:-end] if len(run) > end else run for run, end in zip(self.runs, ends, strict=True)]
             held = [run[-end:] for run, end in zip(self.runs, ends, strict=True)]
-        return Pool(kept, self.config, self.shuffled), Pool(held, self.config, self.shuffled)
+        return Pool(rest, self.config, self.shuffled), Pool(held, self.config, self.shuffled)
 
 
 def read_pool(

@@ -15,7 +15,7 @@ class RateModel(nn.Module):
 
     The logarithm of the scale is a linear function, per level and channel, of two log-magnitudes: of the same
     channel at the eight neighbouring positions, and of the neighbouring channels at the same position. The
-    file's own entropy model (`latent/entropy.py`) uses the same kinds of context, in integers.
+    file's own entropy model (`bitstream/entropy`) uses the same kinds of context, in integers.
     """
 
     def __init__(self, levels: int, channels: int) -> None:

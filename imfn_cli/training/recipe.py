@@ -49,12 +49,12 @@ class Recipe:
     decode: part of the batch's frames that each level restores in a step.
     flips: mirror half of the crops left to right, and half of them in time.
     learning_rate: peak, after `warmup` steps; falls to zero along a cosine.   clip: largest gradient norm.
-    average: decay of the running average of the weights, which is what is evaluated and kept.
+    average: decay of the running average of the weights, which is what is evaluated and saved.
     float_share: part of the restorations that see memories in floats; the others are quantised with a step
         drawn from `qualities` (lowest, highest).
     level_weights: weight of each level, lowest first: the share of steps that restore from it, 0 for never;
         empty for all.
-    memory_gb: decoded frames that are kept in memory; of more data a random part is used.
+    memory_gb: decoded frames that are held, in 10^9 bytes; of more data a random part is used.
     evaluate: steps between two evaluations.   seed: of everything random.
     table_positions: grid positions of each level that the coding tables are fitted to, about.
 

@@ -30,7 +30,7 @@ _HELD_OUT = 10
 # Frames that the scales of new branches are taken from, in windows of the highest level.
 _CALIBRATION_WINDOWS = 4
 # What a trained model goes on with: the shape of batches and the weights of losses.
-_KEPT = (
+_TAKEN_OVER = (
     *("shuffled", "trees", "crop", "mixed", "decode", "flips", "clip", "average"),
     *("float_share", "qualities", "level_weights", "leaf_share", "table_positions"),
 )
@@ -151,10 +151,10 @@ def recipe_for(sources: Sequence[str], start: str, **changes: Any) -> Recipe:
     config = load(start, device="cpu").network.config
     values: dict[str, Any] = {}
     if not config.is_linear:
-        kept = find_model(start) / RECIPE_FILE
-        if kept.is_file():
-            known = read_recipe(kept)
-            values = {name: getattr(known, name) for name in _KEPT}
+        path = find_model(start) / RECIPE_FILE
+        if path.is_file():
+            own = read_recipe(path)
+            values = {name: getattr(own, name) for name in _TAKEN_OVER}
         values |= {"local_share": 0.0, "learning_rate": _GENTLE, "steps": 5000}
     elif config.patch_height * config.patch_width > 256:
         values = {"widths": (512,) * config.levels, "kernel": 1}

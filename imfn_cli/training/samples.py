@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..media import Source
 from ..network import IMFN, frames_from_pixels
@@ -46,28 +47,41 @@ def sample_memories(
     Uniform where all clips are of one size. The same data and seed give the same sample.
     """
     random = np.random.default_rng(seed)
-    levels = range(network.config.levels + 1)
-    kept: dict[int, list[NDArray[np.float32]]] = {level: [] for level in levels}
-    seen = dict.fromkeys(levels, 0)
+    reservoirs = [_Reservoir(sample, random) for _ in range(network.config.levels + 1)]
     for index, source in enumerate(sources):
         progress("memories for the entropy model", index, len(sources))
-        climb = Climb(network, levels[-1])
+        climb = Climb(network, network.config.levels)
         for batch in batches(source, network.config):
-            for level, memories in enumerate(climb(batch)):
+            for reservoir, memories in zip(reservoirs, climb(batch), strict=True):
                 for memory in memories:
-                    seen[level] += 1
-                    h, w = (min(side, sample.side) for side in memory.shape[1:])
-                    room = min(max(sample.positions // (h * w), 8), sample.memories)
-                    # Reservoir sampling: the n-th memory stays with probability room / n.
-                    place = len(kept[level]) if len(kept[level]) < room else int(random.integers(seen[level]))
-                    if place < room:
-                        top, left = (
-                            int(random.integers(full - cut + 1))
-                            for full, cut in zip(memory.shape[1:], (h, w), strict=True)
-                        )
-                        cut = memory[:, top : top + h, left : left + w].contiguous().numpy().copy()
-                        kept[level][place : place + 1] = [cut]
-    return kept
+                    reservoir.offer(memory)
+    return {level: reservoir.taken for level, reservoir in enumerate(reservoirs)}
+
+
+class _Reservoir:
+    """Reservoir sampling of one level's memories: of n offered, each is taken with the same probability."""
+
+    def __init__(self, sample: Sample, random: np.random.Generator) -> None:
+        self.sample = sample
+        self.random = random
+        self.taken: list[NDArray[np.float32]] = []
+        self._seen = 0
+
+    def offer(self, memory: Tensor) -> None:
+        """Take the memory (C, h, w), cut at a random place, or leave it."""
+        self._seen += 1
+        h, w = (min(side, self.sample.side) for side in memory.shape[1:])
+        room = min(max(self.sample.positions // (h * w), 8), self.sample.memories)
+        place = len(self.taken)
+        if place >= room:
+            place = int(self.random.integers(self._seen))
+        if place < room:
+            top, left = (
+                int(self.random.integers(whole - part + 1))
+                for whole, part in zip(memory.shape[1:], (h, w), strict=True)
+            )
+            cut = memory[:, top : top + h, left : left + w].contiguous().numpy().copy()
+            self.taken[place : place + 1] = [cut]
 
 
 @torch.inference_mode()
@@ -78,7 +92,7 @@ def sample_windows(
     config = network.config
     device = next(network.parameters()).device
     random = np.random.default_rng(seed)
-    kept: dict[int, list[NDArray[np.float32]]] = {level: [] for level in range(config.levels + 1)}
+    taken: dict[int, list[NDArray[np.float32]]] = {level: [] for level in range(config.levels + 1)}
     side = sample.side * max(config.patch_height, config.patch_width)
     samples, wanted = 0, 1
     while samples < wanted:
@@ -87,7 +101,7 @@ def sample_windows(
         for level, found in enumerate(memories):
             # One of each window, so that every level sees every window.
             chosen = found[int(random.integers(len(found)))]
-            kept[level].append(np.ascontiguousarray(chosen.cpu().numpy()))
+            taken[level].append(np.ascontiguousarray(chosen.cpu().numpy()))
         samples += 1
         wanted = min(sample.memories, sample.positions // chosen[0].numel() + 1)
-    return kept
+    return taken

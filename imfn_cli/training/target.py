@@ -30,7 +30,7 @@ class Target:
         return (n << self.level) * h * w * self.network.config.patch_size
 
     def chosen(self, level: int, nodes: Tensor) -> "Target":
-        """The target of some memories of `level` alone, by their indices (n,)."""
+        """The target of some of the memories of `level`, by their indices (n,)."""
         below = 1 << (level - self.level)
         memories = self.memories.unflatten(0, (-1, below))[nodes].flatten(0, 1)
         lost = self.lost.unflatten(0, (-1, below))[nodes].flatten()

@@ -1,7 +1,6 @@
 """Training with gradients: level by level first, then end to end at all ratios and qualities mixed."""
 
 import copy
-import csv
 import math
 import time
 from collections.abc import Callable
@@ -13,10 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..bitstream.quantiser import step_of_quality
 from ..network import IMFN, Branch, MemoryNetwork, frames_from_pixels
 from ..reports import Validation
-from ..system.files import writing
 from .checkpoint import (
     FOLDER,
     SECONDS,
@@ -26,29 +23,13 @@ from .checkpoint import (
     random_state,
     set_random_state,
 )
-from .objective import (
-    LAMBDA,
-    joint_loss,
-    local_loss,
-    memories_and_targets,
-    refining_loss,
-    restoration,
-    rounded_leaves,
-)
+from .objective import joint_loss, local_loss, refining_loss
 from .pool import Pool
 from .processes import Processes
 from .rate import RateModel
 from .recipe import Recipe
 from .schedule import learning_rate
-
-# Quality that the score counts beside floats, and windows of the highest level that it is taken on.
-_SCORED_QUALITY = 40
-_EVALUATION_TREES = 6
-_EVALUATION_SIDE = 128
-# Frames of each window that refining is scored on.
-_REFINED_FRAMES = 4
-_EVALUATION_SEED = 12345
-
+from .validation import Held, append_to_log, measured
 
 #: Name of the last stage, in which the branch that refines leaves is trained, and nothing else.
 LEAVES = "leaves"
@@ -76,8 +57,8 @@ class Trainer(Generic[_Network]):
 
     folder: of the model; the checkpoint and `log.csv` lie in its `training`.   limit: seconds after which
     training ends, learning rate at zero by then; None for the recipe's steps only.   checkpoint_seconds:
-    between two checkpoints. Only a tree has levels
-    that can be trained one by one: of another network `ValueError` unless the recipe's `local_share` is 0.
+    between two checkpoints. Only a tree has levels that can be trained one by one: raises ValueError for
+    another network unless the recipe's `local_share` is 0.
     """
 
     network: _Network
@@ -104,6 +85,7 @@ class Trainer(Generic[_Network]):
         self.seconds = 0.0
         self.random = np.random.default_rng((self.recipe.seed, self.processes.rank))
         self.weights = self.recipe.level_weights or (1.0,) * config.levels
+        self._held = Held(self.held, self.recipe.crop, self.weights, self.device)
         self._learned = [level for level, width in enumerate(config.widths, 1) if width]
         self._parameters = [
             p for p in (*self.network.parameters(), *self.rate.parameters()) if p.requires_grad
@@ -182,7 +164,7 @@ class Trainer(Generic[_Network]):
         checkpoints = Checkpoints(checkpoint_of(self.folder), self.checkpoint_seconds)
         clock = time.monotonic()
         if self.step == 0:
-            report(self._evaluate([]))
+            report(self._validate([]))
             clock = time.monotonic()
         while self.progress_made() < 1:
             stage = self.stage()
@@ -193,7 +175,7 @@ class Trainer(Generic[_Network]):
             progress(stage.name, self.step, self.recipe.steps)
             done = self.progress_made() >= 1
             if self.step % self.recipe.evaluate == 0 or done:
-                report(self._evaluate(losses))
+                report(self._validate(losses))
                 losses.clear()
             if self.processes.is_first:
                 checkpoints.keep(self.state, now=done)
@@ -255,86 +237,14 @@ class Trainer(Generic[_Network]):
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.recipe.learning_rate, warm, stage.done)
 
-    @torch.inference_mode()
-    def _evaluate(self, losses: list[Tensor]) -> Validation:
-        network, config = self.average, self.network.config
-        random = np.random.default_rng(_EVALUATION_SEED)
-        psnr: dict[int, float] = {}
-        psnr_quantised: dict[int, float] = {}
-        bits: dict[int, float] = {}
-        score = 0.0
-        errors: dict[tuple[int, int | None], list[tuple[float, float]]] = {}
-        for _ in range(_EVALUATION_TREES):
-            side = max(self.recipe.crop, _EVALUATION_SIDE)
-            pixels = self.held.windows(1, 1 << config.levels, side, random, flips=False)
-            frames = frames_from_pixels(pixels.to(self.device), config.in_channels)
-            memories, targets = memories_and_targets(network, frames, config.levels)
-            for level in (level for level, weight in enumerate(self.weights, 1) if weight):
-                target = targets[min(level, len(targets) - 1)]
-                for quality in (None, _SCORED_QUALITY):
-                    found = restoration(self.rate, memories[level], target, level, quality)
-                    errors.setdefault((level, quality), []).append((float(found[0]), float(found[1])))
-        slope = LAMBDA * step_of_quality(_SCORED_QUALITY) ** 2
-        for (level, quality), pairs in errors.items():
-            distortion, rate = np.mean(pairs, axis=0)
-            ratio = 1 << level
-            (psnr if quality is None else psnr_quantised)[ratio] = -10 * math.log10(distortion + 1e-12)
-            if quality is not None:
-                bits[ratio] = float(rate)
-            score += self.weights[level - 1] * math.log(distortion + slope * rate + 1e-9)
-        score /= 2 * sum(self.weights)
-        refined = self._refined() if self.network.leaf.inverse_branch is not None else None
-        if refined is not None:
-            score -= refined * math.log(10) / 10
-        if score < self.best_score:
-            self.best_score = score
+    def _validate(self, losses: list[Tensor]) -> Validation:
+        """Measure the averaged weights, log that, and keep them if they are the best so far."""
+        found = measured(self.average, self.rate, self._held)
+        if found.score < self.best_score:
+            self.best_score = found.score
             self.best = {name: value.clone() for name, value in self.average.state_dict().items()}
         loss = float(torch.stack(losses).mean()) if losses else math.nan
-        evaluation = Validation(
-            self.step, self.stage().name, self.seconds, loss, score, psnr, psnr_quantised, bits, refined
-        )
+        validation = Validation(self.step, self.stage().name, self.seconds, loss, **vars(found))
         if self.processes.is_first:
-            self._log(log_row(evaluation))
-        return evaluation
-
-    def _refined(self) -> float:
-        """Decibels that refined leaves are nearer to what they should be, mean over ratios, at quality 40."""
-        config, leaf = self.average.config, self.average.leaf
-        random = np.random.default_rng(_EVALUATION_SEED)
-        gains = []
-        for level in range(config.levels + 1):
-            errors = np.zeros(2)
-            for _ in range(_EVALUATION_TREES):
-                side = max(self.recipe.crop, _EVALUATION_SIDE)
-                pixels = self.held.windows(1, 1 << level, side, random, flips=False)
-                frames = frames_from_pixels(pixels.to(self.device), config.in_channels)
-                leaves, target, coding = rounded_leaves(self.average, frames, level, _SCORED_QUALITY)
-                every = slice(None, None, max(1, (1 << level) // _REFINED_FRAMES))
-                for index, found in enumerate((leaves[every], leaf.refine(leaves[every], coding))):
-                    errors[index] += float((found - target[every]).square().mean())
-            gains.append(10 * math.log10(errors[0] / errors[1]))
-        return float(np.mean(gains))
-
-    def _log(self, row: dict[str, Any]) -> None:
-        path = self.folder / FOLDER / "log.csv"
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = row["step"] == 0 or not path.exists()
-            with path.open("w" if fresh else "a", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, list(row))
-                if fresh:
-                    writer.writeheader()
-                writer.writerow(row)
-
-
-def log_row(validation: Validation) -> dict[str, Any]:
-    """One row of the CSV log."""
-    row: dict[str, Any] = {"step": validation.step, "stage": validation.stage}
-    row |= {"seconds": round(validation.seconds, 1)}
-    row |= {"loss": round(validation.loss, 5), "score": round(validation.score, 5)}
-    if validation.refined is not None:
-        row["refined"] = round(validation.refined, 4)
-    row |= {f"psnr_{ratio}": round(value, 3) for ratio, value in validation.psnr.items()}
-    quantised, bits = validation.psnr_quantised, validation.bits
-    row |= {f"psnr_q{_SCORED_QUALITY}_{ratio}": round(value, 3) for ratio, value in quantised.items()}
-    return row | {f"bits_q{_SCORED_QUALITY}_{ratio}": round(value, 5) for ratio, value in bits.items()}
+            append_to_log(self.folder / FOLDER / "log.csv", validation)
+        return validation

@@ -46,11 +46,11 @@ def test_the_memory_is_the_projection_of_the_whole_past(network: IMFN) -> None:
     torch.testing.assert_close(walk(memory, frames)[0, :, 0, 0].double(), wanted, atol=1e-5, rtol=0)
 
 
-def test_recalling_is_weighted_least_squares(network: IMFN) -> None:
+def test_restoring_is_weighted_least_squares(network: IMFN) -> None:
     memory = FadingMemory(network, 8)
     frames = torch.rand(30, 1, 4, 4, generator=torch.Generator().manual_seed(1))
-    recalled = memory.recall(walk(memory, frames), 30, 4, 4, range(30)).flip(0)
-    leaves, found = (network.leaf(one)[:, :, 0, 0].double() for one in (frames, recalled))
+    restored = memory.restore(walk(memory, frames), 30, 4, 4, range(30)).flip(0)
+    leaves, found = (network.leaf(one)[:, :, 0, 0].double() for one in (frames, restored))
     weights = (2.0 ** (-0.5 / 8)) ** torch.arange(29, -1, -1).double()[:, None]
     for channel, count in enumerate(memory.functions.tolist()):
         readings = []
@@ -67,23 +67,23 @@ def test_recalling_is_weighted_least_squares(network: IMFN) -> None:
 
 
 def test_a_still_picture_is_remembered_for_ever(network: IMFN) -> None:
-    """What is kept of it; at any age the same, also long after the half-life."""
+    """What is left of it; at any age the same, also long after the half-life."""
     memory = FadingMemory(network, 4)
-    kept = (memory.functions > 0).float()[None, :, None, None]
+    held = (memory.functions > 0).float()[None, :, None, None]
     picture = torch.rand(1, 1, 4, 4, generator=torch.Generator().manual_seed(2))
-    wanted = network.leaf.inverse(network.leaf(picture) * kept, 4, 4)
+    wanted = network.leaf.inverse(network.leaf(picture) * held, 4, 4)
     state = walk(memory, picture.expand(500, -1, -1, -1))
     for age in (0, 1, 10, 100, 499):
-        recalled = memory.recall(state, 500, 4, 4, range(age, age + 1))
-        torch.testing.assert_close(recalled, wanted, atol=1e-3, rtol=0)
+        restored = memory.restore(state, 500, 4, 4, range(age, age + 1))
+        torch.testing.assert_close(restored, wanted, atol=1e-3, rtol=0)
 
 
 def test_the_recent_past_is_finer(network: IMFN) -> None:
     memory = FadingMemory(network, 8)
     random = torch.Generator().manual_seed(3)
     drift = torch.randn(300, 1, 4, 4, generator=random).cumsum(0) / 10
-    recalled = memory.recall(walk(memory, drift), 300, 4, 4, range(300)).flip(0)
-    errors = (recalled - drift).square().mean(dim=(1, 2, 3))
+    restored = memory.restore(walk(memory, drift), 300, 4, 4, range(300)).flip(0)
+    errors = (restored - drift).square().mean(dim=(1, 2, 3))
     assert errors[-4:].mean() < 0.7 * errors[-40:-20].mean() < 0.7 * errors[:100].mean()
     assert errors.max() < 10 * drift.square().mean()
 
@@ -92,7 +92,7 @@ def test_the_recent_past_is_finer(network: IMFN) -> None:
 def test_wrong_ages(network: IMFN, ages: range) -> None:
     memory = FadingMemory(network)
     with pytest.raises(ValueError, match="of 5 seen"):
-        memory.recall(memory.reset(4, 4), 5, 4, 4, ages)
+        memory.restore(memory.reset(4, 4), 5, 4, 4, ages)
 
 
 @pytest.mark.parametrize("half_life", [0, 0.5, -3, float("nan"), 1e9])

@@ -17,7 +17,8 @@ from imfn_cli.training.processes import Processes
 from imfn_cli.training.recipe import Recipe
 from imfn_cli.training.samples import WINDOW_SAMPLE, sample_windows
 from imfn_cli.training.start import starting_network
-from imfn_cli.training.trainer import Stage, Trainer, log_row
+from imfn_cli.training.trainer import Stage, Trainer
+from imfn_cli.training.validation import log_row
 
 CONFIG = IMFNConfig(4, 4, 1, 8, 2)
 RECIPE = Recipe(

@@ -53,7 +53,7 @@ def age_rows(
                 state = memory.step(state, frame[None])
             for first in range(0, len(frames), 32):
                 ages = range(first, min(first + 32, len(frames)))
-                restored = memory.recall(state, len(frames), *size, ages)
+                restored = memory.restore(state, len(frames), *size, ages)
                 _note(found, f"forget, half-life {memory.half_life:g}", frames, restored, ages)
         if len(frames) >= window:
             root = model.compress(frames[-window:], window)
