@@ -8,17 +8,17 @@ from ..errors import InputError
 from ..media import Source, expand_inputs
 
 
-def sources_of(names: Sequence[str]) -> list[Source]:
-    """The sequences that paths, patterns, or names under $IMFN_DATA stand for.
+def sources_of(names: Sequence[str], data: Path | None = None) -> list[Source]:
+    """The sequences that paths, patterns, or names under the data folder stand for.
 
-    Raises `InputError` naming what is nowhere.
+    data: that folder, $IMFN_DATA unless given. Raises `InputError` naming what is nowhere.
     """
     found = []
     for name in names:
         if Path(name).exists() or any(mark in name for mark in "*?["):
             found.append(name)
             continue
-        place = Path(os.environ.get("IMFN_DATA", "")) / name
+        place = (data or Path(os.environ.get("IMFN_DATA", ""))) / name
         if not place.exists():
             raise InputError(
                 f"{name}: no such file or folder, nor under $IMFN_DATA; set that to the folder of your data"

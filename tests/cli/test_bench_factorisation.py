@@ -142,3 +142,18 @@ def test_training_data_is_not_measured(cli: Cli, clip: Path, trained: Path) -> N
     ran = bench(cli, clip, trained, trained.parent / "footage" / "clip0.npy")
     assert ran.code == 1
     assert "clip0.npy: is in the training data too" in ran.line
+
+
+def test_the_data_of_the_recipe_is_below_the_data_folder(
+    cli: Cli, clip: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.delenv("IMFN_DATA", raising=False)
+    shutil.copytree(trained, tmp_path / "moved")
+    recipe = tmp_path / "moved" / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace(str(trained.parent / "footage"), "footage"))
+    ran = bench(cli, clip, tmp_path / "moved", "--minutes", "0.01")
+    assert ran.code == 1
+    assert ran.line.startswith("footage: no such file or folder")
+    ran = bench(cli, clip, tmp_path / "moved", "--minutes", "0.01", "--data", trained.parent)
+    assert ran.code == 0, ran.err

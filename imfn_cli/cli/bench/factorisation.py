@@ -68,7 +68,7 @@ def factorisation(
     if quick and minutes is None:
         seconds = min(seconds, _QUICK_SECONDS)
     sources = common.benchmark_sources(clips, data, quick=quick)
-    studies.check_unseen(recipe, sources)
+    studies.check_unseen(recipe, sources, data)
     for folder in filter(None, (results, cache)):
         common.make_folder(folder)
     if minutes is None:
@@ -83,6 +83,7 @@ def factorisation(
             limit=seconds,
             folder=cache or Path(stack.enter_context(TemporaryDirectory())),
             device=loaded.device,
+            data=data,
             progress=progress,
             report=lambda validation: out.note(validation_line(validation)),
         )

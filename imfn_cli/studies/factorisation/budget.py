@@ -1,6 +1,7 @@
 """What a trained tree had: its recipe, its data, its time; the one-step network gets the same."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ...errors import ModelError
 from ...media import Source
@@ -54,6 +55,6 @@ def tree_share(model: Model, recipe: Recipe) -> float:
     return 1 - recipe.leaf_share if model.network.config.leaf_width else 1.0
 
 
-def check_unseen(recipe: Recipe, sources: Sequence[Source]) -> None:
-    """Raise `InputError` where one of `sources` is in the training data."""
-    disjoint(sources_of(recipe.train), sources)
+def check_unseen(recipe: Recipe, sources: Sequence[Source], data: Path | None = None) -> None:
+    """Raise `InputError` where one of `sources` is in the training data; data: as `sources_of` takes it."""
+    disjoint(sources_of(recipe.train, data), sources)

@@ -58,6 +58,7 @@ def train_one_step(
     limit: float | None,
     folder: Path,
     device: torch.device,
+    data: Path | None = None,
     checkpoint_seconds: float = SECONDS,
     progress: Progress = lambda *_: None,
     report: Callable[[Validation], None] = lambda _: None,
@@ -65,9 +66,9 @@ def train_one_step(
     """Train the one-step network of `tree` by `recipe` (see `one_step_recipe`).
 
     limit: seconds of training; None: the recipe's steps.   folder: for runs of this command, each below a
-    name of its own; one that was stopped goes on, and a finished one is not trained again. Raises
-    `InputError` for data that cannot be read, `OutputError` where the folder cannot be written, `ImfnError`
-    where what it holds is damaged.
+    name of its own; one that was stopped goes on, and a finished one is not trained again.
+    data: as `sources_of` takes it. Raises `InputError` for data that cannot be read, `OutputError` where the
+    folder cannot be written, `ImfnError` where what it holds is damaged.
     """
     widths = equal_widths(tree)
     run = folder / _run_name(tree, recipe, limit)
@@ -78,7 +79,7 @@ def train_one_step(
             network.load_state_dict(state["network"])
             steps, seconds = int(state["steps"]), float(state["seconds"])
         return TrainedOneStep(network.requires_grad_(False).eval().to(device), steps, seconds)
-    pool, held, _ = pools_of(recipe, sources_of(recipe.train), tree.config, Processes(), progress)
+    pool, held, _ = pools_of(recipe, sources_of(recipe.train, data), tree.config, Processes(), progress)
     network = start_at_linear(tree, widths, calibration_frames(pool, recipe), recipe.seed)
     trainer = Trainer(
         network,
