@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from imfn_cli.media import SequenceInfo, Source, expand_inputs, open_writer
-from imfn_cli.network import IMFNConfig
+from imfn_cli.network import IMFN, IMFNConfig
 from imfn_cli.training.klt_fit import fit_linear
 from imfn_cli.training.samples import Sample
 from imfn_cli.zoo import Model, load, save
@@ -186,4 +187,31 @@ def digits_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def vector_model(fit_model: Callable[[str, list[Source], IMFNConfig], Path], digits_path: Path) -> Model:
     """A model whose memories are vectors (a 1×1 grid): one 28×28 gray patch, 16 numbers, ratios 1 to 8."""
     folder = fit_model("vector", expand_inputs([str(digits_path)]), IMFNConfig(28, 28, 1, 16, 3))
+    return load(str(folder), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def learned_dir(tiny_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with branches that bend its memories a little: three levels, not linear any more."""
+    config = IMFNConfig(levels=3, widths=(16, 16, 16), kernel=3, merge_blocks=1, split_blocks=1)
+    network = IMFN(config).requires_grad_(False)
+    network.load_state_dict(tiny_model.network.state_dict(), strict=False)
+    torch.manual_seed(1)
+    for level in (1, 2, 3):
+        branch = network.sweeper(level).merge_branch
+        assert branch is not None
+        branch.leave.weight.normal_(0, 0.05)
+    folder = tmp_path_factory.mktemp("models") / "learned"
+    folder.mkdir()
+    save(folder, network, tiny_model.entropy, {"name": "learned", "kind": "trained"})
+    return folder
+
+
+@pytest.fixture
+def learned(learned_dir: Path, tmp_path: Path) -> Model:
+    """A model with branches in a folder of its own, without a student."""
+    folder = tmp_path / "learned"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).write_bytes((learned_dir / name).read_bytes())
     return load(str(folder), device="cpu")

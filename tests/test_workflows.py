@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors.numpy import load_file
 
 import imfn_cli as imfn
 from imfn_cli import workflows
-from imfn_cli.network import IMFN, IMFNConfig
+from imfn_cli.network import IMFNConfig
 from imfn_cli.training import Recipe, read_recipe
-from imfn_cli.zoo import read_config, save
+from imfn_cli.zoo import read_config
 from tests.conftest import make_clip
 
 RECIPE = Recipe(
@@ -43,20 +42,6 @@ def footage(tmp_path: Path) -> Path:
     for seed in range(2):
         np.save(folder / f"clip{seed}.npy", make_clip(16, 16, 24, seed=seed))
     return folder
-
-
-@pytest.fixture
-def branched(tiny_model: imfn.Model, tmp_path: Path) -> imfn.Model:
-    """The tiny model with branches that bend its memories a little."""
-    config = replace(tiny_model.network.config, widths=(8, 8, 8), kernel=3, merge_blocks=1, split_blocks=1)
-    network = IMFN(config).requires_grad_(False)
-    network.load_state_dict(tiny_model.network.state_dict(), strict=False)
-    torch.manual_seed(1)
-    for branch in network.branches(3):
-        branch.leave.weight.normal_(0, 0.05)
-    (tmp_path / "branched").mkdir()
-    save(tmp_path / "branched", network, tiny_model.entropy, {"name": "branched", "kind": "trained"})
-    return imfn.load(tmp_path / "branched", device="cpu")
 
 
 def test_importing_it_is_light() -> None:
@@ -139,7 +124,7 @@ def test_a_run_goes_on(footage: Path, tmp_path: Path) -> None:
 
 
 def test_a_resumed_student_is_the_uninterrupted_one(
-    branched: imfn.Model, footage: Path, tmp_path: Path
+    learned: imfn.Model, footage: Path, tmp_path: Path
 ) -> None:
     class Killed(Exception):
         pass
@@ -150,7 +135,7 @@ def test_a_resumed_student_is_the_uninterrupted_one(
 
     def distill(name: str, *data: str, **options: object) -> imfn.DistillReport:
         place = tmp_path / f"{name}.safetensors"
-        return imfn.distill(branched, data, place, ratio=4, checkpoint_seconds=0, **options)  # type: ignore[arg-type]
+        return imfn.distill(learned, data, place, ratio=4, checkpoint_seconds=0, **options)  # type: ignore[arg-type]
 
     how = {"steps": 8, "width": 8, "blocks": 1, "crop": 16}
     whole = distill("whole", str(footage), **how)
@@ -173,7 +158,7 @@ def test_a_resumed_student_is_the_uninterrupted_one(
 
 
 def test_a_run_of_other_weights_is_refused(
-    branched: imfn.Model, tiny_model: imfn.Model, footage: Path, tmp_path: Path
+    learned: imfn.Model, tiny_model: imfn.Model, footage: Path, tmp_path: Path
 ) -> None:
     class Killed(Exception):
         pass
@@ -185,17 +170,17 @@ def test_a_run_of_other_weights_is_refused(
     place = tmp_path / "student.safetensors"
     with pytest.raises(Killed):
         imfn.distill(
-            branched, [str(footage)], place, ratio=4, steps=4, width=8, crop=16, checkpoint_seconds=0,
+            learned, [str(footage)], place, ratio=4, steps=4, width=8, crop=16, checkpoint_seconds=0,
             progress=kill,
         )  # fmt: skip
-    other = replace(branched, sha256="ab" * 32)
+    other = replace(learned, sha256="ab" * 32)
     with pytest.raises(imfn.InputError, match="begun with other weights"):
         imfn.distill(other, (), place, ratio=4, resume=True)
 
 
-def test_what_a_student_needs(branched: imfn.Model, tiny_model: imfn.Model, tmp_path: Path) -> None:
+def test_what_a_student_needs(learned: imfn.Model, tiny_model: imfn.Model, tmp_path: Path) -> None:
     with pytest.raises(imfn.ModelError, match="its student is learned; name DATA"):
-        imfn.distill(branched, (), tmp_path / "s.safetensors", ratio=4)
+        imfn.distill(learned, (), tmp_path / "s.safetensors", ratio=4)
     report = imfn.distill(tiny_model, (), tmp_path / "s.safetensors", ratio=4)
     assert not report.learned
     assert set(report.to_dict()) == {"path", "format", "model", "bytes", "learned"}

@@ -15,7 +15,7 @@ from .output import Output
 from .train import saying_first
 
 
-class Format(StrEnum):
+class StudentFormat(StrEnum):
     """What a student can be written as."""
 
     safetensors = "safetensors"
@@ -33,7 +33,7 @@ def distill(
         "student.safetensors"
     ),
     form: Annotated[
-        Format | None,
+        StudentFormat | None,
         typer.Option(
             "--format",
             help="safetensors: to lie in the model's folder. onnx, torch: one step as a program.",

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
+from imfn_cli.zoo import Model
+
+from ..docs.schema import differences
 from .conftest import Ran
 
 Cli = Callable[..., Ran]
@@ -61,3 +64,23 @@ def test_existing_files_stay(cli: Cli, tiny_model_dir: Path, tmp_path: Path) -> 
     assert "exists already" in ran.line
     assert path.read_text() == "precious"
     assert cli("distill", tiny_model_dir, "-o", path, "-r", "2", "--force").code == 0
+
+
+def test_a_learned_model_needs_data(cli: Cli, learned: Model, clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "student.safetensors"
+    words = ("distill", learned.path, "-o", path, "-r", "4", "--device", "cpu")
+    assert "name DATA to learn from" in cli(*words).line
+    assert "there is nothing to resume" in cli(*words, "--resume").line
+    few = ("--steps", "2", "--width", "8", "--blocks", "1", "--crop", "16")
+    ran = cli(*words, clip, *few, "--json")
+    assert ran.code == 0, ran.err
+    assert f"go on with 'imfn distill {learned.path} --resume -o {path}'" in ran.err
+    (report,) = ran.json
+    assert report["steps"] == 2
+    assert [row["ratio"] for row in report["held_out"]] == [2, 4, 8]
+    assert differences(report, "imfn distill") == []
+    assert not list(tmp_path.glob("*.checkpoint"))
+    ran = cli(*words, clip, *few, "--force")
+    assert ran.code == 0, ran.err
+    assert f"{path}: student of learned, " in ran.out
+    assert "untrained (dB)" in ran.out
