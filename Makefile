@@ -2,6 +2,10 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
 DEMO = demo
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-compile -q -c constraints.txt
+
+# Modules are compiled when they are first imported, not all of PyTorch beforehand: half a minute less.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: demo test clean
 
@@ -22,12 +26,13 @@ test: $(VENV)/installed-dev
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e .
+	$(INSTALL) -e .
 	touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev,eval,baselines,export]'
-	touch $@
+$(VENV)/installed-dev: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) -e '.[dev,eval,baselines,export]'
+	touch $(VENV)/installed $@
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist
