@@ -2,9 +2,11 @@
 
 #: Frames per memory.
 RATIO = 16
-#: 0 to 100, see `latent/quantiser.py`.
+#: 0 to 100, see `bitstream/quantiser.py`.
 QUALITY = 50
 #: Frames whose nodes may build on one another.
 GOP = 256
 #: Frames after which an error in a fading memory counts half.
 HALF_LIFE = 32.0
+#: Seconds of training between two checkpoints: what a kill can cost.
+CHECKPOINT_SECONDS = 120.0

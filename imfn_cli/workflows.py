@@ -6,8 +6,8 @@
     imfn.distill("mycam", ["footage/"], "mycam/student.safetensors")
 
 Everything heavy (torch, PyAV, numpy) is imported by the first call, not with this module. Each takes
-`progress`, called as work goes on with (stage, done, in all), and `command`, what the model's card says made
-it; the call itself unless given.
+`progress`, called as work goes on with (stage, done, in all); those that write a model's card take `command`,
+what the card says made it: the call itself unless given.
 """
 
 import time
@@ -36,8 +36,6 @@ SAFETENSORS = "safetensors"
 FORMATS = {".onnx": "onnx", ".pt2": "torch"}
 # More than any run makes: time decides.
 _NO_END = 1_000_000
-#: Seconds between two checkpoints: what a kill can cost.
-CHECKPOINT_SECONDS = 120.0
 
 
 def _silent(*_: object) -> None: ...
@@ -54,7 +52,7 @@ def train(
     seed: int | None = None,
     device: str = "auto",
     force: bool = False,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    checkpoint_seconds: float = defaults.CHECKPOINT_SECONDS,
     progress: Progress = _silent,
     report: Callable[[Validation], None] = _silent,
     command: str | None = None,
@@ -96,7 +94,7 @@ def adapt(
     seed: int = 0,
     device: str = "auto",
     force: bool = False,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    checkpoint_seconds: float = defaults.CHECKPOINT_SECONDS,
     progress: Progress = _silent,
     report: Callable[[Validation], None] = _silent,
     command: str | None = None,
@@ -124,7 +122,7 @@ def resume(
     *,
     time_limit: float | None = None,
     device: str = "auto",
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    checkpoint_seconds: float = defaults.CHECKPOINT_SECONDS,
     progress: Progress = _silent,
     report: Callable[[Validation], None] = _silent,
     command: str | None = None,
@@ -211,7 +209,7 @@ def distill(
     resume: bool = False,
     device: str = "auto",
     force: bool = False,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    checkpoint_seconds: float = defaults.CHECKPOINT_SECONDS,
     progress: Progress = _silent,
 ) -> DistillReport:
     """Distil a model into its student, and write that: one update per frame, one memory.

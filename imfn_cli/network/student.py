@@ -1,4 +1,4 @@
-"""The student: the whole tree as one recurrent update per frame, with one memory and nothing else to keep."""
+"""The paper's recurrent student: the whole tree as one update per frame, with one memory and nothing else."""
 
 import torch
 from torch import Tensor, nn

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..defaults import CHECKPOINT_SECONDS
 from ..errors import InputError
 from ..system.files import replacing, writing
 
 #: Folder inside a model's that holds its run's checkpoint and log.
 FOLDER = "training"
-#: Seconds between two checkpoints: what a kill can cost.
-SECONDS = 120.0
 
 
 class Checkpoints:
@@ -24,7 +23,7 @@ class Checkpoints:
     path: of the file, which is replaced at once; its folder is made.   seconds: between two writes.
     """
 
-    def __init__(self, path: Path, seconds: float = SECONDS) -> None:
+    def __init__(self, path: Path, seconds: float = CHECKPOINT_SECONDS) -> None:
         self.path = path
         self.seconds = seconds
         self._saved = time.monotonic()

@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..defaults import CHECKPOINT_SECONDS
 from ..errors import InputError
 from ..network import IMFN, Update
 from ..reports import LearnedFrom
-from .checkpoint import SECONDS, load_checkpoint
+from .checkpoint import load_checkpoint
 from .distiller import Distiller
 from .places import sources_of
 from .pool import read_pool
@@ -50,7 +51,7 @@ def distil(
     wanted: Distillation,
     checkpoint: Path,
     *,
-    checkpoint_seconds: float = SECONDS,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
     resume: bool = False,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Distilled:

@@ -1,4 +1,4 @@
-"""Distilling the tree into its student: what learned merges do to a root, as one update per frame."""
+"""Distilling the tree into the paper's recurrent student: what learned merges do, as one update per frame."""
 
 import copy
 import math
@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..defaults import CHECKPOINT_SECONDS
 from ..network import IMFN, Student, Update, frames_from_pixels
 from ..reports import DistillRow
-from .checkpoint import SECONDS, Checkpoints, load_checkpoint, random_state, set_random_state
+from .checkpoint import Checkpoints, load_checkpoint, random_state, set_random_state
 from .pool import Pool
 from .schedule import learning_rate
 
@@ -55,7 +56,7 @@ class Distiller:
     prefix: float = 0.25
     seed: int = 0
     checkpoint: Path | None = None
-    checkpoint_seconds: float = SECONDS
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
     about: dict[str, Any] = field(default_factory=dict)
     steps_done: int = field(default=0, init=False)
     seconds: float = field(default=0.0, init=False)

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from ..bitstream.entropy.entropy_model import EntropyModel
+from ..defaults import CHECKPOINT_SECONDS
 from ..media import Source
 from ..network import IMFN, IMFNConfig, frames_from_pixels
 from ..reports import Validation
 from ..zoo import find_model, load, pick_device
-from .checkpoint import SECONDS, checkpoint_of, load_checkpoint
+from .checkpoint import checkpoint_of, load_checkpoint
 from .entropy_fit import fit_entropy
 from .klt_fit import Progress, fit_maps
 from .places import disjoint, sources_of
@@ -70,7 +71,7 @@ def train_model(
     device: torch.device,
     limit: float | None = None,
     resume: bool = False,
-    checkpoint_seconds: float = SECONDS,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
     progress: Progress = lambda *_: None,
     report: Callable[[Validation], None] = lambda _: None,
 ) -> TrainedNetwork:

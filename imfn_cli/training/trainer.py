@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..defaults import CHECKPOINT_SECONDS
 from ..network import IMFN, Branch, MemoryNetwork, frames_from_pixels
 from ..reports import Validation
 from .checkpoint import (
     FOLDER,
-    SECONDS,
     Checkpoints,
     checkpoint_of,
     load_checkpoint,
@@ -69,7 +69,7 @@ class Trainer(Generic[_Network]):
     device: torch.device
     processes: Processes = field(default_factory=Processes)
     limit: float | None = None
-    checkpoint_seconds: float = SECONDS
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
 
     def __post_init__(self) -> None:
         config = self.network.config

@@ -101,7 +101,7 @@ def test_centroids_lower_the_error(model: EntropyModel) -> None:
     assert errors[0] < errors[1]
 
 
-def test_the_trade_is_worth_it(model: EntropyModel) -> None:
+def test_rate_distortion_choice_is_worth_it(model: EntropyModel) -> None:
     """Rate–distortion choice: less of error + λ · bits than rounding to the nearest."""
     step = np.float32(step_of_quality(50))
     costs = []

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from imfn_cli.errors import InputError, ModelError
+from imfn_cli.media import expand_inputs
 from imfn_cli.network import IMFN, IMFNConfig
 from imfn_cli.reports import Validation
 from imfn_cli.training.klt_fit import fit_maps
@@ -52,8 +53,6 @@ def pool() -> Pool:
 
 @pytest.fixture(scope="module")
 def start(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> IMFN:
-    from imfn_cli.media import expand_inputs
-
     folder = tmp_path_factory.mktemp("waves")
     for index, run in enumerate(pool.runs):
         np.save(folder / f"{index}.npy", run[..., 0].numpy())

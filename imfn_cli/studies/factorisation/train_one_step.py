@@ -8,9 +8,10 @@ from pathlib import Path
 
 import torch
 
+from ...defaults import CHECKPOINT_SECONDS
 from ...network import IMFN, IMFNConfig
 from ...reports import Validation
-from ...training.checkpoint import SECONDS, has_checkpoint, remove_checkpoint
+from ...training.checkpoint import has_checkpoint, remove_checkpoint
 from ...training.places import sources_of
 from ...training.processes import Processes
 from ...training.recipe import Recipe
@@ -59,7 +60,7 @@ def train_one_step(
     folder: Path,
     device: torch.device,
     data: Path | None = None,
-    checkpoint_seconds: float = SECONDS,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
     progress: Progress = lambda *_: None,
     report: Callable[[Validation], None] = lambda _: None,
 ) -> TrainedOneStep:
