@@ -1,6 +1,7 @@
 """What the user sees: data on stdout, progress and notes on stderr, in human, JSON or quiet form."""
 
 import json
+import math
 import os
 import sys
 import time
@@ -25,7 +26,7 @@ class Output:
     def result(self, values: dict[str, Any], *human: "str | RenderableType") -> None:
         """Print a result: `values` as a JSON line, or the `human` lines and tables."""
         if self.as_json:
-            sys.stdout.write(json.dumps(values, default=str) + "\n")
+            sys.stdout.write(json.dumps(_finite(values), default=str, allow_nan=False) + "\n")
             sys.stdout.flush()
         elif not self.quiet:
             from rich.console import Console
@@ -141,6 +142,15 @@ class Output:
                 say(f"{stage} …")
 
         return update
+
+
+def _finite(value: Any) -> Any:
+    """`value` with null for numbers that JSON does not have: not a number, infinite."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def say(message: str) -> None:

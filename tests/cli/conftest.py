@@ -16,17 +16,24 @@ import pytest
 import imfn_cli as imfn
 from imfn_cli.cli.main import run
 
+from ..docs.schema import undocumented
 from .running import PATIENCE, Ran, Running, environment
 
 
 @pytest.fixture
 def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """Run the command in this process; what libraries print by themselves is caught as well."""
+    """Run the command in this process; what libraries print by themselves is caught as well.
+
+    What it prints with --json is compared with docs/json.md.
+    """
 
     def call(*words: object) -> Ran:
         capfd.readouterr()
         code = run([str(word) for word in words])
-        return Ran(code, *capfd.readouterr())
+        ran = Ran(code, *capfd.readouterr())
+        if "--json" in words:
+            assert undocumented([str(word) for word in words], ran.json) == []
+        return ran
 
     return call
 

@@ -38,8 +38,8 @@ class Ran:
 
     @property
     def json(self) -> list[dict[str, Any]]:
-        """The lines of stdout, each of them JSON."""
-        return [json.loads(line) for line in self.out.splitlines()]
+        """The lines of stdout, each of them JSON, without Python's NaN and Infinity."""
+        return [json.loads(line, parse_constant=_refused) for line in self.out.splitlines()]
 
     @property
     def line(self) -> str:
@@ -48,6 +48,10 @@ class Ran:
         assert self.err.startswith("imfn: ")
         assert "Traceback" not in self.err
         return self.err.removeprefix("imfn: ").rstrip("\n")
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def environment() -> dict[str, str]:

@@ -47,7 +47,7 @@ def test_codecs(cli: Callable[..., Ran], short: Path, tiny_model_dir: Path, tmp_
     words = ("bench", "codecs", short, "-m", tiny_model_dir, *FEW, "--against", "x264")
     # What the first run measured, the second finds.
     args = (*words, "--results", tmp_path, "--cache", tmp_path / "cache", "--jobs", 1)
-    ran = cli(*args)
+    ran = cli(*args, "--json")
     assert ran.code == 0, ran.err
     rows, deltas = read_csv(tmp_path / "codecs-tiny.csv"), read_csv(tmp_path / "codecs-bd-tiny.csv")
     assert [row["codec"] for row in rows] == ["imfn"] * 4 + ["x264"] * 4

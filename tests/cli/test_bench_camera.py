@@ -42,7 +42,7 @@ def test_both_models_see_the_first_half_and_are_measured_on_the_second(
     assert (cache / "trained" / "recipe.toml").is_file()
     # What is there is not made again.
     before = (cache / "trained" / "model.safetensors").stat().st_mtime_ns
-    assert cli(*args, "--results", results, "--jobs", 1).code == 0
+    assert cli(*args, "--results", results, "--jobs", 1, "--json").code == 0
     assert (cache / "trained" / "model.safetensors").stat().st_mtime_ns == before
 
 

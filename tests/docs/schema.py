@@ -1,6 +1,7 @@
 """Compares a printed JSON line with a table of docs/json.md."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from .markdown import ROOT, table
@@ -22,6 +23,24 @@ def differences(values: dict[str, Any], heading: str) -> list[str]:
     kinds = {name.removesuffix("?"): kind for name, kind in rows.items()}
     needed = {name for name in rows if not name.endswith("?")}
     return list(_compare(values, "", kinds, needed))
+
+
+def undocumented(words: Sequence[str], lines: Sequence[dict[str, Any]]) -> list[str]:
+    """Where the lines that a command printed with --json and docs/json.md disagree."""
+    return [one for line in lines for one in differences(line, heading(words, line))]
+
+
+def heading(words: Sequence[str], line: dict[str, Any]) -> str:
+    """The heading in docs/json.md of what a command printed."""
+    if set(line) == {"source", "error"}:
+        return "Errors"
+    if words[0] == "info":
+        return f"imfn info {'LATENT' if 'header' in line else 'MEMORY' if 'memory' in line else 'MODEL'}"
+    if words[0] == "stream" and "half_life" in line:
+        return "imfn stream --forget"
+    if tuple(words[:2]) == ("bench", "codecs"):
+        return "imfn eval"
+    return " ".join(("imfn", *words[: 2 if words[0] == "bench" else 1]))
 
 
 def _compare(values: dict[str, Any], prefix: str, kinds: dict[str, str], needed: set[str]) -> list[str]:

@@ -1,7 +1,11 @@
-"""docs/json.md says what `--json` prints: fields and types are compared with what commands print."""
+"""docs/json.md says what `--json` prints: fields and types are compared with what commands print.
+
+The tests of `cli/` compare every line that they have printed too.
+"""
 
 import json
 import shutil
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +13,11 @@ import numpy as np
 import pytest
 
 from imfn_cli.cli.main import run
+from imfn_cli.evaluation.peak_rss import PeakRssRow
+from imfn_cli.evaluation.speed import SpeedRow
 
 from ..conftest import make_clip
+from .markdown import table
 from .schema import JSON, differences, fits
 
 Printed = list[dict[str, Any]]
@@ -93,6 +100,16 @@ def test_training(imfn: Commands) -> None:
     assert differences(line, "imfn train") == []
     (line,) = imfn("distill", "made", "-r", "2", "-o", "student.safetensors", model=False)
     assert differences(line, "imfn distill") == []
+
+
+@pytest.mark.parametrize(
+    ("title", "row"), [("imfn bench speed", SpeedRow), ("imfn bench memory", PeakRssRow)]
+)
+def test_measurements(title: str, row: type) -> None:
+    """Those that take minutes: by the fields that are printed."""
+    documented = [one[0].strip("`") for one in table(JSON, title).rows]
+    printed = [f"rows[].{one.name}" for one in fields(row)]
+    assert [name for name in documented if name.startswith("rows[].")] == printed
 
 
 def test_kinds() -> None:

@@ -16,6 +16,7 @@ from imfn_cli.studies.mnist.settings import PARAMETERS_FACTOR, MnistSettings
 from imfn_cli.studies.mnist.train_baseline import train_baseline
 from imfn_cli.zoo import Model
 from tests.conftest import read_csv
+from tests.docs.schema import differences
 
 from .conftest import in_steps
 
@@ -90,6 +91,7 @@ def test_everything_is_measured_and_kept(
     before = (results / "mnist.csv").read_bytes(), (results / "mnist-probes.csv").read_bytes()
     assert bench(*words, "--json") == 0
     document = json.loads(capfd.readouterr().out)
+    assert differences(document, "imfn bench mnist") == []
     assert {row["model"] for row in document["restorations"]} == names
     rates = {row["model"]: row["learning_rate"] for row in document["models"]}
     assert rates == {"IMFN": None, "PCA": None, **dict.fromkeys(("Transformer", "Mamba", "MLP"), 1e-3)}
