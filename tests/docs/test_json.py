@@ -26,27 +26,22 @@ Printed = list[dict[str, Any]]
 class Commands:
     """Runs commands in a folder and gives the lines that they print."""
 
-    def __init__(self, capsys: pytest.CaptureFixture[str], model: Path) -> None:
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
-        self._model = str(model)
 
     def __call__(self, *words: str, code: int = 0, model: bool = True) -> Printed:
-        assert run([*words, "--json", *(["-m", self._model] if model else [])]) == code
+        assert run([*words, "--json", *(["-m", "video-linear"] if model else [])]) == code
         return [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
 
 
 @pytest.fixture
 def imfn(
-    capsys: pytest.CaptureFixture[str],
-    clip_path: Path,
-    tiny_model_dir: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], clip_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Commands:
-    """Commands in an empty folder with a small clip.mp4, with a small model."""
+    """Commands in an empty folder with a small clip.mp4."""
     shutil.copy(clip_path, tmp_path / "clip.mp4")
     monkeypatch.chdir(tmp_path)
-    return Commands(capsys, tiny_model_dir)
+    return Commands(capsys)
 
 
 def test_latents(imfn: Commands) -> None:
