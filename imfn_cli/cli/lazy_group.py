@@ -6,7 +6,7 @@ One table declares a group: name → (where the command stands, its short help),
         __package__,
         {
             "compress": ("compress:compress", "Compress videos, images or arrays into latents."),
-            "bench": ("bench:bench", "Reproduce the README's tables."),
+            "bench": ("bench:bench", "Reproduce the tables of results."),
         },
         help="Compress image sequences into small memories, and restore them.",
     )

@@ -28,7 +28,7 @@ app = lazy_app(
         "models": ("models:models", "List the models that ship with imfn."),
         "train": ("train:train", "Fit a model to your own sequences."),
         "distill": ("distill:distill", "Distil a model into its student."),
-        "bench": ("bench:bench", "Reproduce the README's tables."),
+        "bench": ("bench:bench", "Reproduce the tables of results."),
     },
     name="imfn",
     help="Compress image sequences into small memories, and restore them.\n\n"

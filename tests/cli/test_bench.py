@@ -1,4 +1,4 @@
-"""`imfn bench`: the tables of the README, on clips that are made here."""
+"""`imfn bench`: the tables of docs/RESULTS.md, on clips that are made here."""
 
 import subprocess
 import sys
