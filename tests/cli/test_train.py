@@ -136,7 +136,7 @@ def test_independent_images(cli: Callable[..., Ran], tmp_path: Path) -> None:
     assert cli("decompress", latent, "-o", tmp_path / "d.npy", "-m", tmp_path / "digits").code == 0
 
 
-def test_an_interrupted_run_goes_on(process: Callable[..., Ran], tmp_path: Path, footage: Path) -> None:
+def test_an_interrupted_run_goes_on(cli: Callable[..., Ran], tmp_path: Path, footage: Path) -> None:
     """Killed at once, without a chance to clean up; then resumed to a whole model."""
     out = tmp_path / "m"
     code = (
@@ -153,7 +153,7 @@ def test_an_interrupted_run_goes_on(process: Callable[..., Ran], tmp_path: Path,
     killed = subprocess.run(first, env=environment(), capture_output=True)
     assert killed.returncode == -9
     assert not (out / "config.json").exists()
-    resumed = process("train", "--resume", "-o", out, "--json", "--device", "cpu")
+    resumed = cli("train", "--resume", "-o", out, "--json", "--device", "cpu")
     assert resumed.code == 0, resumed.err
     (made,) = resumed.json
     assert made["steps"] == 12
