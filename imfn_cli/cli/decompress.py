@@ -8,7 +8,8 @@ import typer
 from .. import api, bitstream, zoo
 from ..errors import ImfnError, OutputError
 from . import options
-from .output import Output, say
+from .messages import say
+from .output import Output
 from .process import settle_for
 
 

@@ -10,7 +10,8 @@ from ..errors import InputError, OutputError
 from ..system.files import check_output
 from . import options, peer_options
 from .eval_tables import tables
-from .output import Output, say
+from .messages import say
+from .output import Output
 
 
 def evaluate(

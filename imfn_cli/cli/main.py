@@ -11,7 +11,7 @@ from ..system.process import settle
 from ..system.signals import Interrupted, unwind_on_signals
 from ..version import __version__
 from .lazy_group import lazy_app
-from .output import debugging, describe, say
+from .messages import debugging, describe, say
 
 # Typer carries its own copy of click since 0.20 or so; its base exception is found through a public one.
 _UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")

@@ -2,18 +2,18 @@
 
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..errors import ImfnError
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from .messages import debugging, describe, say
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,12 @@ class Output:
     as_json: bool = False
     quiet: bool = False
 
-    def result(self, values: dict[str, Any], *human: "str | RenderableType") -> None:
+    def result(self, values: dict[str, Any], *human: str | RenderableType) -> None:
         """Print a result: `values` as a JSON line, or the `human` lines and tables."""
         if self.as_json:
             sys.stdout.write(json.dumps(_finite(values), default=str, allow_nan=False) + "\n")
             sys.stdout.flush()
         elif not self.quiet:
-            from rich.console import Console
-
             # Piped output must not depend on a terminal's width.
             console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 200, highlight=False)
             for part in human:
@@ -78,9 +76,6 @@ class Output:
         if self.quiet or not sys.stderr.isatty():
             yield self._log_lines() if not self.quiet else (lambda *_: None)
             return
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -151,26 +146,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def say(message: str) -> None:
-    """One line on stderr."""
-    sys.stderr.write(f"imfn: {' '.join(message.splitlines())}\n")
-    sys.stderr.flush()
-
-
-def debugging() -> bool:
-    """Whether exceptions shall pass through with their traceback."""
-    return os.environ.get("IMFN_DEBUG") == "1"
-
-
-def describe(error: BaseException) -> str:
-    """One line for any exception."""
-    if isinstance(error, ImfnError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    if isinstance(error, MemoryError) or "out of memory" in text.lower() or "allocate memory" in text:
-        return "out of memory; try smaller frames, or --device cpu"
-    return f"{text} (IMFN_DEBUG=1 shows where)"

@@ -6,7 +6,8 @@ import typer
 
 from .. import api
 from . import options
-from .output import Output, say
+from .messages import say
+from .output import Output
 
 
 def verify(

@@ -12,7 +12,8 @@ from typer.main import get_command
 
 from imfn_cli import defaults
 from imfn_cli.cli import main
-from imfn_cli.cli.output import Output, say
+from imfn_cli.cli.messages import describe, say
+from imfn_cli.cli.output import Output
 
 from .conftest import Ran, environment
 
@@ -137,8 +138,6 @@ class _Anything:
     ],
 )
 def test_describe(error: Exception, expected: str) -> None:
-    from imfn_cli.cli.output import describe
-
     assert describe(error).startswith(expected)
 
 
