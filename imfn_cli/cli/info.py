@@ -41,13 +41,13 @@ def _fields(values: dict[str, Any]) -> Table:
     return table
 
 
-def _fading_memory(path: Path, memory: bitstream.FadingMemoryFile, out: Output) -> None:
+def _fading_memory(path: Path, memory: "bitstream.FadingMemoryFile", out: Output) -> None:
     header = asdict(memory.header)
     values = {"path": str(path), "bytes": path.stat().st_size, "memory": header}
     out.result(values, f"{path}: one memory of a whole stream", _fields(header))
 
 
-def _latent(reader: bitstream.LatentReader, every_node: bool, out: Output) -> None:
+def _latent(reader: "bitstream.LatentReader", every_node: bool, out: Output) -> None:
     path, header = reader.path, asdict(reader.header)
     size = path.stat().st_size
     parts = {

@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from imfn_cli import defaults
 from imfn_cli.cli import main
+from imfn_cli.cli.bench import bench
 from imfn_cli.cli.messages import describe, say
 from imfn_cli.cli.output import Output
 
@@ -20,6 +21,8 @@ from .conftest import Ran, environment
 Cli = Callable[..., Ran]
 
 COMMANDS = sorted(get_command(main.app).commands)  # type: ignore[attr-defined]
+BENCH = sorted(get_command(bench).commands)  # type: ignore[attr-defined]
+HEAVY = {"torch", "numpy", "av", "PIL", "safetensors", "constriction", "matplotlib", "transformers"}
 
 
 def test_help_names_every_command(cli: Cli) -> None:
@@ -31,13 +34,13 @@ def test_help_names_every_command(cli: Cli) -> None:
     assert "..." not in ran.out.partition("Commands:")[2]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *(f"bench {command}" for command in BENCH)])
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_of_a_command_fits_80_columns(
     cli: Cli, command: str, flag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    ran = cli(command, flag)
+    ran = cli(*command.split(), flag)
     assert ran.code == 0
     assert ran.err == ""
     assert max(map(len, ran.out.splitlines())) <= 80
@@ -50,18 +53,32 @@ def test_help_shows_the_defaults(cli: Cli) -> None:
     assert "[default: (the best that ships)]" in words
 
 
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys\nfrom imfn_cli.cli.main import run\nrun(['--help'])\nprint(*sys.modules, file=sys.stderr)"
-    )
+def modules_after(*words: str) -> set[str]:
+    """What a process of its own has loaded after these commands, all in one."""
+    code = "import sys\nfrom imfn_cli.cli.main import run\nfor words in sys.argv[1:]: run(words.split())\n"
+    code += "print(*sys.modules, file=sys.stderr)"
     ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment()
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, env=environment()
     )
-    assert "compress" in ran.stdout
-    loaded = set(ran.stderr.split())
+    assert ran.stdout.count("Usage: imfn") == len(words)
+    return set(ran.stderr.split())
+
+
+def test_help_imports_no_command() -> None:
+    loaded = modules_after("--help")
     assert "typer" in loaded
-    assert not loaded & {"torch", "av", "numpy", "PIL", "rich", "safetensors", "constriction"}
+    assert not loaded & HEAVY
+    assert "rich" not in loaded
     assert not loaded & {f"imfn_cli.cli.{command}" for command in COMMANDS}
+    loaded = modules_after("bench --help")
+    assert not loaded & {f"imfn_cli.cli.bench.{command}" for command in BENCH}
+
+
+def test_help_of_commands_imports_nothing_heavy() -> None:
+    every = [*COMMANDS, *(f"bench {command}" for command in BENCH)]
+    loaded = modules_after(*(f"{command} -h" for command in every))
+    assert {f"imfn_cli.cli.{command.replace(' ', '.')}" for command in every} <= loaded
+    assert not loaded & HEAVY
 
 
 def test_version(cli: Cli) -> None:
