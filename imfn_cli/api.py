@@ -36,7 +36,7 @@ def compress(
     output: str | Path | None = None,
     *,
     model: "str | Path | Model | None" = None,
-    ratio: int = defaults.RATIO,
+    ratio: int | str = defaults.RATIO,
     quality: int = defaults.QUALITY,
     gop: int = defaults.GOP,
     student: bool = False,
@@ -52,7 +52,9 @@ def compress(
     output: the file to write; clip.mp4 → clip.safetensors beside it unless given. An array needs one.
     model: a name (`imfn models`), a folder, a hub id (hf://org/name), or what `load` gave; None: the best
         that ships.
-    ratio: frames per memory, a power of two from 1 to what the model offers (64).
+    ratio: frames per memory, a power of two from 1 to what the model offers (64); "auto": an adaptive forest,
+        whose windows of 1 to 64 frames are chosen for each block and time. That is a draft: another version
+        of imfn may not read the file; its kernels come with `pip install 'imfn[adaptive]'`.
     quality: 0 … 100; higher is better and larger.
     group: frames whose memories may build on one another, from one key memory to the next: far fewer bytes
         where the picture stays alike. A frame then needs the memories before it in its group, and a damaged
@@ -67,7 +69,11 @@ def compress(
     what to do), ValueError for a quality outside 0 … 100. When it raises, nothing is left behind and an
     output that existed stays as it was.
     """
-    ratio, quality, gop = operator.index(ratio), operator.index(quality), operator.index(gop)
+    quality, gop = operator.index(quality), operator.index(gop)
+    if not isinstance(ratio, str):
+        ratio = operator.index(ratio)
+    elif ratio != defaults.AUTO or student:
+        raise ValueError(f'ratio {ratio!r}: must be a power of two, or "auto" for the tree')
     start, stop = frames or (0, None)
     if isinstance(source, str | Path):
         source = _one_source(source)
@@ -81,17 +87,18 @@ def compress(
     loaded = _loaded(model, device)
     with _open(source, start, stop) as sequence:
         count = sequence.info.frame_count
-        report = codec.compress_sequence(
-            sequence,
-            place,
-            loaded,
-            ratio=ratio,
-            quality=quality,
-            gop=gop,
-            student=student,
-            force=force,
-            progress=_counting(progress, count),
-        )
+        settings: dict[str, Any] = {
+            "quality": quality,
+            "gop": gop,
+            "force": force,
+            "progress": _counting(progress, count),
+        }
+        if isinstance(ratio, str):
+            report = codec.compress_adaptive(sequence, place, loaded, **settings)
+        else:
+            report = codec.compress_sequence(
+                sequence, place, loaded, ratio=ratio, student=student, **settings
+            )
     # The bytes of a part of the source are not known.
     return report if (start, stop) == (0, None) else replace(report, ratio_of_bytes=None)
 

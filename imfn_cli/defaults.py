@@ -2,9 +2,11 @@
 
 #: Frames per memory.
 RATIO = 16
+#: The ratio of an adaptive forest.
+AUTO = "auto"
 #: 0 to 100, see `bitstream/quantiser.py`.
 QUALITY = 50
-#: Frames whose nodes may build on one another.
+#: Frames in a group of pictures.
 GOP = 256
 #: Frames after which an error in a fading memory counts half.
 HALF_LIFE = 32.0

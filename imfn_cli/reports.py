@@ -25,7 +25,7 @@ class CompressReport(_Report):
     source: str
     output: str
     model: str
-    ratio: int
+    ratio: int | str
     quality: int
     frames: int
     height: int

@@ -25,7 +25,7 @@ def compress(
             "or a directory of those.",
         ),
     ],
-    ratio: options.Ratio = defaults.RATIO,
+    ratio: options.RatioOrAuto = str(defaults.RATIO),
     quality: options.Quality = defaults.QUALITY,
     gop: options.Gop = defaults.GOP,
     output: Annotated[
@@ -53,7 +53,9 @@ def compress(
     clip.mp4 becomes clip.safetensors beside it; 'imfn decompress' gives the frames back.
     """
     out = Output(json, quiet)
-    selection = options.parse_frames(frames)
+    selection, chosen = options.parse_frames(frames), options.parse_ratio(ratio)
+    if student and chosen == defaults.AUTO:
+        raise typer.BadParameter("a student has one ratio; name it with -r", param_hint="--student")
     sources = media.expand_inputs(inputs)
     if not sources:
         raise InputError("no input found; name a file or a directory")
@@ -63,9 +65,10 @@ def compress(
         # Once for all inputs; a wrong model or ratio is wrong for all of them.
         settle_for(model)
         loaded = zoo.load(model, device=device)
-        network.level_of_ratio(ratio, loaded.network.config.levels)
-        if student:
-            loaded.student(ratio)
+        if isinstance(chosen, int):
+            network.level_of_ratio(chosen, loaded.network.config.levels)
+            if student:
+                loaded.student(chosen)
 
     def one(index: int) -> int:
         source, place = sources[index], places[index]
@@ -76,7 +79,7 @@ def compress(
                 source,
                 place,
                 model=loaded,
-                ratio=ratio,
+                ratio=chosen,
                 quality=quality,
                 gop=gop,
                 student=student,

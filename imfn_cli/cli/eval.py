@@ -55,7 +55,7 @@ def evaluate(
     frames, and BD-rate says how many bits more or less they need. Needs pip install 'imfn[eval]'.
     """
     out = Output(json, quiet)
-    ratios, qualities = options.parse_numbers(ratio, "--ratio"), options.parse_qualities(quality)
+    ratios, qualities = options.parse_ratios(ratio), options.parse_qualities(quality)
     start, stop = options.parse_frames(frames)
     _check_outputs(csv, plot, report, force)
     _require(against, plot)

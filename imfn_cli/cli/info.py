@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from .. import bitstream, zoo
+from .. import bitstream, codec, zoo
 from . import options
 from .output import Output
 
@@ -62,10 +62,11 @@ def _latent(reader: "bitstream.LatentReader", every_node: bool, out: Output) -> 
     for name, count in parts.items():
         sizes.add_row(name, f"{count:,}", f"{count / size:.1%}")
     sizes.add_row("file", f"{size:,}", "")
+    windows = codec.shares_of(reader) if reader.header.adaptive else {}
     rows: list[dict[str, Any]] = [
         {
             "node": node.index,
-            "level": node.level,
+            "level": None if node.length else node.level,
             "first_frame": node.frames[0],
             "last_frame": node.frames[-1],
             "offset": node.offset,
@@ -81,10 +82,22 @@ def _latent(reader: "bitstream.LatentReader", every_node: bool, out: Output) -> 
         "header": header,
         "parts": parts,
         "nodes": rows,
+        "windows": windows,
     }
     state = " that still grows, or whose stream was killed" if reader.growing else ""
-    table = _node_table(rows, every_node)
+    adaptive = bool(windows) and not every_node
+    table = _window_table(windows, len(rows)) if adaptive else _node_table(rows, every_node)
     out.result(values, f"{path}: an imfn latent{state}", _fields(header), "", sizes, "", table)
+
+
+def _window_table(windows: dict[int, float], gops: int) -> Table:
+    table = Table(
+        "window", "part of the film", title=f"Windows of {gops} GOPs (--nodes lists those)",
+        title_justify="left", box=None, padding=(0, 2, 0, 0),
+    )  # fmt: skip
+    for frames, share in windows.items():
+        table.add_row(f"{frames}:1", f"{share:.1%}")
+    return table
 
 
 def _node_table(rows: list[dict[str, Any]], every_node: bool) -> Table:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from .. import defaults
+
 #: As many rows at a time as this machine has cores.
 JOBS = os.cpu_count() or 1
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
@@ -39,6 +41,15 @@ _WRITER = typer.Option(
 Ratio = Annotated[
     int, typer.Option("--ratio", "-r", metavar="R", help="Frames per memory: a power of two, 1 to 64.")
 ]
+RatioOrAuto = Annotated[
+    str,
+    typer.Option(
+        "--ratio",
+        "-r",
+        metavar="R",
+        help="Frames per memory: auto (an adaptive forest, a draft), or a power of two, 1 to 64.",
+    ),
+]
 Quality = Annotated[
     int, typer.Option("--quality", "-q", metavar="Q", min=0, max=100, help="Higher is better and larger.")
 ]
@@ -69,7 +80,13 @@ Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite outputs th
 Json = Annotated[bool, typer.Option("--json", help="Print results as JSON, one line each.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Ratios = Annotated[
-    str, typer.Option("--ratio", "-r", metavar="R,…", help="Ratios, powers of two from 1 to 64.")
+    str,
+    typer.Option(
+        "--ratio",
+        "-r",
+        metavar="R,…",
+        help="Ratios: powers of two from 1 to 64; auto: an adaptive forest (draft).",
+    ),
 ]
 Qualities = Annotated[str, typer.Option("--quality", "-q", metavar="Q,…", help="Qualities, 0 to 100.")]
 #: What `imfn eval` and the benchmarks measure unless told.
@@ -82,6 +99,18 @@ Jobs = Annotated[
     int,
     typer.Option("--jobs", "-j", min=1, metavar="N", help="Rows at a time.", show_default="one per core"),
 ]
+
+
+def parse_ratio(text: str) -> int | str:
+    """A whole number, or "auto". Raises a usage error."""
+    if text == defaults.AUTO:
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no ratio; name a power of two from 1 to 64, or auto", param_hint="--ratio"
+        ) from None
 
 
 def parse_frames(frames: str | None) -> tuple[int, int | None]:
@@ -118,6 +147,11 @@ def parse_numbers(text: str, option: str) -> list[int]:
         raise typer.BadParameter(
             f"{text!r} is not a list of numbers such as 4,8,16", param_hint=option
         ) from None
+
+
+def parse_ratios(text: str) -> list[int | str]:
+    """'4,auto' → [4, "auto"], each once. Raises a usage error."""
+    return list(dict.fromkeys(parse_ratio(part) for part in text.split(",")))
 
 
 def parse_qualities(text: str) -> list[int]:

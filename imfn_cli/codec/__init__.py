@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ..system.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from .adaptive import compress_adaptive, shares_of
     from .decoder import DecodedNode, Decoder, restored_frames
     from .encoder import compress_sequence, encode_intra
     from .fading_memory import restore_fading_memory, stream_into_memory, verify_fading_memory
@@ -18,6 +19,7 @@ __all__ = [
     "DecodedNode",
     "Decoder",
     "Live",
+    "compress_adaptive",
     "compress_sequence",
     "decompress_latent",
     "encode_intra",
@@ -26,6 +28,7 @@ __all__ = [
     "restore_fading_memory",
     "restored_frames",
     "restored_place",
+    "shares_of",
     "stream_into_memory",
     "stream_place",
     "stream_sequence",
@@ -37,6 +40,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
+        "adaptive": ("compress_adaptive", "shares_of"),
         "decoder": ("DecodedNode", "Decoder", "restored_frames"),
         "encoder": ("compress_sequence", "encode_intra"),
         "fading_memory": ("restore_fading_memory", "stream_into_memory", "verify_fading_memory"),

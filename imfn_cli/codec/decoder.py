@@ -25,6 +25,7 @@ from ..media.sequence import Frame
 from ..network import RootCoding
 from ..system.threads import map_ordered
 from ..zoo import Model
+from . import adaptive
 from .encoder import CODING_THREADS
 from .inter import InterPrediction
 from .synthesis import batch_frames, restored_parts
@@ -168,6 +169,9 @@ def restored_frames(
     """
     header = reader.header
     stop = selected(str(reader.path), header.frames, start, stop).stop
+    if header.adaptive:
+        yield from _adaptive_frames(reader, model, start, stop, damaged)
+        return
     wanted = [node.index for node in reader.nodes if node.frames[0] < stop and node.frames[-1] >= start]
     nodes = _wanted(Decoder(reader, model), wanted[0], wanted[-1] + 1, damaged)
     shape = header.height, header.width, header.channels
@@ -190,6 +194,33 @@ def restored_frames(
             for frame in pixels:
                 yield Frame(frame, next(clock))
             last = pixels[-1]
+
+
+def _adaptive_frames(
+    reader: LatentReader, model: Model, start: int, stop: int, damaged: list[DecodedNode] | None
+) -> Iterator[Frame]:
+    """`restored_frames` of an adaptive forest: a GOP stands where a node does."""
+    header = reader.header
+    last = np.full((header.height, header.width, header.channels), 128, np.uint8)
+    origin = next(reader.times(start)) if start else 0
+    clock = (shown - origin for shown in reader.times(start))
+    for entry in reader.nodes:
+        if entry.first_frame >= stop or entry.frames.stop <= start:
+            continue
+        at = entry.first_frame
+        try:
+            for pixels in adaptive.adaptive_frames(reader, model, entry):
+                for frame in pixels[max(start - at, 0) : stop - at]:
+                    yield Frame(frame, next(clock))
+                at, last = at + len(pixels), pixels[-1]
+                if at >= stop:
+                    break
+        except LatentError as error:
+            if damaged is None:
+                raise
+            damaged.append(DecodedNode(entry, None, str(error)))
+            for _ in range(max(start, at), min(stop, entry.frames.stop)):
+                yield Frame(last, next(clock))
 
 
 def _wanted(

@@ -11,6 +11,7 @@ from ..media import open_writer
 from ..reports import DamagedNode, DecompressReport, VerifyReport
 from ..system.threads import prefetch
 from ..zoo import Model
+from . import adaptive
 from .decoder import DecodedNode, Decoder, restored_frames
 from .encoder import Progress
 from .sequence_header import info_of
@@ -68,7 +69,12 @@ def verify_latent(
 ) -> VerifyReport:
     """Read every node and decode it; without a model only the checksums are compared."""
     damaged = []
-    for node, _, problem in Decoder(reader, model).walk(restore=False):
+    nodes = (
+        adaptive.check_gops(reader, model)
+        if reader.header.adaptive
+        else ((node.entry, node.problem) for node in Decoder(reader, model).walk(restore=False))
+    )
+    for node, problem in nodes:
         if problem:
             damaged.append(DamagedNode(node.index, node.frames[0], node.frames[-1], problem))
         progress(node.index + 1)

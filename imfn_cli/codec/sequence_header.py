@@ -33,6 +33,8 @@ def header_of(
     start_time: int,
     frame_ticks: int | None,
     gop_nodes: int = 1,
+    gop_frames: int = 0,
+    draft: int = 0,
 ) -> Header:
     """The header of a latent of a sequence; the arguments are `Header`'s fields."""
     return Header(
@@ -56,6 +58,8 @@ def header_of(
         source_bytes=info.size_bytes,
         gop_nodes=gop_nodes,
         student=student,
+        gop_frames=gop_frames,
+        draft=draft,
     )
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .. import defaults
 from ..bitstream.open import open_latent
+from ..codec import adaptive
 from ..codec.decoder import restored_frames
 from ..codec.encoder import compress_sequence
 from ..codec.node_builders import node_builder
@@ -39,25 +41,35 @@ def code_imfn(frames: Frames, setting: Setting, model: Model, folder: Path) -> C
     ratio, student = setting.ratio, setting.student
     options = f"-m {model.name} -r {ratio}" + (" --student" if student else "")
     if setting.in_float:
+        assert isinstance(ratio, int)
         return Coded(None, f"{options} --float", lambda: float_frames(frames, model, ratio, student=student))
     assert setting.quality is not None
     path = folder / "clip.safetensors"
-    compress_sequence(
-        frames,
-        path,
-        model,
-        ratio=ratio,
-        quality=setting.quality,
-        gop=setting.gop,
-        student=student,
-        force=True,
-    )
+    write_latent(frames, path, model, setting)
 
     def restore() -> Iterator[Pixels]:
         return (frame.pixels for frame in restored_frames(open_latent(path), model))
 
     options = f"{options} -q {setting.quality} -g {setting.gop}"
     return Coded(path.stat().st_size, options, restore)
+
+
+def write_latent(frames: Frames, path: Path, model: Model, setting: Setting) -> None:
+    """Compress `frames` as `setting` says, over what is at `path`."""
+    quality = defaults.QUALITY if setting.quality is None else setting.quality
+    if isinstance(setting.ratio, str):
+        adaptive.compress_adaptive(frames, path, model, quality=quality, gop=setting.gop, force=True)
+        return
+    compress_sequence(
+        frames,
+        path,
+        model,
+        ratio=setting.ratio or defaults.RATIO,
+        quality=quality,
+        gop=setting.gop,
+        student=setting.student,
+        force=True,
+    )
 
 
 def code_peer(frames: Frames, setting: Setting) -> Coded:

@@ -81,7 +81,7 @@ def clips_of(sources: Sequence[Source], start: int = 0, stop: int | None = None)
 
 
 def settings_of(
-    ratios: Sequence[int],
+    ratios: Sequence[int | str],
     qualities: Sequence[int],
     *,
     in_float: bool = False,
@@ -91,13 +91,16 @@ def settings_of(
 ) -> list[Setting]:
     """Every ratio at every quality, every ratio in float if asked for, then the peers' settings.
 
+    Memories in float, and students, are of trees with a ratio, not of adaptive forests.
     student: all of ours by the student too.   gop: of all files.
     """
     files = [
         Setting(IMFN, ratio=ratio, quality=quality, gop=gop) for ratio in ratios for quality in qualities
     ]
-    floats = [Setting(IMFN, ratio=ratio, in_float=True) for ratio in ratios] if in_float else []
-    students = [replace(setting, student=True) for setting in (*files, *floats)] if student else []
+    trees = [ratio for ratio in ratios if isinstance(ratio, int)]
+    floats = [Setting(IMFN, ratio=ratio, in_float=True) for ratio in trees] if in_float else []
+    fixed = [setting for setting in (*files, *floats) if isinstance(setting.ratio, int)]
+    students = [replace(setting, student=True) for setting in fixed] if student else []
     return list(dict.fromkeys([*files, *floats, *students, *against]))
 
 
@@ -107,7 +110,7 @@ def check_settings(settings: Sequence[Setting], model: Model | None) -> None:
     for setting in settings:
         if setting.codec != IMFN:
             peer_coding.check(setting.codec)
-        elif setting.ratio is not None and model is not None:
+        elif isinstance(setting.ratio, int) and model is not None:
             level_of_ratio(setting.ratio, model.network.config.levels)
             if setting.student:
                 model.student(setting.ratio)

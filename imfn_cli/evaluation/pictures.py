@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from .. import defaults
 from ..bitstream.open import open_latent
 from ..codec.decoder import restored_frames
-from ..codec.encoder import compress_sequence
 from ..zoo import load
 from .clip import Clip
+from .coding import write_latent
 from .page_pictures import ClipPictures, FramePicture
-from .rows import IMFN, Row
+from .rows import IMFN, Row, Setting
 
 Pixels = NDArray[np.uint8]
 #: Frames shown of each clip.
@@ -41,16 +41,8 @@ def worst_pictures(
                 continue
             path = Path(folder) / "clip.safetensors"
             with clip.open() as sequence:
-                compress_sequence(
-                    sequence,
-                    path,
-                    loaded,
-                    ratio=row.ratio,
-                    quality=row.quality,
-                    gop=row.gop or 0,
-                    student=row.student,
-                    force=True,
-                )
+                setting = Setting(row.codec, row.ratio, row.quality, student=row.student, gop=row.gop or 0)
+                write_latent(sequence, path, loaded, setting)
                 chosen = worst(row.psnr_per_frame)
                 before = _at(sorted(chosen), (frame.pixels for frame in sequence))
             reader = open_latent(path)
@@ -68,7 +60,7 @@ def typical(rows: Sequence[Row]) -> Row | None:
     return min(
         files,
         key=lambda row: (
-            abs(np.log2(row.ratio or 1) - np.log2(defaults.RATIO)),
+            abs(np.log2(row.ratio) - np.log2(defaults.RATIO)) if isinstance(row.ratio, int) else 0,
             abs((row.quality or 0) - defaults.QUALITY),
         ),
         default=None,

@@ -47,7 +47,8 @@ def write_plot(path: Path, document: dict[str, Any], *, force: bool = False) -> 
 
 def _rate(axes: Any, means: Sequence[dict[str, Any]]) -> None:
     labels = list(dict.fromkeys(mean["label"] for mean in means))
-    ratios = sorted({mean["ratio"] for mean in means if mean["codec"] == IMFN})
+    ratios = list(dict.fromkeys(mean["ratio"] for mean in means if mean["codec"] == IMFN))
+    ratios.sort(key=lambda ratio: (isinstance(ratio, str), ratio))
     for label in labels:
         points = sorted(
             (mean["bits_per_pixel"], mean["psnr_rgb"]) for mean in means if mean["label"] == label

@@ -27,11 +27,12 @@ _EARLIER = {"group": "gop"}
 class Setting:
     """One codec with all its knobs: an IMFN ratio at a quality or in float, or a peer at a preset and CRF.
 
-    student: the model's student compresses, not its tree.   gop: as `imfn compress` takes it.
+    ratio: frames per memory, or "auto" of an adaptive forest.   student: the model's student compresses, not
+    its tree.   gop: as `imfn compress` takes it.
     """
 
     codec: str
-    ratio: int | None = None
+    ratio: int | str | None = None
     quality: int | None = None
     in_float: bool = False
     crf: int | None = None
@@ -45,7 +46,8 @@ class Setting:
         if self.codec == IMFN:
             how = (" student" if self.student else "") + (" float" if self.in_float else "")
             how += " intra" if not self.gop and not self.in_float else ""
-            return f"{IMFN} {self.ratio}:1{how}"
+            ratio = self.ratio if isinstance(self.ratio, str) else f"{self.ratio}:1"
+            return f"{IMFN} {ratio}{how}"
         return f"{self.codec} {self.preset}"
 
 
@@ -75,7 +77,7 @@ class Row:
     codec: str
     label: str
     model: str | None
-    ratio: int | None
+    ratio: int | str | None
     quality: int | None
     in_float: bool
     student: bool

@@ -10,6 +10,7 @@ JSON = ROOT / "docs" / "json.md"
 _PLAIN: dict[str, Any] = {
     "string": str,
     "integer": int,
+    "integer or string": (int, str),
     "number": (int, float),
     "boolean": bool,
     "object": dict,

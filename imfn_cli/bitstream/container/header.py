@@ -27,7 +27,9 @@ from pydantic.dataclasses import dataclass
 from ..quantiser import step_of_quality
 
 #: The newest version that this code reads and writes.
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
+#: Version 5 is a draft: a reader takes the one draft that it knows, and files of others are compressed again.
+DRAFT = 1
 #: The version of a latent whose nodes are all intra nodes, made by the tree.
 INTRA_VERSION = 1
 #: The lowest version of a latent that still grows (`growing_writer.py`).
@@ -39,6 +41,9 @@ MAX_SIDE = 1 << 16
 MAX_PIXELS = 1 << 28
 #: Largest level of a node.
 HIGHEST_LEVEL = 20
+#: Largest window of an adaptive forest, and most frames of its GOPs.
+LARGEST_WINDOW = 64
+LONGEST_GOP = 1 << 12
 # Fields that the records of a growing latent tell instead.
 _TOLD_BY_RECORDS = ("frames", "start_time")
 # How files before version 4 say that a student made them: after the tool's version.
@@ -123,6 +128,9 @@ class Header:
     source_kind: "video", "images", "animation", "array" or "idx".   source_bytes: size of the source.
     gop_nodes: nodes in a group of pictures: every such node is an intra node; 1: all are.
     student: whether the model's student made the memories, not its tree.
+    gop_frames: frames in a GOP of an adaptive forest, whose largest windows are of `ratio` frames; the
+    table then
+        has one row for each GOP. 0: the forest's cut is fixed.   draft: of the adaptive forest's format.
     """
 
     tool: Text
@@ -145,11 +153,19 @@ class Header:
     source_bytes: Annotated[int, Field(ge=0, lt=1 << 63)]
     gop_nodes: Annotated[int, Field(ge=1, lt=1 << 63)] = since(3, default=1, key="chain")
     student: bool = since(4, default=False)
+    gop_frames: Annotated[int, Field(ge=0, le=LONGEST_GOP)] = since(5, default=0)
+    draft: Annotated[int, Field(ge=0, le=1 << 16)] = since(5, default=0)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.height * self.width > MAX_PIXELS:
             raise ValueError(f"its header says {self.width}x{self.height}, more than imfn can restore")
+        if self.gop_frames and (self.gop_nodes > 1 or self.student or self.ratio > LARGEST_WINDOW):
+            raise ValueError("its header says fields that an adaptive forest does not have")
+        if self.draft != (DRAFT if self.gop_frames else 0):
+            raise ValueError(
+                f"it is of draft {self.draft} of format {FORMAT_VERSION}; this imfn reads draft {DRAFT}"
+            )
         return self
 
     @property
@@ -157,6 +173,11 @@ class Header:
         """The lowest format version that has every field that this header needs."""
         needed = (f for f in fields(self) if getattr(self, f.name) != f.default)
         return max(f.metadata.get("since", INTRA_VERSION) for f in needed)
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether the forest's cut is chosen for each block and time, not fixed."""
+        return self.gop_frames > 0
 
     @property
     def step(self) -> float:

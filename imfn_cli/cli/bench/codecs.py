@@ -38,7 +38,7 @@ def codecs(
 ) -> None:
     """Against other codecs on the UCF-101 test clips: all rows, and BD-rates."""
     out = Output(json)
-    ratios, qualities = options.parse_numbers(ratio, "--ratio"), options.parse_qualities(quality)
+    ratios, qualities = options.parse_ratios(ratio), options.parse_qualities(quality)
     peers = peer_options.parse_peers(against, None, None)
     common.make_folder(results)
     settings = evaluation.settings_of(ratios, qualities, gop=gop, against=peers)

@@ -34,7 +34,7 @@ def ucf101(
 ) -> None:
     """PSNR with float memories at every ratio, PSNR and bits per pixel of files: UCF-101 test clips."""
     out = Output(json)
-    ratios, qualities = options.parse_numbers(ratio, "--ratio"), options.parse_qualities(quality)
+    ratios, qualities = options.parse_ratios(ratio), options.parse_qualities(quality)
     sources = common.benchmark_sources(clips, data, quick=quick)
     common.make_folder(results)
     loaded = zoo.load(model)

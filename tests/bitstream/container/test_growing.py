@@ -276,7 +276,7 @@ def test_an_older_imfn_is_told_to_upgrade(path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (b'\\"format\\":2', b'\\"format\\":5', "upgrade imfn"),
+        (b'\\"format\\":2', b'\\"format\\":6', "upgrade imfn"),
         (b'\\"quality\\":60', b'\\"quality\\":61', "header is damaged"),
     ],
 )

@@ -239,7 +239,7 @@ def test_truncation_at_every_length_is_found(latent: Path, tmp_path: Path) -> No
 
 def test_a_future_version_says_upgrade(tmp_path: Path) -> None:
     path = tmp_path / "future.safetensors"
-    content = write(path).read_bytes().replace(rb"\"format\":1", rb"\"format\":5")
+    content = write(path).read_bytes().replace(rb"\"format\":1", rb"\"format\":6")
     path.write_bytes(content)
-    with pytest.raises(LatentError, match="version is 5; this imfn reads 1 to 4; upgrade imfn"):
+    with pytest.raises(LatentError, match="version is 6; this imfn reads 1 to 5; upgrade imfn"):
         open_latent(path)

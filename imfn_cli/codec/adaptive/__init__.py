@@ -1,0 +1,28 @@
+"""An adaptive forest (`-r auto`): each 16×16 block of a GOP is cut into windows of 1 to 64 frames. A draft.
+
+Its kernels are compiled by numba, which comes with `pip install 'imfn[adaptive]'`.
+"""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from ...errors import ImfnError
+from ...system.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from .compress import compress_adaptive
+    from .restore import adaptive_frames, check_gops, shares_of
+
+__all__ = ["adaptive_frames", "check_gops", "compress_adaptive", "shares_of"]
+
+_attribute, __dir__ = lazy_attributes(
+    __name__,
+    {"compress": ("compress_adaptive",), "restore": ("adaptive_frames", "check_gops", "shares_of")},
+)
+
+
+def __getattr__(name: str) -> Any:
+    for package in ("numba", "scipy"):
+        if name in __all__ and find_spec(package) is None:
+            raise ImfnError(f"an adaptive forest needs the package {package}; pip install 'imfn[adaptive]'")
+    return _attribute(name)

@@ -1,0 +1,123 @@
+"""Frames to a latent whose forest is adaptive: one record for each GOP."""
+
+import time
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import defaults
+from ...bitstream.container.header import DRAFT
+from ...bitstream.container.latent_writer import LatentWriter
+from ...bitstream.quantiser import step_of_quality
+from ...errors import InputError, ModelError
+from ...media.batches import batched
+from ...media.sequence import Sequence
+from ...reports import CompressReport
+from ...system.threads import map_ordered, prefetch
+from ...zoo.model import Model
+from ..encoder import CODING_THREADS, Progress
+from ..sequence_header import check_size, constant_ticks, header_of
+from .bases import bases_of, fits
+from .gop_bytes import split_gop
+from .gop_encoder import encode_gop
+from .gop_state import BLOCK
+from .shape import gop_frames_of, top_of
+
+# Numbers that a window spends on a block: four leaves of 192 channels.
+_NUMBERS = 4 * 192
+
+
+def compress_adaptive(
+    sequence: Sequence,
+    output: Path,
+    model: Model,
+    *,
+    quality: int = defaults.QUALITY,
+    gop: int = defaults.GOP,
+    force: bool = False,
+    progress: Progress = lambda _: None,
+) -> CompressReport:
+    """Compress the frames of `sequence` into an adaptive forest at `output`.
+
+    gop: frames in a group of pictures, about: full trees and the intra frame before them. Uses the linear
+    maps of `model`. Raises ModelError if they are not of 8×8 RGB patches with all channels, and as
+    `compress_sequence` does; nothing is left then.
+    """
+    began = time.perf_counter()
+    step_of_quality(quality)  # refuses others
+    if gop < 0:
+        raise ValueError(f"gop {gop}: must be a number of frames, or 0")
+    if not fits(model.network.config):
+        raise ModelError(
+            f"model {model.name!r}: its memories cannot be cut by blocks; choose a ratio with -r"
+        )
+    check_size(sequence)
+    info = sequence.info
+    top = top_of(info.height, info.width, model.network.config.levels)
+    size = gop_frames_of(info.height, info.width, top, gop)
+    times = array("q")
+    bases = bases_of(model, top)
+
+    def encode(pixels: NDArray[np.uint8]) -> tuple[int, bytes]:
+        return len(pixels), encode_gop(pixels, top, quality, bases)
+
+    shares, firsts, done = np.zeros(top + 1, np.int64), 0, 0
+    with LatentWriter(output, force=force) as writer:
+        for frames, data in map_ordered(encode, _gops(sequence, size, times), CODING_THREADS):
+            writer.add(frames, data)
+            shares += np.array(split_gop(data, top)[0])
+            firsts, done = firsts + 1, done + frames
+            progress(done)
+        if not times:
+            raise InputError(f"{sequence.name}: holds no frames")
+        moments = np.frombuffer(times, np.int64)
+        ticks = moments[1:] - moments[:-1]
+        constant = constant_ticks(ticks, info)
+        header = header_of(
+            model,
+            info,
+            ratio=1 << top,
+            quality=quality,
+            student=False,
+            frames=done,
+            start_time=times[0],
+            frame_ticks=constant,
+            gop_frames=size,
+            draft=DRAFT,
+        )
+        writer.finish(header, None if constant is not None else ticks)
+    seconds, bytes_ = time.perf_counter() - began, output.stat().st_size
+    pixels = done * info.height * info.width
+    blocks = -(-info.height // BLOCK) * -(-info.width // BLOCK)
+    windows = firsts * blocks + float((shares / (1 << np.arange(top + 1))).sum())
+    return CompressReport(
+        source=sequence.name,
+        output=str(output),
+        model=model.name,
+        ratio="auto",
+        quality=quality,
+        frames=done,
+        height=info.height,
+        width=info.width,
+        channels=info.channels,
+        nodes=firsts,
+        source_bytes=info.size_bytes,
+        bytes=bytes_,
+        bits_per_pixel=8 * bytes_ / pixels,
+        ratio_of_numbers=pixels * info.channels / (_NUMBERS * windows),
+        ratio_of_bytes=info.size_bytes / bytes_,
+        seconds=seconds,
+        frames_per_second=done / seconds,
+        notes=(*info.notes, *sequence.warnings),
+        gop=size,
+    )
+
+
+def _gops(sequence: Sequence, size: int, times: "array[int]") -> Iterator[NDArray[np.uint8]]:
+    """The frames in arrays (T, H, W, C) of `size`, the last one shorter; their times go to `times`."""
+    for pixels, shown in prefetch(batched(sequence, size), 1):
+        times.extend(shown)
+        yield pixels

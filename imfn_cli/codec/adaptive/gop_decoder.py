@@ -1,0 +1,53 @@
+"""A GOP's bytes to its frames."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...bitstream.adaptive.partition_flags import code_partition
+from .bases import Bases
+from .block_decoder import decode_node
+from .gop_bytes import split_gop
+from .gop_state import GopState, Mask, nodes_at, pixels_of, trees_of
+from .parameters import step_of_node
+from .tables import BOTH, NEAR
+
+
+def decode_gop(
+    data: bytes, frames: int, size: tuple[int, int, int], top: int, quality: int, bases: Bases
+) -> Iterator[NDArray[np.uint8]]:
+    """The frames of a GOP, tree by tree: pixels (·, *size) uint8, in order.
+
+    size: (H, W, 1 or 3).   top: level of the largest windows. Raises ValueError if the bytes cannot be a GOP
+    of so many frames; whatever bytes there are, the work is bounded by the frames.
+    """
+    shares, payload = split_gop(data, top)
+    state = GopState(size[:2], top, quality, bases, data=payload)
+    rows, columns = state.blocks
+    _decode(state, 0, 0, 0, np.ones(state.blocks, np.bool_), intra=True)
+    state.finish(0, 0)
+    yield pixels_of(state.frames[:1], size)
+    found = np.zeros(top + 1, np.int64)
+    for time, level in trees_of(frames, top):
+        cut = np.zeros((1 << level, rows, columns), np.int8)
+        for row in range(rows):
+            for column in range(columns):
+                code_partition(state.coder, level, cut, row, column)
+        found += np.bincount(cut.ravel(), minlength=top + 1)
+        for index in range(1 << level):
+            state.begin_frame(index + 1, cut[index])
+            for node_level, blocks in nodes_at(cut, index):
+                _decode(state, node_level, index + 1, time + index, blocks)
+            state.finish(index + 1, time + index)
+        yield pixels_of(state.frames[1 : 1 + (1 << level)], size)
+        state.end_tree(level)
+    if tuple(found.tolist()) != shares:
+        raise ValueError("its windows are not those that it says")
+
+
+def _decode(state: GopState, level: int, index: int, time: int, blocks: Mask, *, intra: bool = False) -> None:
+    decode_node(
+        *(state.coder, NEAR, BOTH, state.bases.integers[level], level, intra, blocks, state.frames, index),
+        *(state.reference, state.fields, state.work(level), step_of_node(state.quality, level, time)),
+    )

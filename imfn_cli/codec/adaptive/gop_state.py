@@ -1,0 +1,159 @@
+"""What encoder and decoder of a GOP of an adaptive forest know alike, and what the frames go through.
+
+    first frame (intra blocks) ─▶ tree of up to 64 frames ─▶ tree ─▶ …   each tree: cut, then its nodes
+
+A GOP of T frames is one intra frame and then trees of 2^l frames: full ones, then the binary expansion of the
+rest. Every 16×16 block of a tree is cut into dyadic windows; a node is a window and its blocks.
+Nodes come in order of their first frame, longer windows first, so when one is coded the frame before it is
+complete. Frames are int16 in 1/16 grey levels, planes R, G, B, padded to whole blocks by their border.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...bitstream.adaptive.binary_coder import Coder, new_coder
+from ...bitstream.adaptive.frame_flags import CONTEXTS, SETS, code_filtered
+from ...motion.interpolate import BORDER, pad_frame
+from .bases import Bases
+from .block_state import Fields, Work, new_fields, new_work
+from .deblock import deblock
+from .loop_filter import filter_frame
+from .parameters import ACTIVITY, deblocking_thresholds, step_of_node
+from .tables import INITIAL_STATE, LOOP_WEIGHTS
+
+#: Side of a block in pixels.
+BLOCK = 16
+#: Value of a grey level.
+GREY = 16
+#: Levels of windows: 1 to 64 frames.
+LEVELS = 7
+Planes = NDArray[np.int16]
+Mask = NDArray[np.bool_]
+
+
+class GopState:
+    """The state of one GOP.
+
+    size: (H, W).   top: level of the largest trees.   quality: 0 … 100.   data: of a GOP to decode.
+    frames (1 + 2^top, 3, H', W') int16: the restored frame before the tree, then the tree's.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        top: int,
+        quality: int,
+        bases: Bases,
+        *,
+        data: bytes | None = None,
+        capacity: int = 0,
+    ) -> None:
+        height, width = size[0] + -size[0] % BLOCK, size[1] + -size[1] % BLOCK
+        self.quality, self.bases = quality, bases
+        self.blocks = height // BLOCK, width // BLOCK
+        self.coder = new_coder(CONTEXTS, SETS, data=data, capacity=capacity)
+        self.coder.p[:], self.coder.n[:], self.coder.w[:] = INITIAL_STATE
+        self.fields = new_fields(height, width)
+        self.frames: Planes = np.zeros((1 + (1 << top), 3, height, width), np.int16)
+        self.frames[0] = 128 * GREY
+        self.reference: Planes = np.zeros((3, height + 2 * BORDER, width + 2 * BORDER), np.int16)
+        self._work: dict[int, Work] = {}
+
+    def work(self, level: int) -> Work:
+        """Scratch of a node of `level`."""
+        if level not in self._work:
+            self._work[level] = new_work(1 << level)
+        return self._work[level]
+
+    def finish(self, index: int, time: int, original: Planes | None = None) -> None:
+        """Frame `index` of `frames`, the GOP's frame `time`, is complete: smooth it (`finish_frame`)."""
+        step = step_of_node(self.quality, 0, time)
+        finish_frame(self.frames[index], self.fields, self.coder, step, self.reference, original)
+
+    def begin_frame(self, index: int, cut: NDArray[np.int8]) -> None:
+        """Make frame `index` of `frames` ready for the nodes that begin there; cut (rows, columns): its
+        levels.
+
+        The frame before becomes the reference frame. What no earlier window has restored holds what the frame
+        before does, until it is coded.
+        """
+        pad_frame(self.frames[index - 1], self.reference)
+        starts = (index - 1) & ((1 << cut.astype(np.int64)) - 1) == 0
+        pixels = starts.repeat(BLOCK, 0).repeat(BLOCK, 1)
+        self.frames[index][:, pixels] = self.frames[index - 1][:, pixels]
+
+    def end_tree(self, level: int) -> None:
+        """Go on to the next tree: its frame before is the last of this one."""
+        self.frames[0] = self.frames[1 << level]
+
+
+def finish_frame(
+    frame: Planes, fields: Fields, coder: Coder, step: int, scratch: Planes, original: Planes | None = None
+) -> None:
+    """Smooth a frame (3, H', W') whose blocks are all there, in place: leaf edges, then the loop filter.
+
+    step: of the frame's single windows.   scratch: as large as a reference frame.   original: the encoder's
+    frame, which says whether the filter helps; a decoder has none.
+    """
+    deblock(frame, fields.lasts, fields.mode, fields.mv, *deblocking_thresholds(step))
+    if original is None:
+        if code_filtered(coder, False):
+            _filter(frame, fields, step, scratch)
+        return
+    before = frame.copy()
+    _filter(frame, fields, step, scratch)
+    helps = _error(frame, original) < _error(before, original)
+    if not code_filtered(coder, helps):
+        frame[:] = before
+
+
+def _filter(frame: Planes, fields: Fields, step: int, scratch: Planes) -> None:
+    pad_frame(frame, scratch)
+    filter_frame(scratch, frame, fields.lasts, fields.mode, max(1, step >> 2), LOOP_WEIGHTS, ACTIVITY)
+
+
+def _error(frame: Planes, original: Planes) -> float:
+    return float(np.square(frame.astype(np.float32) - original).sum())
+
+
+def trees_of(frames: int, top: int) -> Iterator[tuple[int, int]]:
+    """First frame and level of each tree of a GOP of so many frames, the first of which is intra."""
+    time = 1
+    while time < frames:
+        level = min(top, (frames - time).bit_length() - 1)
+        yield time, level
+        time += 1 << level
+
+
+def nodes_at(cut: NDArray[np.int8], index: int) -> Iterator[tuple[int, Mask]]:
+    """Level and blocks (rows, columns) of the nodes that begin at frame `index` of a tree, longest first.
+
+    cut (frames, rows, columns): the level of the window of every frame and block.
+    """
+    for level in reversed(range(LEVELS)):
+        if index % (1 << level) == 0:
+            blocks = cut[index] == level
+            if blocks.any():
+                yield level, blocks
+
+
+def planes_of(pixels: NDArray[np.uint8]) -> Planes:
+    """Pixels (T, H, W, 1 or 3) uint8 → (T, 3, H', W') int16, 1/16 grey levels; gray becomes three planes."""
+    _, height, width, channels = pixels.shape
+    padding = ((0, 0), (0, -height % BLOCK), (0, -width % BLOCK), (0, 0))
+    padded = np.pad(pixels, padding, mode="edge").astype(np.int16) * GREY
+    if channels == 1:
+        padded = padded.repeat(3, axis=3)
+    return np.ascontiguousarray(padded.transpose(0, 3, 1, 2))
+
+
+def pixels_of(planes: Planes, size: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Planes (T, 3, H', W') → pixels (T, *size) uint8; gray is the mean of the planes."""
+    height, width, channels = size
+    shown = planes[:, :, :height, :width].astype(np.int32)
+    if channels == 1:
+        shown = (shown.sum(axis=1, keepdims=True) * 2 + 3) // 6
+    rounded = np.clip((shown + GREY // 2) // GREY, 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(rounded.transpose(0, 2, 3, 1))

@@ -1,0 +1,182 @@
+"""The adaptive forest from frames to a file and back: any length and size, damage, selections, the draft."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import imfn_cli as imfn
+from imfn_cli import codec
+from imfn_cli.bitstream import open_latent
+from imfn_cli.bitstream.container.header import DRAFT, FORMAT_VERSION, Header, HeaderError
+from imfn_cli.codec.adaptive.gop_state import nodes_at, trees_of
+from imfn_cli.codec.adaptive.shape import gop_frames_of, top_of
+from tests.bitstream.builders import HEADER
+from tests.bitstream.malformed import header_text
+from tests.conftest import make_clip, psnr
+
+# One worker compiles the kernels for all of these.
+pytestmark = pytest.mark.xdist_group("adaptive")
+
+
+def restored(path: Path, model: imfn.Model, start: int = 0, stop: int | None = None) -> np.ndarray:
+    """Frames start … stop − 1 of a latent, (T, H, W, C)."""
+    return np.stack([frame.pixels for frame in codec.restored_frames(open_latent(path), model, start, stop)])
+
+
+@pytest.fixture(scope="module")
+def clip() -> np.ndarray:
+    """Nineteen frames of 48×64 pixels."""
+    return make_clip(19)
+
+
+@pytest.fixture(scope="module")
+def latent(clip: np.ndarray, tiny_model: imfn.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The clip as an adaptive forest: GOPs of 9, 9 and 1 frames, since the model has three levels."""
+    path = tmp_path_factory.mktemp("adaptive") / "clip.safetensors"
+    report = imfn.compress(clip, path, model=tiny_model, ratio="auto", quality=60, gop=8)
+    assert (report.ratio, report.gop, report.nodes, report.frames) == ("auto", 9, 3, 19)
+    return path
+
+
+def test_frames_come_back_near(clip: np.ndarray, latent: Path, tiny_model: imfn.Model) -> None:
+    found = restored(latent, tiny_model)
+    assert found.shape == clip.shape
+    assert psnr(found, clip) > 34
+    header = open_latent(latent).header
+    assert (header.version, header.draft, header.gop_frames, header.ratio) == (FORMAT_VERSION, DRAFT, 9, 8)
+    assert [entry.length for entry in open_latent(latent).nodes] == [9, 9, 1]
+
+
+def test_better_quality_is_closer_and_larger(
+    clip: np.ndarray, tiny_model: imfn.Model, tmp_path: Path
+) -> None:
+    sizes, values = [], []
+    for quality in (10, 45, 80, 100):
+        path = tmp_path / f"{quality}.safetensors"
+        sizes.append(imfn.compress(clip[:9], path, model=tiny_model, ratio="auto", quality=quality).bytes)
+        values.append(psnr(restored(path, tiny_model), clip[:9]))
+    assert sizes == sorted(sizes)
+    assert values == sorted(values)
+    assert values[-1] > 48
+
+
+def test_longer_windows_where_the_picture_stands_still(
+    clip: np.ndarray, tiny_model: imfn.Model, tmp_path: Path
+) -> None:
+    sizes, shares = [], []
+    for frames in (clip[:1].repeat(17, 0), clip[:17]):
+        path = tmp_path / "x.safetensors"
+        sizes.append(imfn.compress(frames, path, model=tiny_model, ratio="auto", force=True).bytes)
+        shares.append(codec.shares_of(open_latent(path)))
+        assert sum(shares[-1].values()) == pytest.approx(1)
+    assert shares[0][8] > shares[1][8]
+    assert sizes[0] < 0.7 * sizes[1]
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 3), (2, 17, 5, 1), (5, 33, 16, 3), (10, 16, 47, 1)])
+def test_any_length_and_size(shape: tuple[int, ...], tiny_model: imfn.Model, tmp_path: Path) -> None:
+    frames = make_clip(shape[0], 48, 64)[:, : shape[1], : shape[2], : shape[3]]
+    path = tmp_path / "x.safetensors"
+    imfn.compress(frames, path, model=tiny_model, ratio="auto", quality=70)
+    found = restored(path, tiny_model)
+    assert found.shape == shape
+    assert np.abs(found.astype(int) - frames).mean() < 6
+    assert imfn.verify(path, tiny_model).ok
+
+
+@pytest.mark.parametrize("window", [(0, 1), (8, 9), (7, 12), (17, 19), (18, 19)])
+def test_a_selection_is_that_part_of_the_whole(
+    window: tuple[int, int], latent: Path, tiny_model: imfn.Model
+) -> None:
+    assert np.array_equal(restored(latent, tiny_model, *window), restored(latent, tiny_model)[slice(*window)])
+
+
+def test_same_input_same_bytes(
+    clip: np.ndarray, latent: Path, tiny_model: imfn.Model, tmp_path: Path
+) -> None:
+    path = tmp_path / "again.safetensors"
+    imfn.compress(clip, path, model=tiny_model, ratio="auto", quality=60, gop=8)
+    assert path.read_bytes() == latent.read_bytes()
+
+
+def test_damage_costs_its_gop_alone(latent: Path, tiny_model: imfn.Model, tmp_path: Path) -> None:
+    whole, reader = restored(latent, tiny_model), open_latent(latent)
+    content = bytearray(latent.read_bytes())
+    content[reader.nodes_at + reader.nodes[1].offset + 40] ^= 16
+    path = tmp_path / "damaged.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(imfn.LatentError, match=r"GOP 1 \(frames 9 to 17\) is damaged"):
+        restored(path, tiny_model)
+    damaged: list[codec.DecodedNode] = []
+    found = [f.pixels for f in codec.restored_frames(open_latent(path), tiny_model, damaged=damaged)]
+    assert [one.entry.index for one in damaged] == [1]
+    assert np.array_equal(found[:9], whole[:9])
+    assert np.array_equal(found[9:18], whole[8:9].repeat(9, 0))
+    assert np.array_equal(found[18:], whole[18:])
+    for model in (tiny_model, None):
+        assert [one.node for one in imfn.verify(path, model).damaged] == [1]
+
+
+def test_what_cannot_be_adaptive_is_said(
+    clip: np.ndarray, vector_model: imfn.Model, tiny_model: imfn.Model, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.safetensors"
+    with pytest.raises(imfn.ModelError, match="choose a ratio"):
+        imfn.compress(clip, path, model=vector_model, ratio="auto")
+    with pytest.raises(ValueError, match="'best'"):
+        imfn.compress(clip, path, model=tiny_model, ratio="best")
+    with pytest.raises(ValueError, match="for the tree"):
+        imfn.compress(clip, path, model=tiny_model, ratio="auto", student=True)
+    with pytest.raises(ValueError, match="gop -1"):
+        imfn.compress(clip, path, model=tiny_model, ratio="auto", gop=-1)
+    assert not path.exists()
+
+
+ADAPTIVE = dataclasses.replace(HEADER, gop_frames=9, draft=DRAFT)
+
+
+def test_the_header_of_a_draft() -> None:
+    text = ADAPTIVE.to_json(table=7)
+    assert json.loads(text)["format"] == FORMAT_VERSION
+    assert Header.from_json(text) == (ADAPTIVE, {"table": 7})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"draft": DRAFT + 1}, f"of draft {DRAFT + 1}"),
+        ({"gop_frames": 1 << 13}, "gop_frames = 8192"),
+        ({"chain": 4}, "does not have"),
+        ({"ratio": 128}, "does not have"),
+    ],
+)
+def test_headers_that_no_encoder_writes(changes: dict[str, int], message: str) -> None:
+    fields = {"format": FORMAT_VERSION, "gop_frames": 9, "draft": DRAFT}
+    with pytest.raises(HeaderError, match=message):
+        Header.from_json(header_text({}, {**fields, **changes}))
+
+
+@pytest.mark.parametrize("frames", [1, 2, 9, 65, 66, 100, 257])
+def test_trees_fill_a_gop(frames: int) -> None:
+    times = [0]
+    for time, level in trees_of(frames, 6):
+        assert time == times[-1] + 1
+        times.extend(range(time, time + (1 << level)))
+    assert times == list(range(frames))
+
+
+def test_nodes_come_longest_first() -> None:
+    cut = np.zeros((4, 1, 3), np.int8)
+    cut[:, 0, 1], cut[:2, 0, 2] = 2, 1
+    assert [[level for level, _ in nodes_at(cut, index)] for index in range(4)] == [[2, 1, 0], [0], [0], [0]]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (240, 320), (480, 640), (1080, 1920), (1 << 14, 1 << 14)])
+def test_a_gop_holds_a_bounded_number_of_pixels(size: tuple[int, int]) -> None:
+    top = top_of(*size, 6)
+    frames = gop_frames_of(*size, top, 256)
+    assert frames == 2 or frames * size[0] * size[1] <= 64 << 20
+    assert (frames - 1) % (1 << top) == 0
