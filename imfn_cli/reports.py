@@ -18,8 +18,8 @@ class CompressReport(_Report):
     frames over numbers in the memories (the paper's ratio; tails and padding lower it), ratio_of_bytes is
     source bytes over file bytes, None where only a part of the source was compressed. seconds includes
     reading and decoding the source. notes: what the user should know about how it was read, one line each.
-    student: the model's student compressed, not its tree.   group: frames from one key node to the next, 0
-    where every node stands alone.
+    ratio: frames per memory, or "auto".   student: the model's student compressed, not its tree.
+    gop: frames from one intra node to the next, 0 where every node is an intra node.
     """
 
     source: str

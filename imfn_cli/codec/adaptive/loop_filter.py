@@ -73,34 +73,3 @@ def filter_frame(src, frame, lasts, mode, step16, weights, thresholds):
                         for k in range(4):
                             total += w[PAIRS + k] * _tap(plane, y + i, x + j, k, v, small)
                         frame[p, r * 8 + i, c * 8 + j] = min(max(v + (total >> WEIGHT_BITS), 0), 4080)
-
-
-@njit(cache=True, nogil=True)
-def accumulate(src, orig, lasts, mode, step16, thresholds, a, b):
-    """Add to the normal equations a (CLASSES, TAPS, TAPS), b (CLASSES, TAPS) what this frame says."""
-    rows, columns = orig.shape[1] // 8, orig.shape[2] // 8
-    small = max(step16 >> 2, 1)
-    f = np.zeros(TAPS, np.float64)
-    scale = 1.0 / (step16 * step16)
-    for r in range(rows):
-        for c in range(columns):
-            last = lasts[r + 1, c + 1]
-            if last == 0:
-                continue
-            y, x = r * 8 + BORDER, c * 8 + BORDER
-            n = leaf_class(src[1], y, x, mode[r + 1, c + 1], last, step16, thresholds)
-            for p in range(3):
-                plane = src[p]
-                for i in range(8):
-                    for j in range(8):
-                        v = np.int64(plane[y + i, x + j])
-                        for k in range(PAIRS):
-                            f[k] = _tap(plane, y + i, x + j, k, v, step16)
-                        for k in range(4):
-                            f[PAIRS + k] = _tap(plane, y + i, x + j, k, v, small)
-                        e = (orig[p, r * 8 + i, c * 8 + j] - v) * scale
-                        for k in range(TAPS):
-                            b[n, k] += f[k] * e
-                            g = f[k] * scale
-                            for m in range(TAPS):
-                                a[n, k, m] += g * f[m]
