@@ -57,8 +57,8 @@ def compress(
         of imfn may not read the file; its kernels come with `pip install 'imfn[adaptive]'`.
     quality: 0 … 100; higher is better and larger.
     gop: frames in a group of pictures (GOP), from one intra node to the next; the nodes between are predicted
-        from the frame before them: far fewer bytes where the picture stays alike. A frame then needs the nodes
-        before it in its GOP, and a damaged one costs those after it. 0: every node is an intra node.
+        from the frame before them: far fewer bytes where the picture stays alike. A frame then needs
+        the nodes before it in its GOP, and a damaged one costs those after it. 0: all are intra nodes.
     student: one recurrent update per frame instead of the tree; every linear model has one, others carry
         theirs or raise `ModelError`.
     frames: (start, stop) to compress only frames start … stop − 1; a stop of None means the end.
