@@ -39,11 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """The folder of real clips, $IMFN_DATA."""
-    folder = os.environ.get("IMFN_DATA")
-    if not folder:
+    """The folder of real clips: $IMFN_DATA, else shared/data beside the checkout."""
+    folder = Path(os.environ.get("IMFN_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not folder.is_dir():
         pytest.skip("no real clips: set IMFN_DATA")
-    return Path(folder)
+    return folder
 
 
 def make_clip(count: int = 40, height: int = 48, width: int = 64, *, seed: int = 0) -> np.ndarray:

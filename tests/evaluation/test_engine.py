@@ -68,9 +68,12 @@ def test_clips_that_do_not_fit_in_memory_give_the_same(here: Here, clip_path: Pa
     # Less than the 13 frames of 64×48 take.
     here.held_bytes = 100_000
     streamed = here(clip_path, *settings, stop=13).rows
-    assert steady([replace(row, notes=()) for row in streamed]) == steady(
-        [replace(row, notes=()) for row in held]
-    )
+    ours, theirs = (steady([replace(row, notes=()) for row in rows]) for rows in (streamed, held))
+    assert ours[:-1] == theirs[:-1]
+    # x264's own bytes differ a little from run to run.
+    assert ours[-1].options == theirs[-1].options
+    assert ours[-1].frames == theirs[-1].frames
+    assert ours[-1].psnr_rgb == pytest.approx(theirs[-1].psnr_rgb, abs=0.3)
     assert "speed: reading the clip included" in streamed[0].notes[-1]
 
 
