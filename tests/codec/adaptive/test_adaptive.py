@@ -180,3 +180,11 @@ def test_a_gop_holds_a_bounded_number_of_pixels(size: tuple[int, int]) -> None:
     frames = gop_frames_of(*size, top, 256)
     assert frames == 2 or frames * size[0] * size[1] <= 64 << 20
     assert (frames - 1) % (1 << top) == 0
+
+
+def test_missing_packages_are_named(
+    clip: np.ndarray, tiny_model: imfn.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imfn_cli.codec.adaptive.find_spec", lambda name: None)
+    with pytest.raises(imfn.ImfnError, match=r"package numba; pip install 'imfn\[adaptive\]'"):
+        imfn.compress(clip, tmp_path / "x.safetensors", model=tiny_model, ratio="auto")
