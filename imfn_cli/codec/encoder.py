@@ -98,7 +98,8 @@ def compress_sequence(
             frame_ticks=constant,
         )
         writer.finish(header, None if constant is not None else ticks)
-    return _report(
+    h, w = model.network.config.grid(sequence.info.height, sequence.info.width)
+    return compress_report(
         sequence,
         output,
         model,
@@ -108,6 +109,7 @@ def compress_sequence(
         student=student,
         frames=len(intake.times),
         nodes=writer.node_count,
+        numbers=writer.node_count * model.network.config.channels * h * w,
         seconds=time.perf_counter() - began,
     )
 
@@ -192,22 +194,23 @@ def _coded_in_gops(
     return map_ordered(encode, searched(), 1)
 
 
-def _report(
+def compress_report(
     sequence: Sequence,
     output: Path,
     model: Model,
     *,
-    ratio: int,
+    ratio: int | str,
     quality: int,
     gop: int,
     student: bool,
     frames: int,
     nodes: int,
+    numbers: float,
     seconds: float,
 ) -> CompressReport:
-    info, config, size = sequence.info, model.network.config, output.stat().st_size
+    """What compressing did; the arguments are the report's fields. numbers: in all memories together."""
+    info, size = sequence.info, output.stat().st_size
     pixels = frames * info.height * info.width
-    h, w = config.grid(info.height, info.width)
     return CompressReport(
         source=sequence.name,
         output=str(output),
@@ -222,7 +225,7 @@ def _report(
         source_bytes=info.size_bytes,
         bytes=size,
         bits_per_pixel=8 * size / pixels,
-        ratio_of_numbers=pixels * info.channels / (nodes * config.channels * h * w),
+        ratio_of_numbers=pixels * info.channels / numbers,
         ratio_of_bytes=info.size_bytes / size,
         seconds=seconds,
         frames_per_second=frames / seconds,

@@ -18,7 +18,7 @@ from ...media.sequence import Sequence
 from ...reports import CompressReport
 from ...system.threads import map_ordered, prefetch
 from ...zoo.model import Model
-from ..encoder import CODING_THREADS, Progress
+from ..encoder import CODING_THREADS, Progress, compress_report
 from ..sequence_header import check_size, constant_ticks, header_of
 from .bases import bases_of, fits
 from .gop_bytes import split_gop
@@ -89,30 +89,20 @@ def compress_adaptive(
             draft=DRAFT,
         )
         writer.finish(header, None if constant is not None else ticks)
-    seconds, bytes_ = time.perf_counter() - began, output.stat().st_size
-    pixels = done * info.height * info.width
     blocks = -(-info.height // BLOCK) * -(-info.width // BLOCK)
     windows = firsts * blocks + float((shares / (1 << np.arange(top + 1))).sum())
-    return CompressReport(
-        source=sequence.name,
-        output=str(output),
-        model=model.name,
-        ratio="auto",
+    return compress_report(
+        sequence,
+        output,
+        model,
+        ratio=defaults.AUTO,
         quality=quality,
-        frames=done,
-        height=info.height,
-        width=info.width,
-        channels=info.channels,
-        nodes=firsts,
-        source_bytes=info.size_bytes,
-        bytes=bytes_,
-        bits_per_pixel=8 * bytes_ / pixels,
-        ratio_of_numbers=pixels * info.channels / (_NUMBERS * windows),
-        ratio_of_bytes=info.size_bytes / bytes_,
-        seconds=seconds,
-        frames_per_second=done / seconds,
-        notes=(*info.notes, *sequence.warnings),
         gop=size,
+        student=False,
+        frames=done,
+        nodes=firsts,
+        numbers=_NUMBERS * windows,
+        seconds=time.perf_counter() - began,
     )
 
 
