@@ -218,11 +218,9 @@ def _code_magnitude(cd, kind, band, tq, la, m, decoding):
         if code_bit(cd, 3, _WM + kind, np.int64(m > i)) == 0:
             return i
         i += 1
-    return (
-        UNARY + code_exp_golomb(cd, _E0, 16, m - UNARY)
-        if not decoding
-        else UNARY + code_exp_golomb(cd, _E0, 16, 0)
-    )
+    # Made-up bytes can say more than the grid holds.
+    excess = code_exp_golomb(cd, _E0, 16, 0 if decoding else m - UNARY)
+    return min(UNARY + excess, MAX_SYMBOL)
 
 
 @njit(cache=True, nogil=True)

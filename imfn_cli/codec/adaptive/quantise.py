@@ -61,7 +61,7 @@ def quantise_leaf(cd, near, kind, grid, lasts, r, c, x, lam, q, cost, lastbits):
     left, above = grid[r, c - 1], grid[r - 1, c]
     for k in range(last, -1, -1):
         v = abs(x[k])
-        m = np.int64(v + 0.5)
+        m = min(np.int64(v + 0.5), rs.MAX_SYMBOL)
         t = 0
         for j in range(6):
             i = near[k, j]
