@@ -28,7 +28,9 @@ from ..quantiser import step_of_quality
 
 #: The newest version that this code reads and writes.
 FORMAT_VERSION = 5
-#: Version 5 is a draft: a reader takes the one draft that it knows, and files of others are compressed again.
+#: The version of an adaptive forest.
+ADAPTIVE_VERSION = 5
+#: It is a draft: a reader takes the one draft that it knows, and files of others are compressed again.
 DRAFT = 1
 #: The version of a latent whose nodes are all intra nodes, made by the tree.
 INTRA_VERSION = 1
@@ -153,8 +155,8 @@ class Header:
     source_bytes: Annotated[int, Field(ge=0, lt=1 << 63)]
     gop_nodes: Annotated[int, Field(ge=1, lt=1 << 63)] = since(3, default=1, key="chain")
     student: bool = since(4, default=False)
-    gop_frames: Annotated[int, Field(ge=0, le=LONGEST_GOP)] = since(5, default=0)
-    draft: Annotated[int, Field(ge=0, le=1 << 16)] = since(5, default=0)
+    gop_frames: Annotated[int, Field(ge=0, le=LONGEST_GOP)] = since(ADAPTIVE_VERSION, default=0)
+    draft: Annotated[int, Field(ge=0, le=1 << 16)] = since(ADAPTIVE_VERSION, default=0)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -164,7 +166,7 @@ class Header:
             raise ValueError("its header says fields that an adaptive forest does not have")
         if self.draft != (DRAFT if self.gop_frames else 0):
             raise ValueError(
-                f"it is of draft {self.draft} of format {FORMAT_VERSION}; this imfn reads draft {DRAFT}"
+                f"it is of draft {self.draft} of format {ADAPTIVE_VERSION}; this imfn reads draft {DRAFT}"
             )
         return self
 

@@ -9,7 +9,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from imfn_cli.bitstream.container.header import Header
+from imfn_cli.bitstream.container.header import FORMAT_VERSION, Header
 from imfn_cli.bitstream.container.latent_writer import LatentWriter
 from imfn_cli.bitstream.open import open_latent
 from imfn_cli.errors import LatentError, OutputError
@@ -239,7 +239,10 @@ def test_truncation_at_every_length_is_found(latent: Path, tmp_path: Path) -> No
 
 def test_a_future_version_says_upgrade(tmp_path: Path) -> None:
     path = tmp_path / "future.safetensors"
-    content = write(path).read_bytes().replace(rb"\"format\":1", rb"\"format\":6")
+    content = write(path).read_bytes().replace(rb"\"format\":1", rb"\"format\":%d" % (FORMAT_VERSION + 1))
     path.write_bytes(content)
-    with pytest.raises(LatentError, match="version is 6; this imfn reads 1 to 5; upgrade imfn"):
+    with pytest.raises(
+        LatentError,
+        match=f"version is {FORMAT_VERSION + 1}; this imfn reads 1 to {FORMAT_VERSION}; upgrade imfn",
+    ):
         open_latent(path)

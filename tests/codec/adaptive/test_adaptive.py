@@ -10,7 +10,7 @@ import pytest
 import imfn_cli as imfn
 from imfn_cli import codec
 from imfn_cli.bitstream import open_latent
-from imfn_cli.bitstream.container.header import DRAFT, FORMAT_VERSION, Header, HeaderError
+from imfn_cli.bitstream.container.header import ADAPTIVE_VERSION, DRAFT, Header, HeaderError
 from imfn_cli.codec.adaptive.gop_state import nodes_at, trees_of
 from imfn_cli.codec.adaptive.shape import gop_frames_of, top_of
 from tests.bitstream.builders import HEADER
@@ -46,7 +46,7 @@ def test_frames_come_back_near(clip: np.ndarray, latent: Path, tiny_model: imfn.
     assert found.shape == clip.shape
     assert psnr(found, clip) > 34
     header = open_latent(latent).header
-    assert (header.version, header.draft, header.gop_frames, header.ratio) == (FORMAT_VERSION, DRAFT, 9, 8)
+    assert (header.version, header.draft, header.gop_frames, header.ratio) == (ADAPTIVE_VERSION, DRAFT, 9, 8)
     assert [entry.length for entry in open_latent(latent).nodes] == [9, 9, 1]
 
 
@@ -140,21 +140,21 @@ ADAPTIVE = dataclasses.replace(HEADER, gop_frames=9, draft=DRAFT)
 
 def test_the_header_of_a_draft() -> None:
     text = ADAPTIVE.to_json(table=7)
-    assert json.loads(text)["format"] == FORMAT_VERSION
+    assert json.loads(text)["format"] == ADAPTIVE_VERSION
     assert Header.from_json(text) == (ADAPTIVE, {"table": 7})
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"draft": DRAFT + 1}, f"of draft {DRAFT + 1}"),
+        ({"draft": DRAFT + 1}, f"of draft {DRAFT + 1} of format {ADAPTIVE_VERSION};"),
         ({"gop_frames": 1 << 13}, "gop_frames = 8192"),
         ({"chain": 4}, "does not have"),
         ({"ratio": 128}, "does not have"),
     ],
 )
 def test_headers_that_no_encoder_writes(changes: dict[str, int], message: str) -> None:
-    fields = {"format": FORMAT_VERSION, "gop_frames": 9, "draft": DRAFT}
+    fields = {"format": ADAPTIVE_VERSION, "gop_frames": 9, "draft": DRAFT}
     with pytest.raises(HeaderError, match=message):
         Header.from_json(header_text({}, {**fields, **changes}))
 
