@@ -176,9 +176,7 @@ def restored_frames(
     nodes = _wanted(Decoder(reader, model), wanted[0], wanted[-1] + 1, damaged)
     shape = header.height, header.width, header.channels
     last = np.full(shape, 128, np.uint8)
-    # A selection starts at 0, as a clip of its own.
-    origin = next(reader.times(start)) if start else 0
-    clock = (shown - origin for shown in reader.times(start))
+    clock = _clock(reader, start)
     for run in _runs(nodes, batch_frames(header.height, header.width)):
         first, end = run[0].entry.first_frame, run[-1].entry.frames[-1] + 1
         if run[0].memory is None:
@@ -196,14 +194,19 @@ def restored_frames(
             last = pixels[-1]
 
 
+def _clock(reader: LatentReader, start: int) -> Iterator[int]:
+    """Presentation times from frame `start` on; a selection starts at 0, as a clip of its own."""
+    origin = next(reader.times(start)) if start else 0
+    return (shown - origin for shown in reader.times(start))
+
+
 def _adaptive_frames(
     reader: LatentReader, model: Model, start: int, stop: int, damaged: list[DecodedNode] | None
 ) -> Iterator[Frame]:
     """`restored_frames` of an adaptive forest: a GOP stands where a node does."""
     header = reader.header
     last = np.full((header.height, header.width, header.channels), 128, np.uint8)
-    origin = next(reader.times(start)) if start else 0
-    clock = (shown - origin for shown in reader.times(start))
+    clock = _clock(reader, start)
     for entry in reader.nodes:
         if entry.first_frame >= stop or entry.frames.stop <= start:
             continue

@@ -20,7 +20,6 @@ from torch import Tensor
 from .. import defaults
 from ..bitstream.container.latent_writer import LatentWriter
 from ..bitstream.quantiser import step_of_quality
-from ..errors import InputError
 from ..media.batches import batched
 from ..media.sequence import Sequence
 from ..motion.compensate import luma
@@ -31,7 +30,7 @@ from ..zoo import Model
 from .inter_encoder import InterEncoder
 from .node_builders import NodeBuilder, node_builder
 from .search_frames import SearchFrames
-from .sequence_header import check_size, constant_ticks, header_of
+from .sequence_header import check_size, finish_latent
 from .synthesis import batch_frames
 
 Pixels = NDArray[np.uint8]
@@ -80,24 +79,15 @@ def compress_sequence(
     with LatentWriter(output, force=force) as writer:
         for node_level, data in coded:
             writer.add(node_level, data)
-        if not intake.times:
-            raise InputError(f"{sequence.name}: holds no frames")
         if writer.node_count == 1:
             gop_nodes = 1  # nothing is predicted from it
-        ticks = intake.ticks()
-        constant = constant_ticks(ticks, sequence.info)
-        header = header_of(
-            model,
-            sequence.info,
+        finish_latent(
+            *(writer, model, sequence, intake.times),
             ratio=ratio,
             quality=quality,
-            gop_nodes=gop_nodes,
             student=student,
-            frames=len(intake.times),
-            start_time=intake.times[0],
-            frame_ticks=constant,
+            gop_nodes=gop_nodes,
         )
-        writer.finish(header, None if constant is not None else ticks)
     h, w = model.network.config.grid(sequence.info.height, sequence.info.width)
     return compress_report(
         sequence,
@@ -157,11 +147,6 @@ class _Intake:
         """(H, W, C) of the frames."""
         info = self._sequence.info
         return info.height, info.width, info.channels
-
-    def ticks(self) -> NDArray[np.int64]:
-        """(T − 1,) ticks from frame to frame."""
-        moments = np.frombuffer(self.times, np.int64)
-        return moments[1:] - moments[:-1]
 
 
 def _coded_intra(nodes: Iterable[Node], model: Model, quality: int) -> Iterator[tuple[int, bytes]]:

@@ -1,11 +1,13 @@
 """Between a sequence of frames and a latent's header: what is written of a source, and given back."""
 
+from array import array
 from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..bitstream.container.header import MAX_PIXELS, MAX_SIDE, Header
+from ..bitstream.container.latent_writer import LatentWriter
 from ..errors import InputError
 from ..media.sequence import ColourDescription, Sequence, SequenceInfo
 from ..version import __version__
@@ -61,6 +63,44 @@ def header_of(
         gop_frames=gop_frames,
         draft=draft,
     )
+
+
+def finish_latent(
+    writer: LatentWriter,
+    model: Model,
+    sequence: Sequence,
+    times: "array[int]",
+    *,
+    ratio: int,
+    quality: int,
+    student: bool = False,
+    gop_nodes: int = 1,
+    gop_frames: int = 0,
+    draft: int = 0,
+) -> None:
+    """Write header, node table and nodes. times: of all frames; the rest are `Header`'s fields.
+
+    Raises InputError if there are no frames.
+    """
+    if not times:
+        raise InputError(f"{sequence.name}: holds no frames")
+    moments = np.frombuffer(times, np.int64)
+    ticks = moments[1:] - moments[:-1]
+    constant = constant_ticks(ticks, sequence.info)
+    header = header_of(
+        model,
+        sequence.info,
+        ratio=ratio,
+        quality=quality,
+        student=student,
+        frames=len(times),
+        start_time=times[0],
+        frame_ticks=constant,
+        gop_nodes=gop_nodes,
+        gop_frames=gop_frames,
+        draft=draft,
+    )
+    writer.finish(header, None if constant is not None else ticks)
 
 
 def info_of(header: Header) -> SequenceInfo:

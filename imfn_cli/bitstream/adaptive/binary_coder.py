@@ -204,6 +204,14 @@ def code_single(cd, context, bit):
     return bit
 
 
+def silent(cd: Coder) -> Coder:
+    """An encoder that goes on from the state of another, and whose bytes go nowhere."""
+    parts = {name: part.copy() for name, part in cd._replace(buf=cd.buf[:0])._asdict().items()}
+    other = Coder(**parts)
+    other.io[END] = 0
+    return other
+
+
 def finish(cd: Coder) -> bytes:
     """The bytes of what was encoded. Zeros at the end are left out: the decoder reads them anyway."""
     for _ in range(5):

@@ -23,21 +23,21 @@ CANDIDATES = 5
 #: Largest vector component in quarter pixels.
 LIMIT = 4 * 128
 KINDS = 3  # levels 0, 1 to 3, 4 and more
-_SKIP0 = RESIDUAL_CONTEXTS
-_SKIP1 = _SKIP0 + KINDS * 64
+SKIP_SIDES = RESIDUAL_CONTEXTS
+_SKIP1 = SKIP_SIDES + KINDS * 64
 _SKIP2 = _SKIP1 + KINDS * 256
 _SKIP3 = _SKIP2 + KINDS * 64
-_MERGE0 = _SKIP3 + KINDS * 32
-_MERGE1 = _MERGE0 + KINDS * 16
-_INTRA0 = _MERGE1 + KINDS * 64
-_INTRA1 = _INTRA0 + 16
-_SPLIT0 = _INTRA1 + 64
-_SPLIT1 = _SPLIT0 + KINDS * 16
-_WHICH = _SPLIT1 + KINDS * 64
-_VZERO = _WHICH + KINDS * 2 * 8
+MERGE_SIDES = _SKIP3 + KINDS * 32
+_MERGE1 = MERGE_SIDES + KINDS * 16
+INTRA_SIDES = _MERGE1 + KINDS * 64
+_INTRA1 = INTRA_SIDES + 16
+SPLIT_SIDES = _INTRA1 + 64
+_SPLIT1 = SPLIT_SIDES + KINDS * 16
+WHICH = _SPLIT1 + KINDS * 64
+_VZERO = WHICH + KINDS * 2 * 8
 _VSIZE = _VZERO + 32
-_IMODE = _VSIZE + 4 * 48
-_IMODE1 = _IMODE + 8 * 64
+INTRA_MODE_SIDES = _VSIZE + 4 * 48
+_IMODE1 = INTRA_MODE_SIDES + 8 * 64
 BLOCK_CONTEXTS = _IMODE1 + 8
 _W = RESIDUAL_SETS
 BLOCK_SETS = _W + 8
@@ -123,7 +123,7 @@ def code_skip(cd, kind, mode, lasts, r, c, flag):
     """Whether the block has neither vectors of its own nor a residual."""
     context = skip_context(mode, lasts, r, c)
     later = (mode[r, c + 2] == SKIP) + 2 * (mode[r + 2, c] == SKIP if r + 2 < mode.shape[0] else 0)
-    cd.ctx[0] = _SKIP0 + kind * 64 + context
+    cd.ctx[0] = SKIP_SIDES + kind * 64 + context
     cd.ctx[1] = _SKIP1 + kind * 256 + context * 16 + later * 4 + (mode[r - 1, c - 1] == SKIP) * 2
     here = (
         min(lasts[r, c], 3) + min(lasts[r + 1, c], 3) + min(lasts[r, c + 1], 3) + min(lasts[r + 1, c + 1], 3)
@@ -143,7 +143,7 @@ def code_skip(cd, kind, mode, lasts, r, c, flag):
 def code_merge(cd, kind, mode, r, c, flag):
     """Whether the block takes over a vector."""
     same = (mode[r, c - 1] == SKIP) + (mode[r - 1, c] == SKIP)
-    cd.ctx[0] = _MERGE0 + kind * 16 + same
+    cd.ctx[0] = MERGE_SIDES + kind * 16 + same
     cd.ctx[1] = _MERGE1 + kind * 64 + mode[r, c - 1] * 16 + mode[r - 1, c] * 4 + mode[r, c]
     return code_bit(cd, 2, _W + 3, flag)
 
@@ -151,7 +151,7 @@ def code_merge(cd, kind, mode, r, c, flag):
 @njit(cache=True, nogil=True)
 def code_intra(cd, mode, r, c, flag):
     """Whether the block is predicted from its surroundings in the same frame."""
-    cd.ctx[0] = _INTRA0 + (mode[r, c - 1] == INTRA) + (mode[r - 1, c] == INTRA)
+    cd.ctx[0] = INTRA_SIDES + (mode[r, c - 1] == INTRA) + (mode[r - 1, c] == INTRA)
     cd.ctx[1] = _INTRA1 + mode[r, c - 1] * 16 + mode[r - 1, c] * 4 + mode[r, c]
     return code_bit(cd, 2, _W + 4, flag)
 
@@ -168,7 +168,7 @@ def code_split(cd, kind, mode, mv, r, c, flag):
         mv[r - 1, c, 0] != mv[r - 1, c + 1, 0] or mv[r - 1, c, 1] != mv[r - 1, c + 1, 1]
     ):
         rough += 1
-    cd.ctx[0] = _SPLIT0 + kind * 16 + rough
+    cd.ctx[0] = SPLIT_SIDES + kind * 16 + rough
     cd.ctx[1] = _SPLIT1 + kind * 64 + mode[r, c - 1] * 16 + mode[r - 1, c] * 4 + mode[r, c]
     return code_bit(cd, 2, _W + 5, flag)
 
@@ -177,7 +177,7 @@ def code_split(cd, kind, mode, mv, r, c, flag):
 def code_which(cd, kind, merge, count, index):
     """Which of `count` candidates."""
     for i in range(count - 1):
-        if code_single(cd, _WHICH + (kind * 2 + merge) * 8 + i, np.int64(index > i)) == 0:
+        if code_single(cd, WHICH + (kind * 2 + merge) * 8 + i, np.int64(index > i)) == 0:
             return i
     return count - 1
 
@@ -203,7 +203,7 @@ def _component(cd, which, d):
 def code_intra_mode(cd, left, above, value):
     """Mode 0 … 5 of a leaf, given those of the leaves to the left and above (6: not intra)."""
     for i in range(5):
-        cd.ctx[0] = _IMODE + (i * 8 + left) * 8 + above
+        cd.ctx[0] = INTRA_MODE_SIDES + (i * 8 + left) * 8 + above
         cd.ctx[1] = _IMODE1 + i
         if code_bit(cd, 2, _W + 6, np.int64(value != i)) == 0:
             return i

@@ -33,26 +33,26 @@ MAX_SYMBOL = (1 << 15) - 1
 _SUM = np.array([0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 6, 6, 6, 6, 6] + [7] * 200, np.int64)
 
 # Context numbers: where each kind of context starts.
-_S0 = 0
-_S1 = _S0 + KINDS * CHANNELS * 6
-_S2 = _S1 + KINDS * CHANNELS * 9
+ZERO_NEAR = 0
+ZERO_SIDES = ZERO_NEAR + KINDS * CHANNELS * 6
+_S2 = ZERO_SIDES + KINDS * CHANNELS * 9
 _S3 = _S2 + KINDS * _BANDS * 64
 _S4 = _S3 + KINDS * CHANNELS * 16
 _S5 = _S4 + KINDS * _BANDS * 9 * 6 * 3
-_G0 = _S5 + KINDS * _BANDS * 64
-_G1 = _G0 + KINDS * CHANNELS * 4
+ONE_NEAR = _S5 + KINDS * _BANDS * 64
+_G1 = ONE_NEAR + KINDS * CHANNELS * 4
 _G2 = _G1 + KINDS * _BANDS * 32
 _G3 = _G2 + KINDS * _BANDS * 64
-_M0 = _G3 + KINDS * CHANNELS * 4
-_M1 = _M0 + KINDS * 16 * _BANDS
+MORE_BAND = _G3 + KINDS * CHANNELS * 4
+_M1 = MORE_BAND + KINDS * 16 * _BANDS
 _M2 = _M1 + KINDS * 16 * 8
 _L0 = _M2 + KINDS * 16 * 8
-_L1 = _L0 + KINDS * 16
-_L2 = _L1 + KINDS * 16 * 17
+LAST_SIDES = _L0 + KINDS * 16
+_L2 = LAST_SIDES + KINDS * 16 * 17
 _L3 = _L2 + KINDS * 16 * 17
 _LL = _L3 + KINDS * 16 * 17 * 17
-_C0 = _LL + KINDS * 16 * 8
-_C1 = _C0 + KINDS * 16
+CODED_PLACE = _LL + KINDS * 16 * 8
+_C1 = CODED_PLACE + KINDS * 16
 _C2 = _C1 + KINDS * 17 * 17
 _C3 = _C2 + KINDS * 17 * 16
 _E0 = _C3 + KINDS * 17
@@ -82,8 +82,8 @@ def code_coded_flag(cd, kind, lasts, r, c, place, flag):
 
     Lasts: 1 + last channel of every leaf, with a border, 0 for none.
     """
-    left, above, before = _bucket(lasts[r, c - 1]), _bucket(lasts[r - 1, c]), _bucket(lasts[r, c])
-    cd.ctx[0] = _C0 + kind * 16 + place
+    left, above, before = bucket_of(lasts[r, c - 1]), bucket_of(lasts[r - 1, c]), bucket_of(lasts[r, c])
+    cd.ctx[0] = CODED_PLACE + kind * 16 + place
     cd.ctx[1] = _C1 + (kind * 17 + left) * 17 + above
     cd.ctx[2] = _C2 + (kind * 17 + before) * 16 + place
     near = (
@@ -94,19 +94,19 @@ def code_coded_flag(cd, kind, lasts, r, c, place, flag):
 
 
 @njit(cache=True, nogil=True)
-def _bucket(last):
+def bucket_of(last):
     return LAST[last - 1] + 1 if last > 0 else 0
 
 
 @njit(cache=True, nogil=True)
 def _code_last(cd, kind, lasts, r, c, last):
-    left, above, before = _bucket(lasts[r, c - 1]), _bucket(lasts[r - 1, c]), _bucket(lasts[r, c])
+    left, above, before = bucket_of(lasts[r, c - 1]), bucket_of(lasts[r - 1, c]), bucket_of(lasts[r, c])
     bucket = LAST[last] if last >= 0 else 0
     node = 1
     for level in range(4):
         bit = (bucket >> (3 - level)) & 1
         cd.ctx[0] = _L0 + kind * 16 + node
-        cd.ctx[1] = _L1 + (kind * 16 + node) * 17 + max(left, above)
+        cd.ctx[1] = LAST_SIDES + (kind * 16 + node) * 17 + max(left, above)
         cd.ctx[2] = _L2 + (kind * 16 + node) * 17 + before
         cd.ctx[3] = _L3 + ((kind * 16 + node) * 17 + left) * 17 + above
         bit = code_bit(cd, 4, _WL + kind, bit)
@@ -170,8 +170,8 @@ def code_leaf(cd, near, both, kind, grid, lasts, r, c, q, last):
         if k < last:
             a = min(lk, 2) * 3 + min(ak, 2)
             t6 = min(t, 5)
-            cd.ctx[0] = _S0 + kc * 6 + t6
-            cd.ctx[1] = _S1 + kc * 9 + a
+            cd.ctx[0] = ZERO_NEAR + kc * 6 + t6
+            cd.ctx[1] = ZERO_SIDES + kc * 9 + a
             cd.ctx[2] = _S2 + (kb * 8 + tq) * 8 + _SUM[min(nonzero, 200)]
             cd.ctx[3] = _S3 + kc * 16 + lastb
             cd.ctx[4] = _S4 + ((kb * 9 + a) * 6 + t6) * 3 + min(abs(here[k]), 2)
@@ -181,7 +181,7 @@ def code_leaf(cd, near, both, kind, grid, lasts, r, c, q, last):
         if decoding:
             m = 1
         la = min(lk + ak, 7)
-        cd.ctx[0] = _G0 + kc * 4 + min(t, 3)
+        cd.ctx[0] = ONE_NEAR + kc * 4 + min(t, 3)
         cd.ctx[1] = _G1 + (kb * 8 + tq) * 4 + min(large, 3)
         cd.ctx[2] = _G2 + (kb * 8 + la) * 8 + nbq
         cd.ctx[3] = _G3 + kc * 4 + min(la, 3)
@@ -212,7 +212,7 @@ def _code_magnitude(cd, kind, band, tq, la, m, decoding):
     """A magnitude of 2 and more: unary up to `UNARY`, then Exp-Golomb."""
     i = 2
     while i < UNARY:
-        cd.ctx[0] = _M0 + (kind * 16 + i) * 12 + band
+        cd.ctx[0] = MORE_BAND + (kind * 16 + i) * 12 + band
         cd.ctx[1] = _M1 + (kind * 16 + i) * 8 + tq
         cd.ctx[2] = _M2 + (kind * 16 + i) * 8 + la
         if code_bit(cd, 3, _WM + kind, np.int64(m > i)) == 0:

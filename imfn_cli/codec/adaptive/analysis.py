@@ -3,11 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ...bitstream.adaptive.binary_coder import Coder
 from ...motion.interpolate import luma_of, phase_planes
 from .block_choice import Choice, new_choice
 from .block_encoder import encode_node
-from .block_state import Fields
 from .gop_state import GopState, Mask, Planes
 from .parameters import STEP_UNIT, step_of_node
 from .tables import BOTH, NEAR
@@ -18,20 +16,19 @@ LAMBDA = 0.1
 _STARTS = 3
 # Where merging costs less than this a number, in squared steps, no other mode is tried.
 _EARLY = 0.04
+_NO_BITS = np.zeros((0, 0))
 
 
 class Analysis:
-    """Codes the nodes of one GOP."""
+    """Codes the nodes of one GOP, and of copies of its state."""
 
     def __init__(self, state: GopState) -> None:
-        self.state = state
         height, width = state.frames.shape[2:]
         self.luma = np.zeros((height, width), np.int16)
         self._reference_luma = np.zeros(state.reference.shape[1:], np.int16)
         self.phases = np.zeros((16, *self._reference_luma.shape), np.int16)
         self._scratch = np.zeros(self._reference_luma.shape, np.int32)
         self._choices: dict[int, Choice] = {}
-        self._distortion, self._rate = np.zeros(state.blocks), np.zeros(state.blocks)
 
     def choice(self, level: int) -> Choice:
         """Scratch of a node of `level`."""
@@ -46,6 +43,7 @@ class Analysis:
 
     def encode(
         self,
+        state: GopState,
         level: int,
         index: int,
         time: int,
@@ -53,40 +51,19 @@ class Analysis:
         original: Planes,
         *,
         intra: bool = False,
+        bits: NDArray[np.float64] = _NO_BITS,
     ) -> None:
-        """Choose and code the blocks of the node that begins at frame `index`, the GOP's frame `time`."""
-        state = self.state
+        """Choose and code the blocks of the node that begins at frame `index`, the GOP's frame `time`.
+
+        bits (rows, columns): filled with an estimate of what each block takes, where it is wanted.
+        """
         if level == 0 and not intra:
             luma_of(original[index], self.luma)
-        costs = self._distortion, self._rate
-        self.encode_into(
-            *(level, index, time, blocks, original, state.coder, state.fields, state.frames, state.reference),
-            costs,
-            intra=intra,
-        )
-
-    def encode_into(
-        self,
-        level: int,
-        index: int,
-        time: int,
-        blocks: Mask,
-        original: Planes,
-        coder: Coder,
-        fields: Fields,
-        frames: Planes,
-        reference: Planes,
-        costs: tuple[NDArray[np.float64], NDArray[np.float64]],
-        *,
-        intra: bool = False,
-    ) -> None:
-        """The same with another coder's state, fields and frames; costs (rows, columns): errors and bits."""
-        state = self.state
         step = step_of_node(state.quality, level, time)
         lam_sad = 4 * np.sqrt(LAMBDA / 3) * step / STEP_UNIT
         bases = state.bases
         encode_node(
-            *(coder, NEAR, BOTH, bases.integers[level], bases.forward[level], level, intra, blocks, frames),
-            *(original, index, reference, self.luma, self.phases, fields, state.work(level)),
-            *(self.choice(level), step, LAMBDA, lam_sad, _STARTS, _EARLY, *costs),
+            *(state.coder, NEAR, BOTH, bases.integers[level], bases.forward[level], level, intra, blocks),
+            *(state.frames, original, index, state.reference, self.luma, self.phases, state.fields),
+            *(state.work(level), self.choice(level), step, LAMBDA, lam_sad, _STARTS, _EARLY, bits),
         )

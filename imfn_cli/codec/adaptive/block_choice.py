@@ -87,7 +87,7 @@ def evaluate(cd, near, rkind, fd, r, c, forward, orig, t0, y, x, wk, ch, scale, 
         n, j = quantise_leaf(
             cd, near, rkind, fd.grid, fd.lasts, ry, rx, ch.y[i], lam, q[i], ch.cost, ch.lastbits
         )
-        place = rs._C0 + rkind * 16 + i
+        place = rs.CODED_PLACE + rkind * 16 + i
         none = own + lam * bits_of(cd, place, 0)
         some = j + lam * bits_of(cd, place, 1)
         if n >= 0 and some < none:
@@ -141,13 +141,13 @@ def choose_inter(
     n = bs.candidates(fd.mode, fd.mv, r, c, wk.cand)
     context = bs.skip_context(fd.mode, fd.lasts, r, c)
     skip1, skip0 = (
-        bits_of(cd, bs._SKIP0 + bkind * 64 + context, 1),
-        bits_of(cd, bs._SKIP0 + bkind * 64 + context, 0),
+        bits_of(cd, bs.SKIP_SIDES + bkind * 64 + context, 1),
+        bits_of(cd, bs.SKIP_SIDES + bkind * 64 + context, 0),
     )
-    same = (fd.mode[r, c - 1] == 1) + (fd.mode[r - 1, c] == 1)
+    same = (fd.mode[r, c - 1] == bs.SKIP) + (fd.mode[r - 1, c] == bs.SKIP)
     merge1, merge0 = (
-        bits_of(cd, bs._MERGE0 + bkind * 16 + same, 1),
-        bits_of(cd, bs._MERGE0 + bkind * 16 + same, 0),
+        bits_of(cd, bs.MERGE_SIDES + bkind * 16 + same, 1),
+        bits_of(cd, bs.MERGE_SIDES + bkind * 16 + same, 0),
     )
     best, what, index, empty = np.float64(1e30), 0, 0, False
     # Candidates by SATD, the best few in full.
@@ -172,8 +172,8 @@ def choose_inter(
         )
         which0, which1 = np.float64(0), np.float64(0)
         for i in range(min(k + 1, n - 1)):
-            which0 += bits_of(cd, bs._WHICH + bkind * 16 + i, k > i)
-            which1 += bits_of(cd, bs._WHICH + bkind * 16 + 8 + i, k > i)
+            which0 += bits_of(cd, bs.WHICH + bkind * 16 + i, k > i)
+            which1 += bits_of(cd, bs.WHICH + bkind * 16 + 8 + i, k > i)
         j = none + lam * (skip1 + which0)
         if j < best:
             best, what, index = j, 0, k
@@ -199,7 +199,7 @@ def choose_inter(
     for k in range(n):
         if wk.cand[k, 0] == vy and wk.cand[k, 1] == vx:
             known = True
-    split0 = bits_of(cd, bs._SPLIT0 + bkind * 16, 0)
+    split0 = bits_of(cd, bs.SPLIT_SIDES + bkind * 16, 0)
     if not known:
         ch.vec[0, 0], ch.vec[0, 1] = vy, vx
         predict(ref, y, x, height, width, ch.vec, False, wk.pred, wk.tap)
@@ -237,7 +237,7 @@ def choose_inter(
         total += one
         bits += vector_bits(sy - qy, sx - qx)
         ch.vec[i, 0], ch.vec[i, 1] = sy, sx
-        fd.mode[ry, rx] = 2
+        fd.mode[ry, rx] = bs.INTER
         fd.mv[ry, rx, 0], fd.mv[ry, rx, 1] = sy, sx
     fd.mode[r : r + 2, c : c + 2] = saved_mode
     fd.mv[r : r + 2, c : c + 2] = saved_mv
@@ -246,7 +246,7 @@ def choose_inter(
         some, none = evaluate(
             cd, near, rkind, fd, r, c, forward, orig, t0, y, x, wk, ch, scale, lam, ch.q, wk.last
         )
-        j = some + lam * (skip0 + merge0 + bits_of(cd, bs._SPLIT0 + bkind * 16, 1) + bits)
+        j = some + lam * (skip0 + merge0 + bits_of(cd, bs.SPLIT_SIDES + bkind * 16, 1) + bits)
         if j < best:
             best, what = j, 3
             ch.best_vec[:] = ch.vec
@@ -280,9 +280,9 @@ def choose_intra(cd, near, fd, r, c, forward, basis, orig, frame, y, x, wk, ch, 
             n, j = quantise_leaf(
                 cd, near, 0, fd.grid, fd.lasts, ry, rx, ch.iy[m], lam, wk.q[i], ch.cost, ch.lastbits
             )
-            j += lam * bits_of(cd, rs._C0 + i, n >= 0)
+            j += lam * bits_of(cd, rs.CODED_PLACE + i, n >= 0)
             for k in range(min(m + 1, 5)):
-                j += lam * bits_of(cd, bs._IMODE + (k * 8 + left) * 8 + above, m != k)
+                j += lam * bits_of(cd, bs.INTRA_MODE_SIDES + (k * 8 + left) * 8 + above, m != k)
             if j < best:
                 best, choice = j, m
                 ch.iq[i] = wk.q[i]

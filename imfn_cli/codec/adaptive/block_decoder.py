@@ -79,7 +79,7 @@ def set_block(fd, r, c, mode, vec, split):
         y, x = r + (i >> 1), c + (i & 1)
         fd.mode[y, x] = mode
         k = i if split else 0
-        if mode == 3:
+        if mode == bs.INTRA:
             fd.mv[y, x, 0] = 0
             fd.mv[y, x, 1] = 0
         else:
@@ -140,7 +140,7 @@ def decode_node(cd, near, both, basis, level, key, active, frames, t0, ref, fd, 
             if intra:
                 _decode_intra(cd, near, both, basis, frames[t0], fd, wk, step, r, c, y, x)
                 continue
-            set_block(fd, r, c, 1 if skip else 2, wk.vec, split)
+            set_block(fd, r, c, bs.SKIP if skip else bs.INTER, wk.vec, split)
             predict(ref, y, x, height, width, wk.vec, split, wk.pred, wk.tap)
             for i in range(4):
                 ry, rx = r + (i >> 1), c + (i & 1)
@@ -167,13 +167,13 @@ def code_vectors(cd, fd, r, c, split, vec):
         dy, dx = bs.code_vector(cd, 1, vec[i, 0] - py, vec[i, 1] - px)
         vec[i, 0] = min(max(py + dy, -bs.LIMIT), bs.LIMIT)
         vec[i, 1] = min(max(px + dx, -bs.LIMIT), bs.LIMIT)
-        fd.mode[y, x] = 2
+        fd.mode[y, x] = bs.INTER
         fd.mv[y, x, 0], fd.mv[y, x, 1] = vec[i, 0], vec[i, 1]
 
 
 @njit(cache=True, nogil=True)
 def _decode_intra(cd, near, both, basis, frame, fd, wk, step, r, c, y, x):
-    set_block(fd, r, c, 3, wk.vec, False)
+    set_block(fd, r, c, bs.INTRA, wk.vec, False)
     for i in range(4):
         ry, rx = r + (i >> 1), c + (i & 1)
         m = bs.code_intra_mode(cd, fd.imode[ry, rx - 1], fd.imode[ry - 1, rx], 0)

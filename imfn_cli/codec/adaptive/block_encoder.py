@@ -20,7 +20,7 @@ from .quantise import bits_of
 @njit(cache=True, nogil=True)
 def _write_intra(cd, near, both, fd, r, c, wk, ch):
     """Code the modes and symbols that `choose_intra` found."""
-    set_block(fd, r, c, 3, wk.vec, False)
+    set_block(fd, r, c, bs.INTRA, wk.vec, False)
     for i in range(4):
         ry, rx = r + (i >> 1), c + (i & 1)
         bs.code_intra_mode(cd, fd.imode[ry, rx - 1], fd.imode[ry - 1, rx], ch.imodes[i])
@@ -52,13 +52,12 @@ def encode_node(
     lam_sad,
     tries,
     early,
-    out_d,
-    out_r,
+    bits,
 ):
     """Choose and code the blocks `active` of a node; frames[t0:] then holds them as the decoder will.
 
     forward (F·C, C) float32, step in 1/64, lam in squared steps a bit, lam_sad in luma error (1/4 levels) a
-    bit.
+    bit. bits (rows, columns), or empty: what each block takes.
     """
     height, width = frames.shape[2], frames.shape[3]
     rkind, bkind = kinds_of(level, key)
@@ -117,10 +116,11 @@ def encode_node(
             )
             if level == 0 and what > 0 and j > 4 * 192 * 0.04 + 12 * lam:
                 ch.block[:] = frames[t0, :, y : y + 16, x : x + 16]
+                near_intra = (fd.mode[r, c - 1] == bs.INTRA) + (fd.mode[r - 1, c] == bs.INTRA)
                 extra = lam * (
-                    bits_of(cd, bs._SKIP0 + bs.skip_context(fd.mode, fd.lasts, r, c), 0)
-                    + bits_of(cd, bs._MERGE0, 0)
-                    + bits_of(cd, bs._INTRA0 + (fd.mode[r, c - 1] == 3) + (fd.mode[r - 1, c] == 3), 1)
+                    bits_of(cd, bs.SKIP_SIDES + bs.skip_context(fd.mode, fd.lasts, r, c), 0)
+                    + bits_of(cd, bs.MERGE_SIDES, 0)
+                    + bits_of(cd, bs.INTRA_SIDES + near_intra, 1)
                 )
                 ji = choose_intra(
                     cd,
@@ -146,7 +146,7 @@ def encode_node(
                     bs.code_merge(cd, bkind, fd.mode, r, c, 0)
                     bs.code_intra(cd, fd.mode, r, c, 1)
                     _write_intra(cd, near, both, fd, r, c, wk, ch)
-                    _account(orig, frames, t0, 1, y, x, ji + extra, step, lam, out_d, out_r, br, bc)
+                    _account(orig, frames, t0, 1, y, x, ji + extra, step, lam, bits, br, bc)
                     continue
                 frames[t0, :, y : y + 16, x : x + 16] = ch.block
             n = bs.candidates(fd.mode, fd.mv, r, c, wk.cand)
@@ -161,7 +161,7 @@ def encode_node(
                     bs.code_intra(cd, fd.mode, r, c, 0)
                 bs.code_split(cd, bkind, fd.mode, fd.mv, r, c, np.int64(split))
                 code_vectors(cd, fd, r, c, split, ch.best_vec)
-            set_block(fd, r, c, 1 if what == 0 else 2, ch.best_vec, split)
+            set_block(fd, r, c, bs.SKIP if what == 0 else bs.INTER, ch.best_vec, split)
             predict(ref, y, x, height, width, ch.best_vec, split, wk.pred, wk.tap)
             for i in range(4):
                 ry, rx = r + (i >> 1), c + (i & 1)
@@ -173,7 +173,7 @@ def encode_node(
                         cd, near, both, rkind, fd, ry, rx, i, ch.best_q[i], ch.best_last[i]
                     )
                 write_leaf(frames, t0, wk.pred, y, x, i, ch.best_q[i], last, step, basis, wk.acc)
-            _account(orig, frames, t0, wk.pred.shape[0], y, x, j, step, lam, out_d, out_r, br, bc)
+            _account(orig, frames, t0, wk.pred.shape[0], y, x, j, step, lam, bits, br, bc)
 
 
 @njit(cache=True, nogil=True)
@@ -190,18 +190,19 @@ def block_error(orig, frames, t0, count, y, x):
 
 
 @njit(cache=True, nogil=True)
-def _account(orig, frames, t0, count, y, x, j, step, lam, out_d, out_r, br, bc):
-    d = block_error(orig, frames, t0, count, y, x)
+def _account(orig, frames, t0, count, y, x, j, step, lam, bits, br, bc):
+    """Note the bits that a block's J says, where anybody wants to know."""
+    if bits.size == 0:
+        return
     s = step / 64.0
-    out_d[br, bc] = d
-    out_r[br, bc] = max((j * s * s - d) / (lam * s * s), 0.02)
+    bits[br, bc] = max((j * s * s - block_error(orig, frames, t0, count, y, x)) / (lam * s * s), 0.02)
 
 
 @njit(cache=True, nogil=True)
-def window_costs(cd, near, level, wanted, forward, orig, t0, ref, fd, wk, ch, step, lam, out_d, out_r):
-    """Estimated error and bits of every block that is `wanted` as one window from t0; nothing is coded.
+def window_costs(cd, near, level, wanted, forward, orig, t0, ref, fd, wk, ch, step, lam, costs):
+    """Estimated J of every block that is `wanted` as one window from t0; nothing is coded.
 
-    Vectors: none, and what the place had last. out_d in squared grey levels, out_r in bits.
+    Vectors: none, and what the place had last. costs (rows, columns) in squared grey levels.
     """
     height, width = orig.shape[2], orig.shape[3]
     rkind, _ = kinds_of(level, False)
@@ -217,7 +218,7 @@ def window_costs(cd, near, level, wanted, forward, orig, t0, ref, fd, wk, ch, st
                 ch.vec[0, 0] = ch.vec[0, 1] = 0
                 if k == 1:
                     ch.vec[0] = fd.mv[r, c]
-                    if fd.mode[r, c] == 3 or (ch.vec[0, 0] == 0 and ch.vec[0, 1] == 0):
+                    if fd.mode[r, c] == bs.INTRA or (ch.vec[0, 0] == 0 and ch.vec[0, 1] == 0):
                         break
                 predict(ref, y, x, height, width, ch.vec, False, wk.pred, wk.tap)
                 some, none = evaluate(
@@ -227,5 +228,4 @@ def window_costs(cd, near, level, wanted, forward, orig, t0, ref, fd, wk, ch, st
                 some += lam * (2.0 + k)
                 if min(none, some) < best:
                     best = min(none, some)
-            out_d[br, bc] = best * s2
-            out_r[br, bc] = 0.0
+            costs[br, bc] = best * s2

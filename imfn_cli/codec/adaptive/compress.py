@@ -12,14 +12,14 @@ from ... import defaults
 from ...bitstream.container.header import DRAFT
 from ...bitstream.container.latent_writer import LatentWriter
 from ...bitstream.quantiser import step_of_quality
-from ...errors import InputError, ModelError
+from ...errors import ModelError
 from ...media.batches import batched
 from ...media.sequence import Sequence
 from ...reports import CompressReport
 from ...system.threads import map_ordered, prefetch
 from ...zoo.model import Model
 from ..encoder import CODING_THREADS, Progress, compress_report
-from ..sequence_header import check_size, constant_ticks, header_of
+from ..sequence_header import check_size, finish_latent
 from .bases import bases_of, fits
 from .gop_bytes import split_gop
 from .gop_encoder import encode_gop
@@ -71,24 +71,13 @@ def compress_adaptive(
             shares += np.array(split_gop(data, top)[0])
             firsts, done = firsts + 1, done + frames
             progress(done)
-        if not times:
-            raise InputError(f"{sequence.name}: holds no frames")
-        moments = np.frombuffer(times, np.int64)
-        ticks = moments[1:] - moments[:-1]
-        constant = constant_ticks(ticks, info)
-        header = header_of(
-            model,
-            info,
+        finish_latent(
+            *(writer, model, sequence, times),
             ratio=1 << top,
             quality=quality,
-            student=False,
-            frames=done,
-            start_time=times[0],
-            frame_ticks=constant,
             gop_frames=size,
             draft=DRAFT,
         )
-        writer.finish(header, None if constant is not None else ticks)
     blocks = -(-info.height // BLOCK) * -(-info.width // BLOCK)
     windows = firsts * blocks + float((shares / (1 << np.arange(top + 1))).sum())
     return compress_report(

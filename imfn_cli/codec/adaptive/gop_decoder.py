@@ -26,7 +26,7 @@ def decode_gop(
     state = GopState(size[:2], top, quality, bases, data=payload)
     rows, columns = state.blocks
     _decode(state, 0, 0, 0, np.ones(state.blocks, np.bool_), intra=True)
-    state.finish(0, 0)
+    state.finish_frame(0, 0)
     yield pixels_of(state.frames[:1], size)
     found = np.zeros(top + 1, np.int64)
     for time, level in trees_of(frames, top):
@@ -39,7 +39,7 @@ def decode_gop(
             state.begin_frame(index + 1, cut[index])
             for node_level, blocks in nodes_at(cut, index):
                 _decode(state, node_level, index + 1, time + index, blocks)
-            state.finish(index + 1, time + index)
+            state.finish_frame(index + 1, time + index)
         yield pixels_of(state.frames[1 : 1 + (1 << level)], size)
         state.end_tree(level)
     if tuple(found.tolist()) != shares:

@@ -8,12 +8,13 @@ Nodes come in order of their first frame, longer windows first, so when one is c
 complete. Frames are int16 in 1/16 grey levels, planes R, G, B, padded to whole blocks by their border.
 """
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...bitstream.adaptive.binary_coder import Coder, new_coder
+from ...bitstream.adaptive.binary_coder import new_coder, silent
 from ...bitstream.adaptive.frame_flags import CONTEXTS, SETS, code_filtered
 from ...motion.interpolate import BORDER, pad_frame
 from .bases import Bases
@@ -67,51 +68,55 @@ class GopState:
             self._work[level] = new_work(1 << level)
         return self._work[level]
 
-    def finish(self, index: int, time: int, original: Planes | None = None) -> None:
-        """Frame `index` of `frames`, the GOP's frame `time`, is complete: smooth it (`finish_frame`)."""
-        step = step_of_node(self.quality, 0, time)
-        finish_frame(self.frames[index], self.fields, self.coder, step, self.reference, original)
+    def copied(self, level: int) -> "GopState":
+        """Another state that goes on from here through a tree of `level`; what it codes goes nowhere."""
+        other = copy.copy(self)
+        other.coder = silent(self.coder)
+        other.fields = Fields(**{name: field.copy() for name, field in self.fields._asdict().items()})
+        other.frames = self.frames[: 1 + (1 << level)].copy()
+        other.reference = self.reference.copy()
+        return other
 
     def begin_frame(self, index: int, cut: NDArray[np.int8]) -> None:
-        """Make frame `index` of `frames` ready for the nodes that begin there; cut (rows, columns): its
-        levels.
+        """Make frame `index` of `frames` ready for the nodes that begin there.
 
-        The frame before becomes the reference frame. What no earlier window has restored holds what the frame
-        before does, until it is coded.
+        cut (rows, columns): level of each block's window. The frame before becomes the reference frame. What
+        no earlier window has restored holds what the frame before does, until it is coded.
         """
         pad_frame(self.frames[index - 1], self.reference)
         starts = (index - 1) & ((1 << cut.astype(np.int64)) - 1) == 0
         pixels = starts.repeat(BLOCK, 0).repeat(BLOCK, 1)
         self.frames[index][:, pixels] = self.frames[index - 1][:, pixels]
 
+    def finish_frame(self, index: int, time: int, original: Planes | None = None) -> None:
+        """Smooth frame `index` of `frames`, the GOP's frame `time`, once all its blocks are there.
+
+        Leaf edges first, then the loop filter. original (1 + 2^top, 3, H', W'): the encoder's frames, which
+        say whether the filter helps; a decoder has none.
+        """
+        frame, fields, step = self.frames[index], self.fields, step_of_node(self.quality, 0, time)
+        deblock(frame, fields.lasts, fields.mode, fields.mv, *deblocking_thresholds(step))
+        if original is None:
+            if code_filtered(self.coder, False):
+                self._filter(frame, step)
+            return
+        before = frame.copy()
+        self._filter(frame, step)
+        helps = _error(frame, original[index]) < _error(before, original[index])
+        if not code_filtered(self.coder, helps):
+            frame[:] = before
+
+    def _filter(self, frame: Planes, step: int) -> None:
+        # The next frame makes the reference frame anew.
+        pad_frame(frame, self.reference)
+        fields = self.fields
+        filter_frame(
+            *(self.reference, frame, fields.lasts, fields.mode, max(1, step >> 2), LOOP_WEIGHTS, ACTIVITY)
+        )
+
     def end_tree(self, level: int) -> None:
         """Go on to the next tree: its frame before is the last of this one."""
         self.frames[0] = self.frames[1 << level]
-
-
-def finish_frame(
-    frame: Planes, fields: Fields, coder: Coder, step: int, scratch: Planes, original: Planes | None = None
-) -> None:
-    """Smooth a frame (3, H', W') whose blocks are all there, in place: leaf edges, then the loop filter.
-
-    step: of the frame's single windows.   scratch: as large as a reference frame.   original: the encoder's
-    frame, which says whether the filter helps; a decoder has none.
-    """
-    deblock(frame, fields.lasts, fields.mode, fields.mv, *deblocking_thresholds(step))
-    if original is None:
-        if code_filtered(coder, False):
-            _filter(frame, fields, step, scratch)
-        return
-    before = frame.copy()
-    _filter(frame, fields, step, scratch)
-    helps = _error(frame, original) < _error(before, original)
-    if not code_filtered(coder, helps):
-        frame[:] = before
-
-
-def _filter(frame: Planes, fields: Fields, step: int, scratch: Planes) -> None:
-    pad_frame(frame, scratch)
-    filter_frame(scratch, frame, fields.lasts, fields.mode, max(1, step >> 2), LOOP_WEIGHTS, ACTIVITY)
 
 
 def _error(frame: Planes, original: Planes) -> float:

@@ -8,12 +8,9 @@ level. The winner's cost goes on to the next level.
 import numpy as np
 from numpy.typing import NDArray
 
-from ...bitstream.adaptive.binary_coder import END, Coder
-from ...motion.interpolate import luma_of, pad_frame
 from .analysis import LAMBDA, Analysis
 from .block_encoder import window_costs
-from .block_state import Fields
-from .gop_state import BLOCK, GREY, GopState, Planes, finish_frame
+from .gop_state import BLOCK, GREY, GopState, Planes
 from .parameters import step_of_node
 from .tables import NEAR
 
@@ -44,7 +41,7 @@ def choose_cut(
     for above in range(1, level + 1):
         pairs = best[0::2] + best[1::2]
         for window in range(len(pairs)):
-            costs = _window_costs(state, analysis, original, singles, above, window, pairs[window])
+            costs = _window_costs(analysis, original, singles, above, window, pairs[window])
             wins = costs < pairs[window]
             pairs[window][wins] = costs[wins]
             cut[window << above : (window + 1) << above][:, wins] = above
@@ -53,63 +50,50 @@ def choose_cut(
 
 
 class _Singles:
-    """A tree coded as single frames, with copies of everything that coding changes.
+    """A tree coded as single frames, in a copy of the state.
 
-    frames (1 + n, …): restored, the frame before first.   costs (n, rows, columns).   references and fields:
-    as they were before and after each frame.
+    state: after the last frame; its frames are restored.   references, modes, vectors: the reference frame of
+    each frame, and what its blocks then say.   costs (n, rows, columns): J of each block and frame.
     """
 
     def __init__(self, state: GopState, analysis: Analysis, original: Planes, time: int, level: int) -> None:
         count = 1 << level
-        self.coder = _copied(state.coder)
-        self.fields = Fields(**{name: field.copy() for name, field in state.fields._asdict().items()})
-        self.frames = state.frames[: count + 1].copy()
-        self.time = time
+        self.state, self.time = state.copied(level), time
         self.references: list[Planes] = []
-        self.modes: list[tuple[NDArray[np.int8], NDArray[np.int32]]] = []
-        every = np.ones(state.blocks, np.bool_)
+        self.modes: list[NDArray[np.int8]] = []
+        self.vectors: list[NDArray[np.int32]] = []
+        every, singles = np.ones(state.blocks, np.bool_), np.zeros(state.blocks, np.int8)
         errors, bits = np.zeros((2, count, *state.blocks))
         for index in range(1, count + 1):
-            reference = np.zeros_like(state.reference)
-            pad_frame(self.frames[index - 1], reference)
-            analysis.see_reference(reference)
-            self.references.append(reference.copy())
-            self.frames[index] = self.frames[index - 1]
-            luma_of(original[index], analysis.luma)
-            analysis.encode_into(
-                *(0, index, time + index - 1, every, original, self.coder, self.fields, self.frames),
-                *(reference, (errors[index - 1], bits[index - 1])),
-            )
-            step = step_of_node(state.quality, 0, time + index - 1)
-            finish_frame(self.frames[index], self.fields, self.coder, step, reference, original[index])
-            self.modes.append((self.fields.mode.copy(), self.fields.mv.copy()))
-            errors[index - 1] = _block_errors(original[index : index + 1], self.frames[index])
+            self.state.begin_frame(index, singles)
+            self.references.append(self.state.reference.copy())
+            analysis.see_reference(self.state.reference)
+            shown = time + index - 1
+            analysis.encode(self.state, 0, index, shown, every, original, bits=bits[index - 1])
+            self.state.finish_frame(index, shown, original)
+            self.modes.append(self.state.fields.mode.copy())
+            self.vectors.append(self.state.fields.mv.copy())
+            errors[index - 1] = _block_errors(original[index : index + 1], self.state.frames[index])
         self.costs: Costs = errors + _lam(state) * bits
 
 
 def _window_costs(
-    state: GopState,
-    analysis: Analysis,
-    original: Planes,
-    singles: _Singles,
-    level: int,
-    window: int,
-    pair: Costs,
+    analysis: Analysis, original: Planes, singles: _Singles, level: int, window: int, pair: Costs
 ) -> Costs:
     """(rows, columns): estimated J of each block as one window, _NEVER where it was not looked at."""
-    first = window << level
-    mode, vectors = singles.modes[first]
-    still = _block_errors(original[first + 1 : first + 1 + (1 << level)], singles.frames[first])
+    state, first = singles.state, window << level
+    vectors = singles.vectors[first]
+    still = _block_errors(original[first + 1 : first + 1 + (1 << level)], state.frames[first])
     moves = (np.abs(vectors[1:-1:2, 1:-2:2]).sum(-1) > 0) & (level <= _MOVING_LEVEL)
     wanted = (still < _SCREEN * pair) | moves
-    costs, unused = np.full(state.blocks, _NEVER), np.zeros(state.blocks)
+    costs = np.full(state.blocks, _NEVER)
     if wanted.any():
-        fields = Fields(singles.fields.grid, singles.fields.lasts, mode, vectors, singles.fields.imode)
+        fields = state.fields._replace(mode=singles.modes[first], mv=vectors)
         step = step_of_node(state.quality, level, singles.time)
         window_costs(
-            *(singles.coder, NEAR, level, wanted, state.bases.forward[level], original, first + 1),
+            *(state.coder, NEAR, level, wanted, state.bases.forward[level], original, first + 1),
             *(singles.references[first], fields, state.work(level), analysis.choice(level)),
-            *(step, LAMBDA, costs, unused),
+            *(step, LAMBDA, costs),
         )
     return np.minimum(costs * _WINDOW_BIAS, _NEVER)
 
@@ -129,12 +113,3 @@ def _block_errors(original: Planes, restored: Planes) -> Costs:
     blocks = difference.reshape(frames, planes, height // BLOCK, BLOCK, width // BLOCK, BLOCK)
     sums: Costs = np.square(blocks, out=blocks).sum(axis=(0, 1, 3, 5), dtype=np.float64)
     return sums / GREY**2
-
-
-def _copied(coder: Coder) -> Coder:
-    """A coder with the same state, whose bytes go nowhere."""
-    copy = Coder(
-        *(part.copy() if name != "buf" else part[:16].copy() for name, part in coder._asdict().items())
-    )
-    copy.io[END] = 0
-    return copy

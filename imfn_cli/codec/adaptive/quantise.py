@@ -9,7 +9,6 @@ from numba import njit
 from ...bitstream.adaptive import residual as rs
 from ...bitstream.adaptive.binary_coder import BITS
 
-_S0, _S1, _G0, _L1, _M0 = rs._S0, rs._S1, rs._G0, rs._L1, rs._M0
 _LAST, _BAND = rs.LAST, rs.BAND
 _OFFSET_BITS = np.array(
     [np.log2(max(1, rs.LAST_START[b + 1] - rs.LAST_START[b])) for b in range(16)], np.float32
@@ -27,14 +26,14 @@ def bits_of(cd, context, bit):
 @njit(cache=True, nogil=True)
 def _last_bits(cd, kind, lasts, r, c, out):
     """Estimated bits of each bucket of the last channel → out (16,)."""
-    left, above = rs._bucket(lasts[r, c - 1]), rs._bucket(lasts[r - 1, c])
+    left, above = rs.bucket_of(lasts[r, c - 1]), rs.bucket_of(lasts[r - 1, c])
     near = max(left, above)
     for bucket in range(16):
         total = np.float32(0)
         node = 1
         for level in range(4):
             bit = (bucket >> (3 - level)) & 1
-            total += bits_of(cd, _L1 + (kind * 16 + node) * 17 + near, bit)
+            total += bits_of(cd, rs.LAST_SIDES + (kind * 16 + node) * 17 + near, bit)
             node = node * 2 + bit
         out[bucket] = total + _OFFSET_BITS[bucket]
 
@@ -70,14 +69,14 @@ def quantise_leaf(cd, near, kind, grid, lasts, r, c, x, lam, q, cost, lastbits):
             t += min(abs(q[i]), 15)
         kc = kind * 192 + k
         a = min(abs(left[k]), 2) * 3 + min(abs(above[k]), 2)
-        s0, s1 = _S0 + kc * 6 + min(t, 5), _S1 + kc * 9 + a
+        s0, s1 = rs.ZERO_NEAR + kc * 6 + min(t, 5), rs.ZERO_SIDES + kc * 9 + a
         zero = np.float32(0.5) * (bits_of(cd, s0, 0) + bits_of(cd, s1, 0))
         zero_cost = v * v + lam * zero
         if m == 0 and v < 0.45:
             cost[k] = zero_cost
             continue
         one = np.float32(0.5) * (bits_of(cd, s0, 1) + bits_of(cd, s1, 1))
-        g = _G0 + kc * 4 + min(t, 3)
+        g = rs.ONE_NEAR + kc * 4 + min(t, 3)
         best, choice = zero_cost, 0
         for candidate in range(max(m - 1, 1), max(m, 1) + 1):
             bits = one + 1
@@ -85,7 +84,7 @@ def quantise_leaf(cd, near, kind, grid, lasts, r, c, x, lam, q, cost, lastbits):
                 bits += bits_of(cd, g, 0)
             else:
                 bits += bits_of(cd, g, 1)
-                base = _M0 + kind * 16 * 12 + _BAND[k]
+                base = rs.MORE_BAND + kind * 16 * 12 + _BAND[k]
                 for i in range(2, min(candidate, 15)):
                     bits += bits_of(cd, base + i * 12, 1)
                 if candidate < 15:
@@ -108,7 +107,7 @@ def quantise_leaf(cd, near, kind, grid, lasts, r, c, x, lam, q, cost, lastbits):
             # the channel itself needs no flag where it is the last
             kc = kind * 192 + k
             a = min(abs(left[k]), 2) * 3 + min(abs(above[k]), 2)
-            saved = bits_of(cd, _S1 + kc * 9 + a, 1)
+            saved = bits_of(cd, rs.ZERO_SIDES + kc * 9 + a, 1)
             total = below + cost[k] - lam * saved + tail + lam * lastbits[_LAST[k]]
             if total < best:
                 best, where = total, k
