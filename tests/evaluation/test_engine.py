@@ -63,17 +63,16 @@ def test_selected_frames_only(here: Here, clip_path: Path) -> None:
 
 
 def test_clips_that_do_not_fit_in_memory_give_the_same(here: Here, clip_path: Path) -> None:
-    settings = [Setting(IMFN, 4, 50), Setting(IMFN, 8, in_float=True), *peers.sweep("x264", [20])]
+    # x264's macroblock tree, which this preset has not, gives other bytes at each run for frames so small.
+    x264 = peers.sweep("x264", [20], "superfast")
+    settings = [Setting(IMFN, 4, 50), Setting(IMFN, 8, in_float=True), *x264]
     held = here(clip_path, *settings, stop=13).rows
     # Less than the 13 frames of 64×48 take.
     here.held_bytes = 100_000
     streamed = here(clip_path, *settings, stop=13).rows
-    ours, theirs = (steady([replace(row, notes=()) for row in rows]) for rows in (streamed, held))
-    assert ours[:-1] == theirs[:-1]
-    # x264's own bytes differ a little from run to run.
-    assert ours[-1].options == theirs[-1].options
-    assert ours[-1].frames == theirs[-1].frames
-    assert ours[-1].psnr_rgb == pytest.approx(theirs[-1].psnr_rgb, abs=0.3)
+    assert steady([replace(row, notes=()) for row in streamed]) == steady(
+        [replace(row, notes=()) for row in held]
+    )
     assert "speed: reading the clip included" in streamed[0].notes[-1]
 
 
