@@ -31,7 +31,7 @@ FORMAT_VERSION = 5
 #: The version of an adaptive forest.
 ADAPTIVE_VERSION = 5
 #: It is a draft: a reader takes the one draft that it knows, and files of others are compressed again.
-DRAFT = 1
+DRAFT = 2
 #: The version of a latent whose nodes are all intra nodes, made by the tree.
 INTRA_VERSION = 1
 #: The lowest version of a latent that still grows (`growing_writer.py`).

@@ -22,7 +22,6 @@ _attribute, __dir__ = lazy_attributes(
 
 
 def __getattr__(name: str) -> Any:
-    for package in ("numba", "scipy"):
-        if name in __all__ and find_spec(package) is None:
-            raise ImfnError(f"an adaptive forest needs the package {package}; pip install 'imfn[adaptive]'")
+    if name in __all__ and find_spec("numba") is None:
+        raise ImfnError("an adaptive forest needs the package numba; pip install 'imfn[adaptive]'")
     return _attribute(name)

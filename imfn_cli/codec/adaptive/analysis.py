@@ -1,45 +1,68 @@
-"""The encoder's view of a GOP: luma of reference frames for the motion search, and its scratch."""
+"""The encoder's view of a GOP: luma for the motion search, hints, and its scratch."""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...motion.interpolate import luma_of, phase_planes
-from .block_choice import Choice, new_choice
-from .block_encoder import encode_node
 from .gop_state import GopState, Mask, Planes
-from .parameters import STEP_UNIT, step_of_node
-from .tables import BOTH, NEAR
+from .kernels.block_encoder import encode_node
+from .kernels.block_search import Choice, Search, new_choice
+from .parameters import STEP_UNIT
 
 #: λ of rate–distortion optimisation: squared quantisation steps that one saved bit is worth.
 LAMBDA = 0.1
-# Starting points of the motion search that are refined.
-_STARTS = 3
-# Where merging costs less than this a number, in squared steps, no other mode is tried.
+# Candidates of a block that are evaluated in full: while nothing is known, and with hints.
+_TRIES, _HINTED_TRIES = 2, 1
+# Where skipping costs less than this a number, in squared steps, no other mode is tried.
 _EARLY = 0.04
 _NO_BITS = np.zeros((0, 0))
 
 
+class Hints(NamedTuple):
+    """What analysis found of one frame's blocks: mode and vectors, as in `Fields`."""
+
+    mode: NDArray[np.int8]
+    mv: NDArray[np.int32]
+
+
 class Analysis:
-    """Codes the nodes of one GOP, and of copies of its state."""
+    """Codes the nodes of one GOP; holds what the encoder alone needs."""
 
     def __init__(self, state: GopState) -> None:
         height, width = state.frames.shape[2:]
-        self.luma = np.zeros((height, width), np.int16)
+        self._luma = np.zeros((height, width), np.int16)
         self._reference_luma = np.zeros(state.reference.shape[1:], np.int16)
-        self.phases = np.zeros((16, *self._reference_luma.shape), np.int16)
+        self._phases = np.zeros((16, *self._reference_luma.shape), np.int16)
         self._scratch = np.zeros(self._reference_luma.shape, np.int32)
         self._choices: dict[int, Choice] = {}
+        self._nothing = Hints(np.zeros_like(state.fields.mode), np.zeros_like(state.fields.mv))
 
-    def choice(self, level: int) -> Choice:
-        """Scratch of a node of `level`."""
+    def see(self, original: Planes, reference: Planes) -> None:
+        """Make a frame (3, H', W') and its reference frame (3, …) ready for the motion search."""
+        luma_of(original, self._luma)
+        luma_of(reference, self._reference_luma)
+        phase_planes(self._reference_luma, self._phases, self._scratch)
+
+    def search(self, state: GopState, level: int, step: int, original: Planes, hints: Hints | None) -> Search:
+        """The encoder's side of a node whose step is `step`."""
         if level not in self._choices:
             self._choices[level] = new_choice(1 << level)
-        return self._choices[level]
-
-    def see_reference(self, reference: Planes) -> None:
-        """Make the reference frame (3, …) ready for the motion search: its luma at every quarter pixel."""
-        luma_of(reference, self._reference_luma)
-        phase_planes(self._reference_luma, self.phases, self._scratch)
+        return Search(
+            orig=original,
+            rows=state.bases.rows[level],
+            luma=self._luma,
+            planes=self._phases,
+            hinted=hints is not None,
+            hint_mode=(hints or self._nothing).mode,
+            hint_mv=(hints or self._nothing).mv,
+            lam=LAMBDA,
+            lam_sad=4 * float(np.sqrt(LAMBDA / 3)) * step / STEP_UNIT,
+            tries=_TRIES if hints is None else _HINTED_TRIES,
+            early=_EARLY,
+            ch=self._choices[level],
+        )
 
     def encode(
         self,
@@ -49,6 +72,7 @@ class Analysis:
         time: int,
         blocks: Mask,
         original: Planes,
+        hints: Hints | None = None,
         *,
         intra: bool = False,
         bits: NDArray[np.float64] = _NO_BITS,
@@ -57,13 +81,5 @@ class Analysis:
 
         bits (rows, columns): filled with an estimate of what each block takes, where it is wanted.
         """
-        if level == 0 and not intra:
-            luma_of(original[index], self.luma)
-        step = step_of_node(state.quality, level, time)
-        lam_sad = 4 * np.sqrt(LAMBDA / 3) * step / STEP_UNIT
-        bases = state.bases
-        encode_node(
-            *(state.coder, NEAR, BOTH, bases.integers[level], bases.forward[level], level, intra, blocks),
-            *(state.frames, original, index, state.reference, self.luma, self.phases, state.fields),
-            *(state.work(level), self.choice(level), step, LAMBDA, lam_sad, _STARTS, _EARLY, bits),
-        )
+        node = state.node(level, index, time, intra=intra)
+        encode_node(node, self.search(state, level, node.step, original, hints), blocks, bits)

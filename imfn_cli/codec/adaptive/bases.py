@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...network import IMFN, IMFNConfig
 from ...zoo.model import Model
+from .kernels.block_state import C
 
 #: Fractional bits of the bases.
 BASIS_BITS = 14
@@ -21,13 +22,17 @@ _WORKING_BITS = 20
 
 
 class Bases(NamedTuple):
-    """One for each level.
+    """One for each level; leaves are vectors plane by plane (see `block_state`).
 
-    integers (C, F·C) int32 in 1/2^BASIS_BITS; forward (F·C, C) float32, what the encoder transforms with.
+    integers (C, F·C) int32 in 1/2^BASIS_BITS; rows, the same in float32, what the encoder transforms with.
+    still (C, C) float32: what a leaf that stands still over the window contributes.
+    sweepers: of level 1 and up, (C, 2·C) float32, numbers of two halves to those of the window.
     """
 
     integers: tuple[NDArray[np.int32], ...]
-    forward: tuple[NDArray[np.float32], ...]
+    rows: tuple[NDArray[np.float32], ...]
+    still: tuple[NDArray[np.float32], ...]
+    sweepers: tuple[NDArray[np.float32], ...]
 
 
 def fits(config: IMFNConfig) -> bool:
@@ -47,15 +52,23 @@ def bases_of(model: Model, level: int) -> Bases:
 
 @lru_cache(maxsize=2)
 def _bases(network: IMFN, level: int) -> Bases:
-    working = [_whole(network.leaf.map.weight)]
-    for above in range(1, level + 1):
-        halves = np.split(_whole(network.sweeper(above).map.weight), 2, axis=1)
+    working = [_by_planes(_whole(network.leaf.map.weight))]
+    sweepers = [_whole(network.sweeper(above).map.weight) for above in range(1, level + 1)]
+    for sweeper in sweepers:
+        halves = np.split(sweeper, 2, axis=1)
         product = np.concatenate([half @ working[-1] for half in halves], axis=1)
         working.append(np.floor(product / (1 << _WORKING_BITS) + 0.5))
     shift = 1 << (_WORKING_BITS - BASIS_BITS)
     integers = tuple(np.floor(one / shift + 0.5).astype(np.int32) for one in working)
-    forward = tuple(np.ascontiguousarray((one.T / (1 << BASIS_BITS)).astype(np.float32)) for one in integers)
-    return Bases(integers, forward)
+    rows = tuple((one / (1 << BASIS_BITS)).astype(np.float32) for one in integers)
+    still = tuple(one.reshape(C, -1, C).sum(axis=1) for one in rows)
+    merges = tuple((one / (1 << _WORKING_BITS)).astype(np.float32) for one in sweepers)
+    return Bases(integers, rows, still, merges)
+
+
+def _by_planes(leaf: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The leaf map (C, C) for patches plane by plane: the model's have the three of a pixel together."""
+    return np.ascontiguousarray(leaf.reshape(C, C // 3, 3).transpose(0, 2, 1).reshape(C, C))
 
 
 def _whole(weight: object) -> NDArray[np.float64]:

@@ -7,11 +7,9 @@ from numpy.typing import NDArray
 
 from ...bitstream.adaptive.partition_flags import code_partition
 from .bases import Bases
-from .block_decoder import decode_node
 from .gop_bytes import split_gop
 from .gop_state import GopState, Mask, nodes_at, pixels_of, trees_of
-from .parameters import step_of_node
-from .tables import BOTH, NEAR
+from .kernels.block_decoder import decode_node
 
 
 def decode_gop(
@@ -47,7 +45,4 @@ def decode_gop(
 
 
 def _decode(state: GopState, level: int, index: int, time: int, blocks: Mask, *, intra: bool = False) -> None:
-    decode_node(
-        *(state.coder, NEAR, BOTH, state.bases.integers[level], level, intra, blocks, state.frames, index),
-        *(state.reference, state.fields, state.work(level), step_of_node(state.quality, level, time)),
-    )
+    decode_node(state.node(level, index, time, intra=intra), blocks)

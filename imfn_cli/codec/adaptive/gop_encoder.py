@@ -4,16 +4,19 @@ frames of a tree ──partition──▶ cut ──flags──▶ bytes
        └──────────nodes of the cut, in order──▶ bytes, restored frames
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ...bitstream.adaptive.binary_coder import finish
 from ...bitstream.adaptive.partition_flags import code_partition
+from ...system.threads import prefetch
 from .analysis import Analysis
 from .bases import Bases
 from .gop_bytes import join_gop
-from .gop_state import GopState, nodes_at, planes_of, trees_of
-from .partition import choose_cut
+from .gop_state import GopState, Planes, nodes_at, planes_of, trees_of
+from .partition import Plan, Planner
 
 # Bytes that an encoder may write for a pixel before it gives up: raw pixels take 3.
 _BYTES_PER_PIXEL = 4
@@ -28,25 +31,36 @@ def encode_gop(pixels: NDArray[np.uint8], top: int, quality: int, bases: Bases) 
     capacity = _BYTES_PER_PIXEL * frames * (height + 16) * (width + 16) + 4096
     state = GopState((height, width), top, quality, bases, capacity=capacity)
     analysis = Analysis(state)
-    original = np.zeros_like(state.frames)
-    original[:1] = planes_of(pixels[:1])
-    every = np.ones(state.blocks, np.bool_)
-    analysis.encode(state, 0, 0, 0, every, original, intra=True)
-    state.finish_frame(0, 0, original)
+    first, every = planes_of(pixels[:1]), np.ones(state.blocks, np.bool_)
+    analysis.encode(state, 0, 0, 0, every, first, intra=True)
+    state.finish_frame(0, 0, first)
     shares = np.zeros(top + 1, np.int64)
-    for time, level in trees_of(frames, top):
-        length = 1 << level
-        original[1 : 1 + length] = planes_of(pixels[time : time + length])
-        cut = choose_cut(state, analysis, original, time, level)
-        shares += np.bincount(cut.ravel(), minlength=top + 1)
-        for row in range(state.blocks[0]):
-            for column in range(state.blocks[1]):
-                code_partition(state.coder, level, cut, row, column)
-        for index in range(length):
-            state.begin_frame(index + 1, cut[index])
-            analysis.see_reference(state.reference)
-            for node_level, blocks in nodes_at(cut, index):
-                analysis.encode(state, node_level, index + 1, time + index, blocks, original)
-            state.finish_frame(index + 1, time + index, original)
+    # Trees are planned by another thread while those before are coded.
+    for time, level, original, plan in prefetch(_planned(pixels, top, state), 1):
+        shares += np.bincount(plan.cut.ravel(), minlength=top + 1)
+        _encode_tree(state, analysis, original, plan, time, level)
         state.end_tree(level)
     return join_gop(tuple(shares.tolist()), finish(state.coder))
+
+
+def _planned(pixels: NDArray[np.uint8], top: int, state: GopState) -> Iterator[tuple[int, int, Planes, Plan]]:
+    """First frame and level, frames from index 1 on, and plan of each tree."""
+    planner = Planner(state)
+    for time, level in trees_of(len(pixels), top):
+        before = np.zeros((1, *state.frames.shape[1:]), np.int16)
+        original = np.concatenate([before, planes_of(pixels[time : time + (1 << level)])])
+        yield time, level, original, planner.plan(original, time, level)
+
+
+def _encode_tree(
+    state: GopState, analysis: Analysis, original: Planes, plan: Plan, time: int, level: int
+) -> None:
+    for row in range(state.blocks[0]):
+        for column in range(state.blocks[1]):
+            code_partition(state.coder, level, plan.cut, row, column)
+    for index in range(1 << level):
+        state.begin_frame(index + 1, plan.cut[index])
+        analysis.see(original[index + 1], state.reference)
+        for above, blocks in nodes_at(plan.cut, index):
+            analysis.encode(state, above, index + 1, time + index, blocks, original, plan.hints[index])
+        state.finish_frame(index + 1, time + index, original)

@@ -18,11 +18,12 @@ from ...bitstream.adaptive.binary_coder import new_coder, silent
 from ...bitstream.adaptive.frame_flags import CONTEXTS, SETS, code_filtered
 from ...motion.interpolate import BORDER, pad_frame
 from .bases import Bases
-from .block_state import Fields, Work, new_fields, new_work
-from .deblock import deblock
-from .loop_filter import filter_frame
+from .kernels.block_state import Fields, Node, Work, new_fields, new_work
+from .kernels.deblock import deblock
+from .kernels.frames import copy_blocks, squared_error
+from .kernels.loop_filter import filter_frame
 from .parameters import ACTIVITY, deblocking_thresholds, step_of_node
-from .tables import INITIAL_STATE, LOOP_WEIGHTS
+from .tables import BOTH, INITIAL_STATE, LOOP_WEIGHTS, NEAR
 
 #: Side of a block in pixels.
 BLOCK = 16
@@ -62,18 +63,23 @@ class GopState:
         self.reference: Planes = np.zeros((3, height + 2 * BORDER, width + 2 * BORDER), np.int16)
         self._work: dict[int, Work] = {}
 
-    def work(self, level: int) -> Work:
-        """Scratch of a node of `level`."""
+    def node(self, level: int, index: int, time: int, *, intra: bool = False) -> Node:
+        """A node of `level` that begins at frame `index` of `frames`, the GOP's frame `time`."""
         if level not in self._work:
             self._work[level] = new_work(1 << level)
-        return self._work[level]
+        step = step_of_node(self.quality, level, time)
+        return Node(
+            *(self.coder, NEAR, BOTH, self.bases.integers[level], level, intra, step),
+            *(self.frames, index, self.reference, self.fields, self._work[level]),
+        )
 
-    def copied(self, level: int) -> "GopState":
-        """Another state that goes on from here through a tree of `level`; what it codes goes nowhere."""
+    def copied(self) -> "GopState":
+        """Another state that goes on from here by itself; what it codes goes nowhere."""
         other = copy.copy(self)
+        other._work = {}
         other.coder = silent(self.coder)
         other.fields = Fields(**{name: field.copy() for name, field in self.fields._asdict().items()})
-        other.frames = self.frames[: 1 + (1 << level)].copy()
+        other.frames = self.frames.copy()
         other.reference = self.reference.copy()
         return other
 
@@ -84,9 +90,7 @@ class GopState:
         no earlier window has restored holds what the frame before does, until it is coded.
         """
         pad_frame(self.frames[index - 1], self.reference)
-        starts = (index - 1) & ((1 << cut.astype(np.int64)) - 1) == 0
-        pixels = starts.repeat(BLOCK, 0).repeat(BLOCK, 1)
-        self.frames[index][:, pixels] = self.frames[index - 1][:, pixels]
+        copy_blocks(self.frames[index - 1], self.frames[index], index - 1, cut)
 
     def finish_frame(self, index: int, time: int, original: Planes | None = None) -> None:
         """Smooth frame `index` of `frames`, the GOP's frame `time`, once all its blocks are there.
@@ -102,7 +106,7 @@ class GopState:
             return
         before = frame.copy()
         self._filter(frame, step)
-        helps = _error(frame, original[index]) < _error(before, original[index])
+        helps = squared_error(frame, original[index]) < squared_error(before, original[index])
         if not code_filtered(self.coder, helps):
             frame[:] = before
 
@@ -117,10 +121,6 @@ class GopState:
     def end_tree(self, level: int) -> None:
         """Go on to the next tree: its frame before is the last of this one."""
         self.frames[0] = self.frames[1 << level]
-
-
-def _error(frame: Planes, original: Planes) -> float:
-    return float(np.square(frame.astype(np.float32) - original).sum())
 
 
 def trees_of(frames: int, top: int) -> Iterator[tuple[int, int]]:

@@ -3,16 +3,21 @@
 Optimal tree pruning (Breiman, Friedman, Olshen, Stone 1984; Chou, Lookabaugh, Gray 1989): the tree is first
 coded as single frames; then every pair of windows is compared with the one window that holds both, level by
 level. The winner's cost goes on to the next level.
+
+The single frames are a chain of their own from the GOP's first frame to its last, so that trees are analysed
+ahead of being coded.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .analysis import LAMBDA, Analysis
-from .block_encoder import window_costs
+from .analysis import LAMBDA, Analysis, Hints
 from .gop_state import BLOCK, GREY, GopState, Planes
-from .parameters import step_of_node
-from .tables import NEAR
+from .kernels.block_state import C
+from .kernels.frames import block_errors
+from .kernels.window_costs import moves, moving_costs, still_costs, still_errors
 
 Costs = NDArray[np.float64]
 
@@ -20,96 +25,141 @@ Costs = NDArray[np.float64]
 _WINDOW_BIAS = 1.05
 # Windows whose error against a still picture is beyond this many times the pair's cost are not looked at …
 _SCREEN = 3.0
-# … unless the block moves, up to this level.
+# … and windows that move only up to this level.
 _MOVING_LEVEL = 3
 _NEVER = 1e30
+_GREY2 = float(GREY**2)
 
 
-def choose_cut(
-    state: GopState, analysis: Analysis, original: Planes, time: int, level: int
-) -> NDArray[np.int8]:
-    """The cut of a tree: (2^level, rows, columns) int8, the level of the window of every frame and block.
+class Plan(NamedTuple):
+    """How a tree is to be coded.
 
-    original: the tree's frames, from index 1 on.   time: of the tree's first frame in the GOP.
-    """
-    rows, columns = state.blocks
-    cut = np.zeros((1 << level, rows, columns), np.int8)
-    if not level:
-        return cut
-    singles = _Singles(state, analysis, original, time, level)
-    best = singles.costs
-    for above in range(1, level + 1):
-        pairs = best[0::2] + best[1::2]
-        for window in range(len(pairs)):
-            costs = _window_costs(analysis, original, singles, above, window, pairs[window])
-            wins = costs < pairs[window]
-            pairs[window][wins] = costs[wins]
-            cut[window << above : (window + 1) << above][:, wins] = above
-        best = pairs
-    return cut
-
-
-class _Singles:
-    """A tree coded as single frames, in a copy of the state.
-
-    state: after the last frame; its frames are restored.   references, modes, vectors: the reference frame of
-    each frame, and what its blocks then say.   costs (n, rows, columns): J of each block and frame.
+    cut (n, rows, columns) int8: the level of the window of every frame and block.   hints: of each frame.
     """
 
-    def __init__(self, state: GopState, analysis: Analysis, original: Planes, time: int, level: int) -> None:
-        count = 1 << level
-        self.state, self.time = state.copied(level), time
-        self.references: list[Planes] = []
-        self.modes: list[NDArray[np.int8]] = []
-        self.vectors: list[NDArray[np.int32]] = []
-        every, singles = np.ones(state.blocks, np.bool_), np.zeros(state.blocks, np.int8)
-        errors, bits = np.zeros((2, count, *state.blocks))
+    cut: NDArray[np.int8]
+    hints: list[Hints]
+
+
+class Planner:
+    """Plans the trees of a GOP, one after the other."""
+
+    def __init__(self, state: GopState) -> None:
+        """Of the GOP that `state` is of, once its first frame is there."""
+        self._state = state.copied()
+        self._analysis = Analysis(state)
+
+    def plan(self, original: Planes, time: int, level: int) -> Plan:
+        """The plan of the next tree.
+
+        original: its frames, from index 1 on.   time: of the first in the GOP.
+        """
+        state = self._state
+        singles = self._code_singles(original, time, level)
+        cut = np.zeros((1 << level, *state.blocks), np.int8)
+        for row in range(state.blocks[0]):
+            _Row(state, self._analysis, original, time, singles, row).cut(level, cut[:, row])
+        state.end_tree(level)
+        return Plan(cut, singles.hints)
+
+    def _code_singles(self, original: Planes, time: int, level: int) -> "_Singles":
+        state, count = self._state, 1 << level
+        every, cut = np.ones(state.blocks, np.bool_), np.zeros(state.blocks, np.int8)
+        bits = np.zeros((count, *state.blocks))
+        errors = np.zeros_like(bits)
+        singles = _Singles([], [], errors)
         for index in range(1, count + 1):
-            self.state.begin_frame(index, singles)
-            self.references.append(self.state.reference.copy())
-            analysis.see_reference(self.state.reference)
+            state.begin_frame(index, cut)
+            if index % 2:
+                singles.references.append(state.reference.copy())
+            self._analysis.see(original[index], state.reference)
             shown = time + index - 1
-            analysis.encode(self.state, 0, index, shown, every, original, bits=bits[index - 1])
-            self.state.finish_frame(index, shown, original)
-            self.modes.append(self.state.fields.mode.copy())
-            self.vectors.append(self.state.fields.mv.copy())
-            errors[index - 1] = _block_errors(original[index : index + 1], self.state.frames[index])
-        self.costs: Costs = errors + _lam(state) * bits
+            self._analysis.encode(state, 0, index, shown, every, original, bits=bits[index - 1])
+            state.finish_frame(index, shown, original)
+            singles.hints.append(Hints(state.fields.mode.copy(), state.fields.mv.copy()))
+            block_errors(original, state.frames, index, errors[index - 1])
+        # λ in squared grey levels a bit.
+        errors += LAMBDA * 4.0 ** ((100 - state.quality) / 10) * bits
+        return singles
 
 
-def _window_costs(
-    analysis: Analysis, original: Planes, singles: _Singles, level: int, window: int, pair: Costs
-) -> Costs:
-    """(rows, columns): estimated J of each block as one window, _NEVER where it was not looked at."""
-    state, first = singles.state, window << level
-    vectors = singles.vectors[first]
-    still = _block_errors(original[first + 1 : first + 1 + (1 << level)], state.frames[first])
-    moves = (np.abs(vectors[1:-1:2, 1:-2:2]).sum(-1) > 0) & (level <= _MOVING_LEVEL)
-    wanted = (still < _SCREEN * pair) | moves
-    costs = np.full(state.blocks, _NEVER)
-    if wanted.any():
-        fields = state.fields._replace(mode=singles.modes[first], mv=vectors)
-        step = step_of_node(state.quality, level, singles.time)
-        window_costs(
-            *(state.coder, NEAR, level, wanted, state.bases.forward[level], original, first + 1),
-            *(singles.references[first], fields, state.work(level), analysis.choice(level)),
-            *(step, LAMBDA, costs),
-        )
-    return np.minimum(costs * _WINDOW_BIAS, _NEVER)
+class _Singles(NamedTuple):
+    """A tree coded as single frames.
 
-
-def _lam(state: GopState) -> float:
-    """λ in squared grey levels a bit."""
-    return float(LAMBDA * 4.0 ** ((100 - state.quality) / 10))
-
-
-def _block_errors(original: Planes, restored: Planes) -> Costs:
-    """Squared error of every block, in squared grey levels: (rows, columns).
-
-    original (F, 3, H', W'), restored (3, H', W').
+    references: the reference frame of each even one.   costs (n, rows, columns): J of each block and frame.
     """
-    frames, planes, height, width = original.shape
-    difference = original.astype(np.float32) - restored
-    blocks = difference.reshape(frames, planes, height // BLOCK, BLOCK, width // BLOCK, BLOCK)
-    sums: Costs = np.square(blocks, out=blocks).sum(axis=(0, 1, 3, 5), dtype=np.float64)
-    return sums / GREY**2
+
+    hints: list[Hints]
+    references: list[Planes]
+    costs: Costs
+
+
+class _Row:
+    """The cuts of one row of blocks."""
+
+    def __init__(
+        self, state: GopState, analysis: Analysis, original: Planes, time: int, singles: _Singles, row: int
+    ) -> None:
+        self._state, self._analysis, self._original = state, analysis, original
+        self._time, self._singles, self._row = time, singles, row
+
+    def cut(self, level: int, cut: NDArray[np.int8]) -> None:
+        """Choose cut (n, columns); the hints of longer windows are put right."""
+        singles, row, bases = self._singles, self._row, self._state.bases
+        best = singles.costs[:, row]
+        length = 1 << level
+        numbers = _leaves(self._original[1 : 1 + length], row) @ bases.rows[0].T
+        for above in range(1, level + 1):
+            pairs = best[0::2] + best[1::2]
+            count = len(pairs)
+            halves = numbers.reshape(count, 2, -1, C).transpose(0, 2, 1, 3)
+            numbers = halves.reshape(count, -1, 2 * C) @ bases.sweepers[above - 1].T
+            before = _leaves(self._state.frames[: length : 1 << above], row) @ bases.still[above].T
+            costs = self._still(above, pairs, numbers - before)
+            moving = self._moving(above, pairs)
+            costs, along = np.minimum(costs, moving), moving < costs
+            wins = costs * _WINDOW_BIAS < pairs
+            for window, column in zip(*np.nonzero(wins), strict=True):
+                cut[window << above : (window + 1) << above, column] = above
+                hints = singles.hints[window << above]
+                leaves = np.s_[2 * row + 1 : 2 * row + 3, 2 * column + 1 : 2 * column + 3]
+                hints.mv[leaves] = hints.mv[leaves][0, 0] if along[window, column] else 0
+            best = np.where(wins, costs * _WINDOW_BIAS, pairs)
+
+    def _still(self, level: int, pairs: Costs, numbers: NDArray[np.float32]) -> Costs:
+        state, original = self._state, self._original
+        errors = np.zeros(pairs.shape)
+        still_errors(original, 1, level, state.frames, self._row, errors)
+        costs = np.full(pairs.shape, _NEVER)
+        wanted = errors < _SCREEN * _GREY2 * pairs
+        if wanted.any():
+            node = state.node(level, 1, self._time)
+            search = self._analysis.search(state, level, node.step, original, None)
+            shaped = numbers.reshape(*pairs.shape, 4, C)
+            still_costs(node, search, wanted, self._row, shaped, errors, costs)
+        return costs
+
+    def _moving(self, level: int, pairs: Costs) -> Costs:
+        state, singles = self._state, self._singles
+        costs = np.full(pairs.shape, _NEVER)
+        if level > _MOVING_LEVEL:
+            return costs
+        wanted = np.zeros(pairs.shape[1], np.bool_)
+        for window in range(len(pairs)):
+            first = window << level
+            hints = singles.hints[first]
+            moves(hints.mode, hints.mv, self._row, wanted)
+            if wanted.any():
+                node = state.node(level, first + 1, self._time)
+                node = node._replace(ref=singles.references[first >> 1])
+                search = self._analysis.search(state, level, node.step, self._original, hints)
+                moving_costs(node, search, wanted, self._row, costs[window])
+        return costs
+
+
+def _leaves(frames: Planes, row: int) -> NDArray[np.float32]:
+    """The leaves of a row of blocks of frames (T, 3, H', W'): (T, 4·columns, C) float32, block by block."""
+    count, _, _, width = frames.shape
+    strip = frames[:, :, row * BLOCK : (row + 1) * BLOCK].astype(np.float32)
+    leaves = strip.reshape(count, 3, 2, 8, width // BLOCK, 2, 8).transpose(0, 4, 2, 5, 1, 3, 6)
+    return leaves.reshape(count, -1, C)

@@ -1,14 +1,14 @@
-"""Rate–distortion optimised quantisation of one leaf's residual, and the exact way back.
-
-The encoder's choice only.
-"""
+"""Rate–distortion optimised quantisation of one leaf's residual: the encoder's choice only."""
 
 import numpy as np
 from numba import njit
 
-from ...bitstream.adaptive import residual as rs
-from ...bitstream.adaptive.binary_coder import BITS
+from ....bitstream.adaptive import residual as rs
+from ....bitstream.adaptive.binary_coder import BITS
 
+# Numbers below this are always 0; a leaf with less energy than its square has no symbol.
+_DEAD = 0.58
+ZERO_ENERGY = _DEAD**2
 _LAST, _BAND = rs.LAST, rs.BAND
 _OFFSET_BITS = np.array(
     [np.log2(max(1, rs.LAST_START[b + 1] - rs.LAST_START[b])) for b in range(16)], np.float32
@@ -52,7 +52,7 @@ def quantise_leaf(cd, near, kind, grid, lasts, r, c, x, lam, q, cost, lastbits):
     for k in range(192):
         energy += x[k] * x[k]
     for k in range(191, -1, -1):
-        if abs(x[k]) > 0.58:
+        if abs(x[k]) > _DEAD:
             last = k
             break
     if last < 0:
@@ -117,15 +117,3 @@ def quantise_leaf(cd, near, kind, grid, lasts, r, c, x, lam, q, cost, lastbits):
     if where < 0:
         return -1, np.float64(energy)
     return where, best
-
-
-@njit(cache=True, nogil=True)
-def restore_residual(q, last, step, basis, acc):
-    """acc (F·C,) int64 = Σ q·step·basis: exact. step in 1/64 grey levels, basis (C, F·C) int32 in 1/16384."""
-    acc[:] = 0
-    for k in range(last + 1):
-        if q[k] != 0:
-            f = np.int64(q[k]) * step
-            row = basis[k]
-            for i in range(acc.shape[0]):
-                acc[i] += f * row[i]

@@ -1,11 +1,15 @@
-"""What is known of the blocks of a GOP while it is coded, and scratch for one block."""
+"""What is known of the blocks of a GOP while it is coded, what a node is coded with, and scratch for a block.
+
+Leaves are vectors of C numbers a frame, plane by plane: R, G, B, each of 8 rows of 8 pixels.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...bitstream.adaptive import block_syntax as bs
+from ....bitstream.adaptive import block_syntax as bs
+from ....bitstream.adaptive.binary_coder import Coder
 from .intra import MODES
 
 #: Numbers of a leaf: channels of the linear tree.
@@ -40,6 +44,7 @@ class Work(NamedTuple):
     pred: NDArray[np.int32]
     q: NDArray[np.int32]
     acc: NDArray[np.int64]
+    narrow: NDArray[np.int32]
     tap: NDArray[np.int32]
     cand: NDArray[np.int32]
     vec: NDArray[np.int32]
@@ -53,9 +58,31 @@ def new_work(frames: int) -> Work:
         np.zeros((frames, 3, 16, 16), np.int32),
         np.zeros((4, C), np.int32),
         np.zeros(frames * C, np.int64),
+        np.zeros(frames * C, np.int32),
         np.zeros((24, 16), np.int32),
         np.zeros((bs.CANDIDATES + 4, 2), np.int32),
         np.zeros((4, 2), np.int32),
         np.zeros(4, np.int64),
         np.zeros(C, np.int32),
     )
+
+
+class Node(NamedTuple):
+    """What both sides code a node with.
+
+    near, both: see `tables`.   basis (C, F·C) int32.   step in 1/64 grey levels.   frames (…, 3, H', W'),
+    of which the node restores its blocks in t0 … t0 + F − 1.   ref (3, …): the reference frame, bordered.
+    """
+
+    cd: Coder
+    near: NDArray[np.int16]
+    both: NDArray[np.int16]
+    basis: NDArray[np.int32]
+    level: int
+    intra: bool
+    step: int
+    frames: NDArray[np.int16]
+    t0: int
+    ref: NDArray[np.int16]
+    fd: Fields
+    wk: Work

@@ -9,13 +9,13 @@ MODES = 6
 @njit(cache=True, nogil=True)
 def predict_leaf(frame, y, x, mode, out):
     """Leaf at (y, x) of frame (3, H, W) int16 from the row above and the column to the left → out (192,)
-    int32, y, x, plane.
+    int32, plane, y, x.
     """
     for p in range(3):
         plane = frame[p]
         if y == 0 and x == 0:
             for i in range(64):
-                out[i * 3 + p] = 128 << 4
+                out[p * 64 + i] = 128 << 4
             continue
         corner = plane[y - 1, x - 1] if y > 0 and x > 0 else (plane[y, x - 1] if x > 0 else plane[y - 1, x])
         total = 0
@@ -52,4 +52,4 @@ def predict_leaf(frame, y, x, mode, out):
                         v = plane[y + i - j - 1, x - 1] if x > 0 else corner
                     else:
                         v = plane[y - 1, x + j - i - 1] if y > 0 else corner
-                out[(i * 8 + j) * 3 + p] = v
+                out[p * 64 + i * 8 + j] = v

@@ -11,7 +11,7 @@ the pixel, each cut off at a limit in proportion to the step: an edge does not p
 import numpy as np
 from numba import njit
 
-from ...motion.interpolate import BORDER
+from ....motion.interpolate import BORDER
 
 # Point-symmetric pairs: a diamond of 7 × 7; the first four a second time with a small limit.
 _DY = np.array([0, 1, 1, 1, 0, 2, 0, 3, 2, 2, 1, 1], np.int64)

@@ -1,0 +1,164 @@
+"""What the encoder tries a block with: the frames to code, its scratch, and the cost of one prediction."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ....bitstream.adaptive import block_syntax as bs
+from ....bitstream.adaptive import residual as rs
+from ....motion.interpolate import clamp_position
+from ....motion.search import satd
+from .block_decoder import predict
+from .block_state import C
+from .intra import MODES
+from .quantise import ZERO_ENERGY, bits_of, quantise_leaf
+from .transform import subtract, transform
+
+
+class Choice(NamedTuple):
+    """Scratch of the encoder's choice.
+
+    x (4, F·C), y (4, C), energies (4,): residual and its numbers.   q, last: symbols of what is tried;
+    best_q, best_last, best_vec (4, 2): of the best so far.   order: cost of each candidate.
+    i…: of intra leaves.
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    energies: NDArray[np.float64]
+    q: NDArray[np.int32]
+    last: NDArray[np.int64]
+    vec: NDArray[np.int32]
+    best_q: NDArray[np.int32]
+    best_last: NDArray[np.int64]
+    best_vec: NDArray[np.int32]
+    order: NDArray[np.float64]
+    cost: NDArray[np.float32]
+    lastbits: NDArray[np.float32]
+    had: NDArray[np.int32]
+    starts: NDArray[np.int32]
+    ix: NDArray[np.float32]
+    iy: NDArray[np.float32]
+    imodes: NDArray[np.int64]
+    iq: NDArray[np.int32]
+    ilast: NDArray[np.int64]
+    block: NDArray[np.int16]
+    leaves: NDArray[np.int32]
+
+
+def new_choice(frames: int) -> Choice:
+    """For windows of `frames` frames."""
+    f4, i4, f8, i8 = np.float32, np.int32, np.float64, np.int64
+    return Choice(
+        x=np.zeros((4, frames * C), f4),
+        y=np.zeros((4, C), f4),
+        energies=np.zeros(4, f8),
+        q=np.zeros((4, C), i4),
+        last=np.zeros(4, i8),
+        vec=np.zeros((4, 2), i4),
+        best_q=np.zeros((4, C), i4),
+        best_last=np.zeros(4, i8),
+        best_vec=np.zeros((4, 2), i4),
+        order=np.zeros(8, f8),
+        cost=np.zeros(C, f4),
+        lastbits=np.zeros(16, f4),
+        had=np.zeros((8, 8), i4),
+        starts=np.zeros((bs.CANDIDATES + 6, 2), i4),
+        ix=np.zeros((4, C), f4),
+        iy=np.zeros((4, C), f4),
+        imodes=np.zeros(4, i8),
+        iq=np.zeros((4, C), i4),
+        ilast=np.zeros(4, i8),
+        block=np.zeros((3, 16, 16), np.int16),
+        leaves=np.zeros((MODES, C), i4),
+    )
+
+
+class Search(NamedTuple):
+    """The encoder's side of a node.
+
+    orig (…, 3, H', W'): the frames to code, indexed as `Node.frames`.   rows (C, F·C): the basis in float32.
+    luma (H', W'), planes (16, …): of the frame t0, and of the reference frame at every quarter pixel.
+    hinted: whether hint_mode and hint_mv (as in `Fields`) say what analysis found, so that nothing is
+    searched.   lam: squared steps that a bit is worth.   lam_sad: luma error (1/4 levels) that it is worth.
+    tries: candidates that are evaluated in full.   early: where skipping costs less than this a number, in
+    squared steps, no other mode is tried.
+    """
+
+    orig: NDArray[np.int16]
+    rows: NDArray[np.float32]
+    luma: NDArray[np.int16]
+    planes: NDArray[np.int16]
+    hinted: bool
+    hint_mode: NDArray[np.int8]
+    hint_mv: NDArray[np.int32]
+    lam: float
+    lam_sad: float
+    tries: int
+    early: float
+    ch: Choice
+
+
+@njit(cache=True, nogil=True)
+def evaluate(nd, se, kind, r, c, split):
+    """Predict along ch.vec, transform and quantise → ch.q, ch.last.
+
+    Returns (J with residual, J without), flags and vectors not counted.
+    """
+    wk, ch = nd.wk, se.ch
+    y, x = 8 * (r - 1), 8 * (c - 1)
+    predict(nd.ref, y, x, nd.frames.shape[2], nd.frames.shape[3], ch.vec, split, wk.pred, wk.tap)
+    subtract(se.orig, nd.t0, y, x, wk.pred, np.float32(4.0 / nd.step), ch.x, ch.energies)
+    energy = ch.energies.sum()
+    if ch.energies.max() < ZERO_ENERGY:
+        ch.last[:] = -1
+        ch.q[:] = 0
+        return energy, energy
+    transform(ch.x, se.rows, ch.y)
+    return quantise_block(nd, se, kind, r, c, energy), energy
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def quantise_block(nd, se, kind, r, c, energy):
+    """Symbols of the numbers ch.y (4, C) of a block whose residual has this energy → ch.q, ch.last. J."""
+    cd, fd, ch, lam = nd.cd, nd.fd, se.ch, se.lam
+    outside, coded = energy, np.float64(0)
+    for i in range(4):
+        own = np.float64(0)
+        for k in range(192):
+            own += ch.y[i, k] * ch.y[i, k]
+        outside -= own
+        ry, rx = r + (i >> 1), c + (i & 1)
+        n, j = quantise_leaf(
+            cd, nd.near, kind, fd.grid, fd.lasts, ry, rx, ch.y[i], lam, ch.q[i], ch.cost, ch.lastbits
+        )
+        place = rs.CODED_PLACE + kind * 16 + i
+        none = own + lam * bits_of(cd, place, 0)
+        some = j + lam * bits_of(cd, place, 1)
+        if n >= 0 and some < none:
+            ch.last[i] = n
+            coded += some
+        else:
+            ch.last[i] = -1
+            coded += none
+            ch.q[i, :] = 0
+    return coded + max(outside, 0.0)
+
+
+@njit(cache=True, nogil=True)
+def keep(ch):
+    """What was tried is the best so far."""
+    ch.best_vec[:] = ch.vec
+    ch.best_q[:] = ch.q
+    ch.best_last[:] = ch.last
+
+
+@njit(cache=True, nogil=True)
+def block_satd(se, r, c, vy, vx):
+    """Error of luma along one vector."""
+    height, width = se.luma.shape
+    y, x = 8 * (r - 1), 8 * (c - 1)
+    y4, x4 = clamp_position(4 * y + vy, 4 * x + vx, 16, height, width)
+    return satd(se.luma, se.planes, y, x, 16, y4, x4, se.ch.had)
