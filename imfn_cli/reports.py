@@ -285,3 +285,49 @@ class DistillReport(_Report):
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class InstalledModel(_Report):
+    """A model that ships. path: its folder.   default: taken where none is named.   problem: "" if whole."""
+
+    name: str
+    path: str
+    default: bool
+    problem: str
+
+
+@dataclass(frozen=True)
+class SelfTest(_Report):
+    """A made-up clip, compressed and restored. psnr: dB, None where it did not come back; problem: why."""
+
+    ok: bool
+    seconds: float
+    psnr: float | None
+    problem: str
+
+
+@dataclass(frozen=True)
+class DoctorReport(_Report):
+    """What this installation is, and what is wrong with it.
+
+    packages, ffmpeg: name → version.   encoders: FFmpeg's name → whether this PyAV has it.
+    devices: all that PyTorch sees; device: the one that "auto" takes.   cores: that this process may use.
+    threads: of PyTorch.   extras: name → the packages that it still lacks.   problems: one line each.
+    """
+
+    ok: bool
+    version: str
+    python: str
+    platform: str
+    packages: dict[str, str]
+    ffmpeg: dict[str, str]
+    encoders: dict[str, bool]
+    devices: tuple[str, ...]
+    device: str
+    cores: int
+    threads: int
+    models: tuple[InstalledModel, ...]
+    extras: dict[str, tuple[str, ...]]
+    self_test: SelfTest
+    problems: tuple[str, ...]

@@ -98,6 +98,8 @@ def compress(
 def human(report: "CompressReport") -> list[str]:
     """The report in three lines."""
     before = fewer = ""
+    numbers = report.ratio_of_numbers
+    in_memories = f"{numbers:.1f} times fewer" if numbers >= 1 else f"{1 / numbers:.1f} times more"
     # Of a part of a file nobody knows how many bytes it took.
     if (ratio := report.ratio_of_bytes) is not None:
         before = f"{report.source_bytes:,} → "
@@ -106,7 +108,7 @@ def human(report: "CompressReport") -> list[str]:
         f"{report.source} → {report.output}",
         f"  {report.frames} frames of {report.width}×{report.height}, {before}{report.bytes:,} bytes "
         f"({report.bits_per_pixel:.4f} bits per pixel), {report.frames_per_second:.0f} frames/s",
-        f"  {report.ratio_of_numbers:.1f} times fewer numbers{fewer} "
+        f"  {in_memories} numbers{fewer} "
         f"(model {report.model}{', student' if report.student else ''}, ratio {report.ratio}, "
         f"quality {report.quality}{f', gop {report.gop}' if report.gop else ''})",
     ]

@@ -53,6 +53,12 @@ def test_a_latent_may_be_larger_than_its_source(ratio: float | None, words: str)
     assert words in human(CompressReport(**values | {"ratio_of_bytes": ratio, "student": False}))[2]
 
 
+@pytest.mark.parametrize(("ratio", "words"), [(13.5, "13.5 times fewer"), (0.3, "3.3 times more")])
+def test_memories_may_hold_more_numbers_than_the_frames(ratio: float, words: str) -> None:
+    values: dict[str, Any] = dict.fromkeys((field.name for field in fields(CompressReport)), 1)
+    assert f"  {words} numbers, " in human(CompressReport(**values | {"ratio_of_numbers": ratio}))[2]
+
+
 def test_json_reports_every_number(cli: Cli, clip: Path, model: Words) -> None:
     ran = cli("compress", clip, *model, "--json", "-q", "30", "--frames", "2:8")
     (report,) = ran.json
