@@ -37,7 +37,7 @@ def compress(
     *,
     model: "str | Path | Model | None" = None,
     ratio: int | str = defaults.RATIO,
-    quality: int = defaults.QUALITY,
+    quality: float = defaults.QUALITY,
     gop: int = defaults.GOP,
     student: bool = False,
     frames: Selection | None = None,
@@ -55,7 +55,7 @@ def compress(
     ratio: frames per memory, a power of two from 1 to what the model offers (64); "auto": an adaptive forest,
         whose windows of 1 to 64 frames are chosen for each block and time. That is a draft: another version
         of imfn may not read the file; its kernels come with `pip install 'imfn[adaptive]'`.
-    quality: 0 … 100; higher is better and larger.
+    quality: 0 … 100, in tenths; higher is better and larger.
     gop: frames in a group of pictures (GOP), from one intra node to the next; the nodes between are predicted
         from the frame before them: far fewer bytes where the picture stays alike. A frame then needs
         the nodes before it in its GOP, and a damaged one costs those after it. 0: all are intra nodes.
@@ -69,7 +69,7 @@ def compress(
     what to do), ValueError for a quality outside 0 … 100. When it raises, nothing is left behind and an
     output that existed stays as it was.
     """
-    quality, gop = operator.index(quality), operator.index(gop)
+    quality, gop = bitstream.checked_quality(quality), operator.index(gop)
     if not isinstance(ratio, str):
         ratio = operator.index(ratio)
     elif ratio != defaults.AUTO or student:
@@ -109,7 +109,7 @@ def stream(
     *,
     model: "str | Path | Model | None" = None,
     ratio: int = defaults.RATIO,
-    quality: int = defaults.QUALITY,
+    quality: float = defaults.QUALITY,
     tree: bool = False,
     forget: bool = False,
     half_life: float | None = None,
@@ -167,7 +167,7 @@ def stream(
     >>> len(list(imfn.read_frames("wheel.safetensors", 5, 12)))
     7
     """
-    ratio, quality = operator.index(ratio), operator.index(quality)
+    ratio, quality = operator.index(ratio), bitstream.checked_quality(quality)
     _check_stream(frames, duration, half_life, forget, sync)
     place = codec.stream_place(source, output, force=force)
     loaded = stream_model(model, ratio, quality, tree=tree, forget=forget, device=device)
@@ -332,13 +332,13 @@ def _writer_if_there(
 
 
 def stream_model(
-    model: "str | Path | Model | None", ratio: int, quality: int, *, tree: bool, forget: bool, device: str
+    model: "str | Path | Model | None", ratio: int, quality: float, *, tree: bool, forget: bool, device: str
 ) -> "Model":
     """The model that a stream goes through; what it cannot do is raised here, before a camera is opened."""
     loaded = _loaded(model, device)
     if not forget:
         network.level_of_ratio(ratio, loaded.network.config.levels)
-        bitstream.step_of_quality(quality)  # refuses others
+        bitstream.checked_quality(quality)
         if not tree:
             loaded.student(ratio)
     return loaded

@@ -26,7 +26,7 @@ class CompressReport(_Report):
     output: str
     model: str
     ratio: int | str
-    quality: int
+    quality: float
     frames: int
     height: int
     width: int
@@ -58,7 +58,7 @@ class StreamReport(_Report):
     model: str
     method: str
     ratio: int
-    quality: int
+    quality: float
     frames: int
     height: int
     width: int

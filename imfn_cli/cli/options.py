@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .. import defaults
+from .. import bitstream, defaults
 
 #: As many rows at a time as this machine has cores.
 JOBS = os.cpu_count() or 1
@@ -50,8 +50,27 @@ RatioOrAuto = Annotated[
         help="Frames per memory: auto (an adaptive forest, a draft), or a power of two, 1 to 64.",
     ),
 ]
+
+
+def _quality(value: float | None) -> float | None:
+    """A quality as files hold it. Raises a usage error."""
+    if value is None:
+        return None
+    try:
+        return bitstream.checked_quality(value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error).removeprefix("quality ")) from None
+
+
 Quality = Annotated[
-    int, typer.Option("--quality", "-q", metavar="Q", min=0, max=100, help="Higher is better and larger.")
+    float,
+    typer.Option(
+        "--quality",
+        "-q",
+        metavar="Q",
+        callback=_quality,
+        help="0 to 100, in tenths; higher is better and larger.",
+    ),
 ]
 Gop = Annotated[
     int,
@@ -88,7 +107,9 @@ Ratios = Annotated[
         help="Ratios: powers of two from 1 to 64; auto: an adaptive forest (draft).",
     ),
 ]
-Qualities = Annotated[str, typer.Option("--quality", "-q", metavar="Q,…", help="Qualities, 0 to 100.")]
+Qualities = Annotated[
+    str, typer.Option("--quality", "-q", metavar="Q,…", help="Qualities, 0 to 100, in tenths.")
+]
 #: What `imfn eval` and the benchmarks measure unless told.
 RATIOS, QUALITIES = "4,8,16,32", "20,40,60"
 Cache = Annotated[
@@ -154,10 +175,10 @@ def parse_ratios(text: str) -> list[int | str]:
     return list(dict.fromkeys(parse_ratio(part) for part in text.split(",")))
 
 
-def parse_qualities(text: str) -> list[int]:
-    """'20,40' → [20, 40], each in 0 … 100. Raises a usage error."""
-    qualities = parse_numbers(text, "--quality")
-    for value in qualities:
-        if not 0 <= value <= 100:
-            raise typer.BadParameter(f"{value} is not in 0 … 100", param_hint="--quality")
-    return qualities
+def parse_qualities(text: str) -> list[float]:
+    """'20,40.5' → [20, 40.5], each once and in 0 … 100. Raises a usage error."""
+    try:
+        return list(dict.fromkeys(bitstream.checked_quality(float(part)) for part in text.split(",")))
+    except ValueError as error:
+        told = str(error) if "quality" in str(error) else f"{text!r} is not a list of numbers such as 20,40"
+        raise typer.BadParameter(told, param_hint="--quality") from None

@@ -82,7 +82,7 @@ def clips_of(sources: Sequence[Source], start: int = 0, stop: int | None = None)
 
 def settings_of(
     ratios: Sequence[int | str],
-    qualities: Sequence[int],
+    qualities: Sequence[float],
     *,
     in_float: bool = False,
     student: bool = False,

@@ -33,7 +33,7 @@ class Setting:
 
     codec: str
     ratio: int | str | None = None
-    quality: int | None = None
+    quality: float | None = None
     in_float: bool = False
     crf: int | None = None
     preset: str | None = None
@@ -78,7 +78,7 @@ class Row:
     label: str
     model: str | None
     ratio: int | str | None
-    quality: int | None
+    quality: float | None
     in_float: bool
     student: bool
     gop: int | None

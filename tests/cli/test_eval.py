@@ -122,7 +122,7 @@ def test_a_bad_clip_does_not_stop_the_others(evaluate: Cli, short: Path, tmp_pat
         (["--against", "x264", "--crf", "x264=20,x"], "'20,x' is not a list of numbers"),
         (["--against", "x264", "--crf", "x264=99"], "crf 99 is not in 0 … 51"),
         (["--crf", "x264=20"], "x264 is not among --against"),
-        (["-q", "20,101"], "101 is not in 0 … 100"),
+        (["-q", "20,101"], "101.0: must be a number from 0 to 100"),
         (["-r", "eight"], "'eight' is no ratio; name a power of two from 1 to 64, or auto"),
         (["--frames", "9:3"], "selects no frames"),
         (["-r", "4,16"], "ratio 16: this model offers powers of two from 1 to 8"),

@@ -15,7 +15,7 @@ from .tables import BOTH, NEAR
 
 
 def decode_gop(
-    data: bytes, frames: int, size: tuple[int, int, int], top: int, quality: int, bases: Bases
+    data: bytes, frames: int, size: tuple[int, int, int], top: int, quality: float, bases: Bases
 ) -> Iterator[NDArray[np.uint8]]:
     """The frames of a GOP, tree by tree: pixels (·, *size) uint8, in order.
 

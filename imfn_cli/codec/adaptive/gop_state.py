@@ -45,7 +45,7 @@ class GopState:
         self,
         size: tuple[int, int],
         top: int,
-        quality: int,
+        quality: float,
         bases: Bases,
         *,
         data: bytes | None = None,
