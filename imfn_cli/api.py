@@ -5,7 +5,7 @@ Everything heavy (torch, PyAV, numpy) is imported by the first call, not with th
 
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from . import bitstream, codec, defaults, media, network, zoo
 from .errors import InputError, ModelError, OutputError
 from .reports import CompressReport, DecompressReport, FadingMemoryReport, StreamReport, VerifyReport
 from .system.files import check_output
+from .system.pipes import check_stdin, is_standard, stdin_on_disk, stdout_from_disk
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -47,9 +48,11 @@ def compress(
 ) -> CompressReport:
     """Compress one sequence of frames into a latent file.
 
-    source: a video, a directory or pattern of images, an animation, .npy/.npz, MNIST idx; or an array, uint8
-        (T, H, W) or (T, H, W, 1) gray, (T, H, W, 3) RGB. Any T, H, W ≥ 1. Frames of files are streamed.
-    output: the file to write; clip.mp4 → clip.safetensors beside it unless given. An array needs one.
+    source: a video, a directory or pattern of images, an animation, .npy/.npz, MNIST idx; "-": a container or
+        Y4M on standard input; or an array, uint8 (T, H, W) or (T, H, W, 1) gray, (T, H, W, 3) RGB. Any
+        T, H, W ≥ 1. Frames of files are streamed.
+    output: the file to write; clip.mp4 → clip.safetensors beside it unless given. An array needs one. "-" is
+        standard output, which gets the file when it is whole.
     model: a name (`imfn models`), a folder, a hub id (hf://org/name), or what `load` gave; None: the best
         that ships.
     ratio: frames per memory, a power of two from 1 to what the model offers (64); "auto": an adaptive forest,
@@ -77,7 +80,9 @@ def compress(
     start, stop = frames or (0, None)
     if isinstance(source, str | Path):
         source = _one_source(source)
-    if isinstance(source, media.Source):
+    if output is not None and is_standard(output):
+        place = Path(output)
+    elif isinstance(source, media.Source):
         place = codec.latent_place(source, output, force=force)
     elif output is None:
         raise OutputError("array: has no name to go by; say where to write with output=")
@@ -85,7 +90,10 @@ def compress(
         place = Path(output)
         check_output(place, force=force)
     loaded = _loaded(model, device)
-    with _open(source, start, stop) as sequence:
+    with ExitStack() as stack:
+        if is_standard(place):
+            place = stack.enter_context(stdout_from_disk(codec.LATENT_ENDING))
+        sequence = stack.enter_context(_open(source, start, stop))
         count = sequence.info.frame_count
         settings: dict[str, Any] = {
             "quality": quality,
@@ -99,6 +107,8 @@ def compress(
             report = codec.compress_sequence(
                 sequence, place, loaded, ratio=ratio, student=student, **settings
             )
+    if is_standard(output):
+        report = replace(report, output="stdout")
     # The bytes of a part of the source are not known.
     return report if (start, stop) == (0, None) else replace(report, ratio_of_bytes=None)
 
@@ -234,6 +244,7 @@ def decompress(
     *,
     model: "str | Path | Model | None" = None,
     frames: Selection | None = None,
+    format: str | None = None,
     device: str = "auto",
     force: bool = False,
     skip_damaged: bool = False,
@@ -241,9 +252,11 @@ def decompress(
 ) -> DecompressReport:
     """Restore the frames of a latent into a file or a directory.
 
+    latent: a file; "-": standard input.
     output: its ending says the format: .mp4 .m4v .mov (H.264), .mkv (FFV1, lossless), .webm (VP9), .gif,
-        .npy, .tif; none, a closing slash or a directory: PNG images. Unless given, clip.safetensors →
-        clip.restored.mp4 beside it (.gif, .npy or images/ where the source was such).
+        .y4m, .npy, .tif; none, a closing slash or a directory: PNG images. Unless given, clip.safetensors →
+        clip.restored.mp4 beside it (.gif, .npy or images/ where the source was such). "-" is standard output,
+        in the format that `format` names: mp4, mov, mkv, webm, gif, y4m, npy or tif.
     model: None takes the one that wrote the latent, among those that ship; else as in `compress`.
     frames: (start, stop) to restore only frames start … stop − 1; their times then begin at 0. Of a memory
         that `imfn stream --forget` wrote, the last ten half-lives unless given.
@@ -251,28 +264,62 @@ def decompress(
 
     Raises `LatentError`, `ModelError`, `OutputError`, and `InputError` for an empty selection.
     """
-    path, (start, stop) = Path(latent), frames or (0, None)
+    settings: dict[str, Any] = {
+        "model": model,
+        "frames": frames or (0, None),
+        "format": format,
+        "device": device,
+        "force": force,
+        "skip_damaged": skip_damaged,
+        "progress": progress,
+    }
+    if is_standard(latent):
+        check_stdin("a latent")
+        with stdin_on_disk(codec.LATENT_ENDING) as path:
+            report = replace(_decompress(path, Path(path.name), output, **settings), source="stdin")
+    else:
+        report = _decompress(Path(latent), Path(latent), output, **settings)
+    return replace(report, output="stdout") if is_standard(output) else report
+
+
+def _decompress(
+    path: Path,
+    named: Path,
+    output: str | Path | None,
+    *,
+    model: "str | Path | Model | None",
+    frames: Selection,
+    format: str | None,
+    device: str,
+    force: bool,
+    skip_damaged: bool,
+    progress: Progress | None,
+) -> DecompressReport:
+    """`decompress` of a file at `path`; its output is named after `named`."""
+    start, stop = frames
     opened = bitstream.open_file(path)
     if isinstance(opened, bitstream.FadingMemoryFile):
         return codec.restore_fading_memory(
             path,
             opened,
-            codec.restored_place(path, output, "video"),
+            codec.restored_place(named, output, "video"),
             model,
             start=start,
             stop=stop,
             device=device,
+            format=format,
             force=force,
             progress=_counting(progress, None),
         )
-    count = len(media.selected(str(latent), opened.header.frames, start, stop))
-    place = codec.restored_place(path, output, opened.header.source_kind)
+    count = len(media.selected(str(path), opened.header.frames, start, stop))
+    place = codec.restored_place(named, output, opened.header.source_kind)
     return codec.decompress_latent(
         opened,
         place,
         codec.model_of(opened, model, device),
         start=start,
         stop=stop,
+        format=format,
         force=force,
         skip_damaged=skip_damaged,
         progress=_counting(progress, count),
@@ -356,6 +403,9 @@ def _one_source(name: str | Path) -> "Source":
 
 
 def _open(source: "Source | np.ndarray", start: int, stop: int | None) -> "Sequence":
+    if isinstance(source, media.Source) and not source.paths:
+        live = media.open_live(media.STDIN)
+        return live if (start, stop) == (0, None) else media.Part(live, start, stop)
     if isinstance(source, media.Source):
         return media.open_sequence(source, start=start, stop=stop)
     return media.LoadedArray(source, start=start, stop=stop)

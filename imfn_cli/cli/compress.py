@@ -7,6 +7,7 @@ import typer
 
 from .. import api, codec, defaults, media, network, zoo
 from ..errors import ImfnError, InputError, OutputError
+from ..system.pipes import STANDARD, check_stdout, is_standard
 from . import options
 from .output import Output
 from .process import settle_for
@@ -22,7 +23,7 @@ def compress(
         typer.Argument(
             metavar="INPUT",
             help="A video, animation, directory or pattern of images, .npy, .npz, TIFF, MNIST idx; "
-            "or a directory of those.",
+            "a directory of those; - for a video on standard input.",
         ),
     ],
     ratio: options.RatioOrAuto = str(defaults.RATIO),
@@ -34,7 +35,7 @@ def compress(
             "--output",
             "-o",
             metavar="PATH",
-            help="File to write; for several inputs a directory.",
+            help="File to write, - for standard output; for several inputs a directory.",
             show_default="INPUT.safetensors beside the input",
         ),
     ] = None,
@@ -52,7 +53,7 @@ def compress(
 
     clip.mp4 becomes clip.safetensors beside it; 'imfn decompress' gives the frames back.
     """
-    out = Output(json, quiet)
+    out = Output(json, quiet, aside=is_standard(output))
     selection, chosen = options.parse_frames(frames), options.parse_ratio(ratio)
     if student and chosen == defaults.AUTO:
         raise typer.BadParameter("a student has one ratio; name it with -r", param_hint="--student")
@@ -123,6 +124,9 @@ def _places(sources: "list[Source]", output: str | None, force: bool) -> list[Pa
         raise OutputError(
             f"{output}: there are {len(sources)} inputs; create a directory {output}/ and name it"
         )
+    if is_standard(output):
+        check_stdout()
+        return [Path(STANDARD)]
     places: list[Path | ImfnError] = []
     taken: set[Path] = set()
     for source in sources:

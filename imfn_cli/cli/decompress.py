@@ -7,6 +7,7 @@ import typer
 
 from .. import api, bitstream, zoo
 from ..errors import ImfnError, OutputError
+from ..system.pipes import is_standard
 from . import options
 from .messages import say
 from .output import Output
@@ -15,7 +16,8 @@ from .process import settle_for
 
 def decompress(
     latents: Annotated[
-        list[str], typer.Argument(metavar="LATENT", help="A file that 'imfn compress' wrote.")
+        list[str],
+        typer.Argument(metavar="LATENT", help="A file of 'imfn compress'; - for standard input."),
     ],
     output: Annotated[
         str | None,
@@ -24,8 +26,18 @@ def decompress(
             "-o",
             metavar="PATH",
             help="File to write. Its ending says the format: .mp4 .mov (H.264), .mkv (FFV1, lossless), "
-            ".webm (VP9), .gif, .npy, .tif; none or a closing slash: a directory of PNG.",
+            ".webm (VP9), .gif, .y4m, .npy, .tif; none or a closing slash: a directory of PNG. "
+            "- is standard output, which needs --format.",
             show_default="beside the latent, see above",
+        ),
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="What to write, whatever the ending: mp4, mov, mkv, webm, gif, y4m, npy, tif.",
+            show_default="by the ending",
         ),
     ] = None,
     frames: options.Frames = None,
@@ -43,7 +55,7 @@ def decompress(
     clip.safetensors becomes clip.restored.mp4 beside it, at the source's size, rate and times; what was
     an animation, an array or images becomes clip.restored.gif, .npy, or a directory clip.restored/ of PNG.
     """
-    out = Output(json, quiet)
+    out = Output(json, quiet, aside=is_standard(output))
     selection = options.parse_frames(frames)
     if output is not None and len(latents) > 1:
         raise OutputError(
@@ -59,6 +71,7 @@ def decompress(
                 output,
                 model=model,
                 frames=selection,
+                format=format,
                 device=device,
                 force=force,
                 skip_damaged=skip_damaged,

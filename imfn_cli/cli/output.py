@@ -18,19 +18,24 @@ from .messages import debugging, describe, say
 
 @dataclass(frozen=True)
 class Output:
-    """One command's voice. as_json: results as one JSON document a line; quiet: no results, no progress."""
+    """One command's voice. as_json: results as one JSON document a line; quiet: no results, no progress.
+
+    aside: stdout carries what the command makes, so that results go to stderr.
+    """
 
     as_json: bool = False
     quiet: bool = False
+    aside: bool = False
 
     def result(self, values: dict[str, Any], *human: str | RenderableType) -> None:
         """Print a result: `values` as a JSON line, or the `human` lines and tables."""
+        stream = sys.stderr if self.aside else sys.stdout
         if self.as_json:
-            sys.stdout.write(json.dumps(_finite(values), default=str, allow_nan=False) + "\n")
-            sys.stdout.flush()
+            stream.write(json.dumps(_finite(values), default=str, allow_nan=False) + "\n")
+            stream.flush()
         elif not self.quiet:
             # Piped output must not depend on a terminal's width.
-            console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 200, highlight=False)
+            console = Console(file=stream, width=None if stream.isatty() else 200, highlight=False)
             for part in human:
                 console.print(part, markup=False, soft_wrap=isinstance(part, str))
 

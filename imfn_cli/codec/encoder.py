@@ -211,7 +211,8 @@ def compress_report(
         bytes=size,
         bits_per_pixel=8 * size / pixels,
         ratio_of_numbers=pixels * info.channels / numbers,
-        ratio_of_bytes=info.size_bytes / size,
+        # Of what came through a pipe nobody knows.
+        ratio_of_bytes=info.size_bytes / size if info.size_bytes else None,
         seconds=seconds,
         frames_per_second=frames / seconds,
         notes=(*info.notes, *sequence.warnings),

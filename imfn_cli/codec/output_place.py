@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from ..errors import InputError, OutputError
 from ..media.sources.inputs import Source
 from ..system.files import check_output
+from ..system.pipes import is_standard
 
 LATENT_ENDING = ".safetensors"
 
@@ -43,8 +44,10 @@ def restored_place(latent: Path, output: str | Path | None, kind: str) -> str | 
     """Where the frames of a latent go: `output`, or clip.restored.mp4 beside it.
 
     kind: of the source, as `Header.source_kind` says: animations, arrays and images come back as such.
-    Raises OutputError if that is the latent itself.
+    "-" is standard output. Raises OutputError if that is the latent itself.
     """
+    if output is not None and is_standard(output):
+        return output
     ending = {"animation": ".gif", "array": ".npy", "idx": ".npy", "images": ""}.get(kind, ".mp4")
     stem = latent.name.removesuffix(LATENT_ENDING)
     beside = str(latent.with_name(f"{stem}.restored{ending}")) + ("/" if not ending else "")
