@@ -1,20 +1,24 @@
 """`imfn compress`: sequences in, latents out."""
 
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .. import api, codec, defaults, media, network, zoo
-from ..errors import ImfnError, InputError, OutputError
+from ..errors import ImfnError, InputError
 from ..system.pipes import STANDARD, check_stdout, is_standard
 from . import options
+from .batch import Batch, Place, Places, below, output_folder
 from .output import Output
 from .process import settle_for
 
 if TYPE_CHECKING:
     from ..media import Source
     from ..reports import CompressReport
+    from ..zoo import Model
 
 
 def compress(
@@ -35,7 +39,7 @@ def compress(
             "--output",
             "-o",
             metavar="PATH",
-            help="File to write, - for standard output; for several inputs a directory.",
+            help="File to write, - for standard output; for several inputs, or a folder, a folder.",
             show_default="INPUT.safetensors beside the input",
         ),
     ] = None,
@@ -46,12 +50,15 @@ def compress(
     frames: options.Frames = None,
     device: options.Device = options.DeviceName.auto,
     force: options.Force = False,
+    skip_existing: options.SkipExisting = False,
+    jobs: options.InputsAtOnce = 1,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
     """Compress sequences of frames into latents.
 
-    clip.mp4 becomes clip.safetensors beside it; 'imfn decompress' gives the frames back.
+    clip.mp4 becomes clip.safetensors beside it; 'imfn decompress' gives the frames back. Of a folder, -o DIR
+    gets the same folders and names.
     """
     out = Output(json, quiet, aside=is_standard(output))
     selection, chosen = options.parse_frames(frames), options.parse_ratio(ratio)
@@ -60,10 +67,10 @@ def compress(
     sources = media.expand_inputs(inputs)
     if not sources:
         raise InputError("no input found; name a file or a directory")
-    places = _places(sources, output, force)
+    places = _places(sources, output, force, skip_existing)
     loaded = None
-    if not all(isinstance(place, ImfnError) for place in places):
-        # Once for all inputs; a wrong model or ratio is wrong for all of them.
+    if any(isinstance(place, Path) for place in places):
+        # A wrong model or ratio is wrong for all inputs.
         settle_for(model)
         loaded = zoo.load(model, device=device)
         if isinstance(chosen, int):
@@ -71,29 +78,44 @@ def compress(
             if student:
                 loaded.student(chosen)
 
-    def one(index: int) -> int:
-        source, place = sources[index], places[index]
-        if isinstance(place, ImfnError):
-            raise place
-        with out.progress(f"{source.name}:") as progress:
-            report = api.compress(
-                source,
-                place,
-                model=loaded,
-                ratio=chosen,
-                quality=quality,
-                gop=gop,
-                student=student,
-                frames=selection,
-                force=force,
-                progress=progress,
-            )
+    def task(index: int) -> _Task:
+        place = places[index]
+        assert isinstance(place, Path)
+        settings = {"ratio": chosen, "quality": quality, "gop": gop, "student": student, "force": force}
+        # Another process loads it by its name.
+        given = loaded if jobs == 1 else model
+        return _Task(sources[index], place, given, device, {**settings, "frames": selection})
+
+    def tell(report: "CompressReport") -> int:
         for note in report.notes:
-            out.note(f"{source.name}: {note}")
+            out.note(f"{report.source}: {note}")
         out.result(report.to_dict(), *human(report))
         return 0
 
-    return out.each([source.name for source in sources], one)
+    return Batch(out, _work, jobs).run([source.name for source in sources], places, task, tell)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One input and its output. settings: of `api.compress`."""
+
+    source: "Source"
+    place: Path
+    model: "Model | str | None"
+    device: str
+    settings: dict[str, Any]
+
+
+def _work(task: _Task, progress: api.Progress | None) -> "CompressReport":
+    named = task.model is None or isinstance(task.model, str)
+    model = _loaded(task.model, task.device) if named else task.model
+    return api.compress(task.source, task.place, model=model, progress=progress, **task.settings)
+
+
+@cache
+def _loaded(model: str | None, device: str) -> "Model":
+    """The model, once for all inputs of a process."""
+    return zoo.load(model, device=device)
 
 
 def human(report: "CompressReport") -> list[str]:
@@ -115,32 +137,26 @@ def human(report: "CompressReport") -> list[str]:
     ]
 
 
-def _places(sources: "list[Source]", output: str | None, force: bool) -> list[Path | ImfnError]:
+def _places(sources: "list[Source]", output: str | None, force: bool, skip_existing: bool) -> list[Place]:
     """Where each source's latent goes, or why there will be none: known before any work is done."""
-    folder = Path(output) if output is not None and (output.endswith("/") or Path(output).is_dir()) else None
-    if folder is not None and not folder.is_dir():
-        raise OutputError(f"{output}: no such directory; create it first")
-    if output is not None and folder is None and len(sources) > 1:
-        raise OutputError(
-            f"{output}: there are {len(sources)} inputs; create a directory {output}/ and name it"
-        )
-    if is_standard(output):
+    mirrored = any(source.root is not None for source in sources)
+    if is_standard(output) and len(sources) == 1:
         check_stdout()
         return [Path(STANDARD)]
-    places: list[Path | ImfnError] = []
-    taken: set[Path] = set()
+    folder = output_folder(output, len(sources), mirrored=mirrored, endings=(codec.LATENT_ENDING,))
+    taken = Places(folder, force=force, skip_existing=skip_existing)
+    places: list[Place] = []
     for source in sources:
-        wanted = output if folder is None else folder / source.default_output(codec.LATENT_ENDING).name
+        wanted = source.default_output(codec.LATENT_ENDING)
+        if folder is not None:
+            wanted = folder / below(wanted, source.root)
+        elif output is not None:
+            wanted = Path(output)
         try:
             if source.kind == "missing":
                 media.open_sequence(source)  # says so
-            place = codec.latent_place(source, wanted, force=force)
-            if place.resolve() in taken:
-                raise OutputError(
-                    f"{source.name}: {place} is for another of the inputs; compress it alone with -o"
-                )
-            taken.add(place.resolve())
-            places.append(place)
+            codec.latent_path(source, wanted if output else None)
+            places.append(taken.take(wanted, source.paths[0] if source.paths else Path("stdin")))
         except ImfnError as error:
             places.append(error)
     return places

@@ -96,6 +96,12 @@ Frames = Annotated[
 ]
 Device = Annotated[DeviceName, typer.Option("--device", help="Where the network computes.")]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite outputs that exist.")]
+SkipExisting = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave outputs that exist as they are, and do the others.")
+]
+InputsAtOnce = Annotated[
+    int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Inputs at a time, each in its own process.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print results as JSON, one line each.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Ratios = Annotated[

@@ -44,10 +44,11 @@ class Output:
         if not self.quiet:
             say(message)
 
-    def each(self, names: Sequence[str], work: Callable[[int], int]) -> int:
+    def each(self, names: Sequence[str], work: Callable[[int], int], *, skipped: int = 0) -> int:
         """Do `work(index)` for every input; one that fails is told and does not stop the others.
 
-        Returns the exit code: that of a single input, 1 if any of several failed, else 0.
+        skipped: how many inputs needed no work. Returns the exit code: that of a single input, 1 if any of
+        several failed, else 0.
         """
         codes = []
         for index, name in enumerate(names):
@@ -67,6 +68,10 @@ class Output:
         failed = len(codes) - codes.count(0)
         if failed:
             say(f"{failed} of {len(codes)} inputs failed")
+        elif skipped:
+            self.note(f"{len(codes)} inputs: {len(codes) - skipped} done, {skipped} were there already")
+        elif codes:
+            self.note(f"{len(codes)} inputs done")
         return 1 if failed else 0
 
     @contextmanager

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .encoder import compress_sequence, encode_intra
     from .fading_memory import restore_fading_memory, stream_into_memory, verify_fading_memory
     from .file_model import model_of, writer_of
-    from .output_place import LATENT_ENDING, latent_place, restored_place, stream_place
+    from .output_place import LATENT_ENDING, latent_path, latent_place, restored_place, stream_place
     from .restore import decompress_latent, verify_latent
     from .stream import Live, stream_sequence
 
@@ -23,6 +23,7 @@ __all__ = [
     "compress_sequence",
     "decompress_latent",
     "encode_intra",
+    "latent_path",
     "latent_place",
     "model_of",
     "restore_fading_memory",
@@ -45,7 +46,7 @@ __getattr__, __dir__ = lazy_attributes(
         "encoder": ("compress_sequence", "encode_intra"),
         "fading_memory": ("restore_fading_memory", "stream_into_memory", "verify_fading_memory"),
         "file_model": ("model_of", "writer_of"),
-        "output_place": ("LATENT_ENDING", "latent_place", "restored_place", "stream_place"),
+        "output_place": ("LATENT_ENDING", "latent_path", "latent_place", "restored_place", "stream_place"),
         "restore": ("decompress_latent", "verify_latent"),
         "stream": ("Live", "stream_sequence"),
     },

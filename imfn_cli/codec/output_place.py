@@ -14,12 +14,18 @@ LATENT_ENDING = ".safetensors"
 
 def latent_place(source: Source, output: str | Path | None = None, *, force: bool = False) -> Path:
     """Where the latent of `source` goes: `output`, or beside it. Raises an ImfnError if it cannot."""
+    place = latent_path(source, output)
+    check_output(place, force=force)
+    return place
+
+
+def latent_path(source: Source, output: str | Path | None = None) -> Path:
+    """`latent_place`, before anything is looked up there but whether it is the source itself."""
     place = source.default_output(LATENT_ENDING) if output is None else Path(output)
     if any(_same_file(place, path) for path in source.paths):
         if output is None:
             raise InputError(f"{source.name}: is a latent by its name; 'imfn decompress' restores it")
         raise _is_the_input(place)
-    check_output(place, force=force)
     return place
 
 

@@ -4,7 +4,7 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...system.pipes import is_standard
@@ -25,6 +25,9 @@ class Source:
 
     kind: str
     """A guess by name: "video", "images", "animation", "array", "idx", "stdin", "missing" or "unknown"."""
+
+    root: Path | None = None
+    """The directory that the user named, where the source was found in it."""
 
     def default_output(self, ending: str) -> Path:
         """Where the result goes by default: beside the source, with `ending` (".npy").
@@ -90,7 +93,8 @@ def _grouped(names: Iterable[str]) -> Iterator[Source]:
         if is_still:
             stills.append(path)
         elif path.is_dir():
-            yield from _in_directory(path) or [Source((path,), name, "unknown")]
+            found = _in_directory(path) or [Source((path,), name, "unknown")]
+            yield from (replace(source, root=path) for source in found)
         else:
             yield Source((path,), name, _guess(path) if path.exists() else "missing")
     if stills:
