@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,13 +39,17 @@ def compress(
     *,
     model: "str | Path | Model | None" = None,
     ratio: int | str = defaults.RATIO,
-    quality: float = defaults.QUALITY,
+    quality: float | None = None,
+    target_psnr: float | None = None,
+    target_kbps: float | None = None,
+    target_size: int | str | None = None,
     gop: int = defaults.GOP,
     student: bool = False,
     frames: Selection | None = None,
     device: str = "auto",
     force: bool = False,
     progress: Progress | None = None,
+    stage: Callable[[str], None] | None = None,
 ) -> CompressReport:
     """Compress one sequence of frames into a latent file.
 
@@ -58,7 +63,10 @@ def compress(
     ratio: frames per memory, a power of two from 1 to what the model offers (64); "auto": an adaptive forest,
         whose windows of 1 to 64 frames are chosen for each block and time. That is a draft: another version
         of imfn may not read the file; its kernels come with `pip install 'imfn[adaptive]'`.
-    quality: 0 … 100, in tenths; higher is better and larger.
+    quality: 0 … 100, in tenths; higher is better and larger; 50 unless given.
+    target_psnr, target_kbps, target_size: instead of a quality, what the file shall come to: PSNR in dB (mean
+        over frames, 8-bit RGB) to 0.1 dB, 1000 bits a second to 2%, or bytes ("2MB", "1.5GiB") to 2% and
+        never more. The quality is found in a few passes; of a long source a few GOPs are tried first.
     gop: frames in a group of pictures (GOP), from one intra node to the next; the nodes between are predicted
         from the frame before them: far fewer bytes where the picture stays alike. A frame then needs
         the nodes before it in its GOP, and a damaged one costs those after it. 0: all are intra nodes.
@@ -67,12 +75,15 @@ def compress(
     frames: (start, stop) to compress only frames start … stop − 1; a stop of None means the end.
     device: "auto", "cpu", "cuda" or "mps"; a loaded model stays where it is.
     force: overwrite `output` where it exists.
+    stage: called with the name of each pass as it begins, if there is a target.
 
     Raises `InputError`, `OutputError`, `ModelError`, `RatioError` (all `ImfnError`, each one line that says
-    what to do), ValueError for a quality outside 0 … 100. When it raises, nothing is left behind and an
-    output that existed stays as it was.
+    what to do), `ImfnError` for a target out of reach, ValueError for a quality outside 0 … 100.
+    When it raises, nothing is left behind and an output that existed stays as it was.
     """
-    quality, gop = bitstream.checked_quality(quality), operator.index(gop)
+    target = _target_of(quality, target_psnr, target_kbps, target_size)
+    quality = bitstream.checked_quality(defaults.QUALITY if quality is None else quality)
+    gop = operator.index(gop)
     if not isinstance(ratio, str):
         ratio = operator.index(ratio)
     elif ratio != defaults.AUTO or student:
@@ -80,6 +91,10 @@ def compress(
     start, stop = frames or (0, None)
     if isinstance(source, str | Path):
         source = _one_source(source)
+    if target is not None and isinstance(source, media.Source) and not source.rereadable:
+        raise InputError(
+            f"{source.name}: can be read once only, a target takes several passes; save it first"
+        )
     if output is not None and is_standard(output):
         place = Path(output)
     elif isinstance(source, media.Source):
@@ -90,27 +105,45 @@ def compress(
         place = Path(output)
         check_output(place, force=force)
     loaded = _loaded(model, device)
+    coded: Callable[..., CompressReport] = (
+        partial(codec.compress_adaptive, gop=gop)
+        if isinstance(ratio, str)
+        else partial(codec.compress_sequence, ratio=ratio, student=student, gop=gop)
+    )
     with ExitStack() as stack:
         if is_standard(place):
             place = stack.enter_context(stdout_from_disk(codec.LATENT_ENDING))
         sequence = stack.enter_context(_open(source, start, stop))
-        count = sequence.info.frame_count
-        settings: dict[str, Any] = {
-            "quality": quality,
-            "gop": gop,
-            "force": force,
-            "progress": _counting(progress, count),
-        }
-        if isinstance(ratio, str):
-            report = codec.compress_adaptive(sequence, place, loaded, **settings)
+        if target is None:
+            counting = _counting(progress, sequence.info.frame_count)
+            report = coded(sequence, place, loaded, quality=quality, force=force, progress=counting)
         else:
-            report = codec.compress_sequence(
-                sequence, place, loaded, ratio=ratio, student=student, **settings
+            report = codec.compress_to_target(
+                *(coded, sequence, place, loaded, target),
+                gop_frames=codec.gop_size(loaded, sequence.info, ratio, gop),
+                force=force,
+                stage=stage or (lambda _: None),
+                progress=progress or (lambda *_: None),
             )
     if is_standard(output):
         report = replace(report, output="stdout")
     # The bytes of a part of the source are not known.
     return report if (start, stop) == (0, None) else replace(report, ratio_of_bytes=None)
+
+
+def _target_of(
+    quality: float | None, psnr: float | None, kbps: float | None, size: int | str | None
+) -> "codec.Target | None":
+    """What the file shall come to, if a target says it. Raises ValueError."""
+    if sum(one is not None for one in (quality, psnr, kbps, size)) > 1:
+        raise ValueError("a quality and targets exclude one another; give one of them")
+    if psnr is not None:
+        return codec.Target("psnr", psnr)
+    if kbps is not None:
+        return codec.Target("kbps", kbps)
+    if size is not None:
+        return codec.Target("size", codec.parse_size(size) if isinstance(size, str) else size)
+    return None
 
 
 def stream(

@@ -1,13 +1,28 @@
 """What the work reports back: plain data, the same for the command line and the Python API."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 class _Report:
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values."""
         return asdict(self)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class TargetReport(_Report):
+    """How the quality was found.
+
+    of: "psnr" (dB), "kbps" (1000 bits a second) or "size" (bytes).   wanted, reached: in that unit.
+    passes: over the whole input.   sample_passes: over a few of its GOPs, before.
+    """
+
+    of: Literal["psnr", "kbps", "size"]
+    wanted: float
+    reached: float
+    passes: int
+    sample_passes: int
 
 
 @dataclass(frozen=True)
@@ -20,6 +35,7 @@ class CompressReport(_Report):
     reading and decoding the source. notes: what the user should know about how it was read, one line each.
     ratio: frames per memory, or "auto".   student: the model's student compressed, not its tree.
     gop: frames from one intra node to the next, 0 where every node is an intra node.
+    target: how the quality was found, where a target said it; seconds are those of all passes then.
     """
 
     source: str
@@ -42,6 +58,7 @@ class CompressReport(_Report):
     notes: tuple[str, ...]
     student: bool = False
     gop: int = 0
+    target: TargetReport | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ..errors import ImfnError, OutputError
 from ..system.allocator import reuse_freed_memory
 from ..system.files import check_output
 from ..system.workers import worker_processes
-from .output import Output
+from .output import Output, Progress
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -88,7 +88,7 @@ class Batch(Generic[T, R]):
     """The same work on several inputs. work: a function of a module, so that other processes find it too."""
 
     out: Output
-    work: Callable[[T, Callable[[int, int | None], None] | None], R]
+    work: Callable[[T, Progress | None], R]
     jobs: int = 1
 
     def run(

@@ -12,12 +12,12 @@ from ..errors import ImfnError, InputError
 from ..system.pipes import STANDARD, check_stdout, is_standard
 from . import options
 from .batch import Batch, Place, Places, below, output_folder
-from .output import Output
+from .output import Output, Progress
 from .process import settle_for
 
 if TYPE_CHECKING:
     from ..media import Source
-    from ..reports import CompressReport
+    from ..reports import CompressReport, TargetReport
     from ..zoo import Model
 
 
@@ -31,7 +31,10 @@ def compress(
         ),
     ],
     ratio: options.RatioOrAuto = str(defaults.RATIO),
-    quality: options.Quality = defaults.QUALITY,
+    quality: options.QualityOrTarget = None,
+    target_psnr: options.TargetPsnr = None,
+    target_kbps: options.TargetKbps = None,
+    target_size: options.TargetSize = None,
     gop: options.Gop = defaults.GOP,
     output: Annotated[
         str | None,
@@ -61,6 +64,7 @@ def compress(
     gets the same folders and names.
     """
     out = Output(json, quiet, aside=is_standard(output))
+    options.check_targets(quality, target_psnr, target_kbps, target_size)
     selection, chosen = options.parse_frames(frames), options.parse_ratio(ratio)
     if student and chosen == defaults.AUTO:
         raise typer.BadParameter("a student has one ratio; name it with -r", param_hint="--student")
@@ -78,13 +82,23 @@ def compress(
             if student:
                 loaded.student(chosen)
 
+    settings = {
+        "ratio": chosen,
+        "quality": quality,
+        "target_psnr": target_psnr,
+        "target_kbps": target_kbps,
+        "target_size": target_size,
+        "gop": gop,
+        "student": student,
+        "frames": selection,
+        "force": force,
+    }
+
     def task(index: int) -> _Task:
         place = places[index]
         assert isinstance(place, Path)
-        settings = {"ratio": chosen, "quality": quality, "gop": gop, "student": student, "force": force}
         # Another process loads it by its name.
-        given = loaded if jobs == 1 else model
-        return _Task(sources[index], place, given, device, {**settings, "frames": selection})
+        return _Task(sources[index], place, loaded if jobs == 1 else model, device, settings)
 
     def tell(report: "CompressReport") -> int:
         for note in report.notes:
@@ -106,10 +120,11 @@ class _Task:
     settings: dict[str, Any]
 
 
-def _work(task: _Task, progress: api.Progress | None) -> "CompressReport":
+def _work(task: _Task, progress: Progress | None) -> "CompressReport":
     named = task.model is None or isinstance(task.model, str)
     model = _loaded(task.model, task.device) if named else task.model
-    return api.compress(task.source, task.place, model=model, progress=progress, **task.settings)
+    stage = None if progress is None else progress.stage
+    return api.compress(task.source, task.place, model=model, progress=progress, stage=stage, **task.settings)
 
 
 @cache
@@ -119,7 +134,7 @@ def _loaded(model: str | None, device: str) -> "Model":
 
 
 def human(report: "CompressReport") -> list[str]:
-    """The report in three lines."""
+    """The report in three lines, and one of its target."""
     before = fewer = ""
     numbers = report.ratio_of_numbers
     in_memories = f"{numbers:.1f} times fewer" if numbers >= 1 else f"{1 / numbers:.1f} times more"
@@ -134,7 +149,17 @@ def human(report: "CompressReport") -> list[str]:
         f"  {in_memories} numbers{fewer} "
         f"(model {report.model}{', student' if report.student else ''}, ratio {report.ratio}, "
         f"quality {report.quality}{f', gop {report.gop}' if report.gop else ''})",
+        *_target_line(report.target),
     ]
+
+
+def _target_line(found: "TargetReport | None") -> list[str]:
+    if found is None:
+        return []
+    target = codec.Target(found.of, found.wanted)
+    sampled = f" and {found.sample_passes} over a sample" if found.sample_passes else ""
+    passes = "1 pass" if found.passes == 1 else f"{found.passes} passes"
+    return [f"  target {target.text()}: {target.text(found.reached)} in {passes}{sampled}"]
 
 
 def _places(sources: "list[Source]", output: str | None, force: bool, skip_existing: bool) -> list[Place]:

@@ -1,5 +1,6 @@
 """Options that several commands share, declared once."""
 
+import math
 import os
 import re
 from enum import StrEnum
@@ -8,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .. import bitstream, defaults
+from .. import bitstream, codec, defaults
 
 #: As many rows at a time as this machine has cores.
 JOBS = os.cpu_count() or 1
@@ -50,6 +51,7 @@ RatioOrAuto = Annotated[
         help="Frames per memory: auto (an adaptive forest, a draft), or a power of two, 1 to 64.",
     ),
 ]
+_QUALITY = ("--quality", "-q")
 
 
 def _quality(value: float | None) -> float | None:
@@ -62,14 +64,56 @@ def _quality(value: float | None) -> float | None:
         raise typer.BadParameter(str(error).removeprefix("quality ")) from None
 
 
-Quality = Annotated[
-    float,
+_QUALITY_HELP = "0 to 100, in tenths; higher is better and larger."
+Quality = Annotated[float, typer.Option(*_QUALITY, metavar="Q", callback=_quality, help=_QUALITY_HELP)]
+QualityOrTarget = Annotated[
+    float | None,
     typer.Option(
-        "--quality",
-        "-q",
-        metavar="Q",
-        callback=_quality,
-        help="0 to 100, in tenths; higher is better and larger.",
+        *_QUALITY, metavar="Q", callback=_quality, help=_QUALITY_HELP, show_default=str(defaults.QUALITY)
+    ),
+]
+
+
+def _above_zero(value: float | None) -> float | None:
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter(f"{value:g}; name a number above 0")
+    return value
+
+
+def _size(text: str | None) -> str | None:
+    if text is not None:
+        try:
+            _above_zero(codec.parse_size(text))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+    return text
+
+
+TargetPsnr = Annotated[
+    float | None,
+    typer.Option(
+        "--target-psnr",
+        metavar="DB",
+        callback=_above_zero,
+        help="Find the quality: PSNR in RGB, mean over frames, to 0.1 dB.",
+    ),
+]
+TargetKbps = Annotated[
+    float | None,
+    typer.Option(
+        "--target-kbps",
+        metavar="N",
+        callback=_above_zero,
+        help="Find the quality: 1000 bits a second, to 2%.",
+    ),
+]
+TargetSize = Annotated[
+    str | None,
+    typer.Option(
+        "--target-size",
+        metavar="SIZE",
+        callback=_size,
+        help="Find the quality: bytes (500kB, 2MB, 1.5GiB), to 2%, never more.",
     ),
 ]
 Gop = Annotated[
@@ -126,6 +170,15 @@ Jobs = Annotated[
     int,
     typer.Option("--jobs", "-j", min=1, metavar="N", help="Rows at a time.", show_default="one per core"),
 ]
+
+
+def check_targets(quality: float | None, *targets: float | str | None) -> None:
+    """Raise a usage error where more than one thing says the quality."""
+    if sum(one is not None for one in (quality, *targets)) > 1:
+        raise typer.BadParameter(
+            "-q, --target-psnr, --target-kbps and --target-size exclude one another",
+            param_hint="imfn compress",
+        )
 
 
 def parse_ratio(text: str) -> int | str:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from rich import progress as bars
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..errors import ImfnError
 from .messages import debugging, describe, say
@@ -75,10 +75,10 @@ class Output:
         return 1 if failed else 0
 
     @contextmanager
-    def progress(self, what: str, unit: str = "frames") -> Iterator[Callable[[int, int | None], None]]:
-        """A bar on stderr with rate and time left; yields a function that takes (done so far, in all)."""
+    def progress(self, what: str, unit: str = "frames") -> Iterator["Progress"]:
+        """A bar on stderr with rate and time left."""
         with self.stages(unit) as update:
-            yield lambda done, total: update(what, done, total)
+            yield Progress(what, update)
 
     @contextmanager
     def stages(self, unit: str) -> Iterator[Callable[[str, int, int | None], None]]:
@@ -87,13 +87,13 @@ class Output:
             yield self._log_lines() if not self.quiet else (lambda *_: None)
             return
         columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
+            bars.TextColumn("{task.description}", markup=False),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TextColumn("{task.fields[rate]}"),
+            bars.TimeRemainingColumn(),
         )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             current: dict[str, Any] = {}
 
             def update(stage: str, done: int, total: int | None) -> None:
@@ -147,6 +147,23 @@ class Output:
                 say(f"{stage} …")
 
         return update
+
+
+class Progress:
+    """Work on one thing as it goes on: called with what is done so far, and in all where that is known."""
+
+    def __init__(self, what: str, update: Callable[[str, int, int | None], None]) -> None:
+        self._what = self._shown = what
+        self._update = update
+
+    def __call__(self, done: int, total: int | None) -> None:
+        self._update(self._shown, done, total)
+
+    def stage(self, called: str) -> None:
+        """Begin a pass over the same thing, which counts from 0 again."""
+        # Without the colon: a pass is long enough for a line in a log.
+        self._shown = f"{self._what.removesuffix(':')}, {called}"
+        self._update(self._shown, 0, None)
 
 
 def _finite(value: Any) -> Any:

@@ -13,19 +13,26 @@ if TYPE_CHECKING:
     from .output_place import LATENT_ENDING, latent_path, latent_place, restored_place, stream_place
     from .restore import decompress_latent, verify_latent
     from .stream import Live, stream_sequence
+    from .target.passes import compress_to_target
+    from .target.sample import gop_size
+    from .target.target import Target, parse_size
 
 __all__ = [
     "LATENT_ENDING",
     "DecodedNode",
     "Decoder",
     "Live",
+    "Target",
     "compress_adaptive",
     "compress_sequence",
+    "compress_to_target",
     "decompress_latent",
     "encode_intra",
+    "gop_size",
     "latent_path",
     "latent_place",
     "model_of",
+    "parse_size",
     "restore_fading_memory",
     "restored_frames",
     "restored_place",
@@ -49,5 +56,8 @@ __getattr__, __dir__ = lazy_attributes(
         "output_place": ("LATENT_ENDING", "latent_path", "latent_place", "restored_place", "stream_place"),
         "restore": ("decompress_latent", "verify_latent"),
         "stream": ("Live", "stream_sequence"),
+        "target.passes": ("compress_to_target",),
+        "target.sample": ("gop_size",),
+        "target.target": ("Target", "parse_size"),
     },
 )

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..media.psnr import from_mse
 from .extra import installed, left_out
-from .psnr import from_mse
 
 if TYPE_CHECKING:
     from torch import Tensor

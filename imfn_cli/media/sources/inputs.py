@@ -29,6 +29,13 @@ class Source:
     root: Path | None = None
     """The directory that the user named, where the source was found in it."""
 
+    @property
+    def rereadable(self) -> bool:
+        """Whether it can be read more than once, as pipes cannot. What is missing counts as such."""
+        return self.kind != "stdin" and all(
+            path.is_file() or path.is_dir() or not path.exists() for path in self.paths
+        )
+
     def default_output(self, ending: str) -> Path:
         """Where the result goes by default: beside the source, with `ending` (".npy").
 
