@@ -5,8 +5,9 @@ Everything heavy (torch, PyAV, numpy) is imported by the first call, not with th
 
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from . import bitstream, codec, defaults, media, network, zoo
 from .errors import InputError, ModelError, OutputError
 from .reports import CompressReport, DecompressReport, FadingMemoryReport, StreamReport, VerifyReport
 from .system.files import check_output
+from .system.pipes import check_stdin, is_standard, stdin_on_disk, stdout_from_disk
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -37,25 +39,34 @@ def compress(
     *,
     model: "str | Path | Model | None" = None,
     ratio: int | str = defaults.RATIO,
-    quality: int = defaults.QUALITY,
+    quality: float | None = None,
+    target_psnr: float | None = None,
+    target_kbps: float | None = None,
+    target_size: int | str | None = None,
     gop: int = defaults.GOP,
     student: bool = False,
     frames: Selection | None = None,
     device: str = "auto",
     force: bool = False,
     progress: Progress | None = None,
+    stage: Callable[[str], None] | None = None,
 ) -> CompressReport:
     """Compress one sequence of frames into a latent file.
 
-    source: a video, a directory or pattern of images, an animation, .npy/.npz, MNIST idx; or an array, uint8
-        (T, H, W) or (T, H, W, 1) gray, (T, H, W, 3) RGB. Any T, H, W ≥ 1. Frames of files are streamed.
-    output: the file to write; clip.mp4 → clip.safetensors beside it unless given. An array needs one.
+    source: a video, a directory or pattern of images, an animation, .npy/.npz, MNIST idx; "-": a container or
+        Y4M on standard input; or an array, uint8 (T, H, W) or (T, H, W, 1) gray, (T, H, W, 3) RGB. Any
+        T, H, W ≥ 1. Frames of files are streamed.
+    output: the file to write; clip.mp4 → clip.safetensors beside it unless given. An array needs one. "-" is
+        standard output, which gets the file when it is whole.
     model: a name (`imfn models`), a folder, a hub id (hf://org/name), or what `load` gave; None: the best
         that ships.
     ratio: frames per memory, a power of two from 1 to what the model offers (64); "auto": an adaptive forest,
         whose windows of 1 to 64 frames are chosen for each block and time. That is a draft: another version
         of imfn may not read the file; its kernels come with `pip install 'imfn[adaptive]'`.
-    quality: 0 … 100; higher is better and larger.
+    quality: 0 … 100, in tenths; higher is better and larger; 50 unless given.
+    target_psnr, target_kbps, target_size: instead of a quality, what the file shall come to: PSNR in dB (mean
+        over frames, 8-bit RGB) to 0.1 dB, 1000 bits a second to 2%, or bytes ("2MB", "1.5GiB") to 2% and
+        never more. The quality is found in a few passes; of a long source a few GOPs are tried first.
     gop: frames in a group of pictures (GOP), from one intra node to the next; the nodes between are predicted
         from the frame before them: far fewer bytes where the picture stays alike. A frame then needs
         the nodes before it in its GOP, and a damaged one costs those after it. 0: all are intra nodes.
@@ -64,12 +75,15 @@ def compress(
     frames: (start, stop) to compress only frames start … stop − 1; a stop of None means the end.
     device: "auto", "cpu", "cuda" or "mps"; a loaded model stays where it is.
     force: overwrite `output` where it exists.
+    stage: called with the name of each pass as it begins, if there is a target.
 
     Raises `InputError`, `OutputError`, `ModelError`, `RatioError` (all `ImfnError`, each one line that says
-    what to do), ValueError for a quality outside 0 … 100. When it raises, nothing is left behind and an
-    output that existed stays as it was.
+    what to do), `ImfnError` for a target out of reach, ValueError for a quality outside 0 … 100.
+    When it raises, nothing is left behind and an output that existed stays as it was.
     """
-    quality, gop = operator.index(quality), operator.index(gop)
+    target = _target_of(quality, target_psnr, target_kbps, target_size)
+    quality = bitstream.checked_quality(defaults.QUALITY if quality is None else quality)
+    gop = operator.index(gop)
     if not isinstance(ratio, str):
         ratio = operator.index(ratio)
     elif ratio != defaults.AUTO or student:
@@ -77,7 +91,13 @@ def compress(
     start, stop = frames or (0, None)
     if isinstance(source, str | Path):
         source = _one_source(source)
-    if isinstance(source, media.Source):
+    if target is not None and isinstance(source, media.Source) and not source.rereadable:
+        raise InputError(
+            f"{source.name}: can be read once only, a target takes several passes; save it first"
+        )
+    if output is not None and is_standard(output):
+        place = Path(output)
+    elif isinstance(source, media.Source):
         place = codec.latent_place(source, output, force=force)
     elif output is None:
         raise OutputError("array: has no name to go by; say where to write with output=")
@@ -85,22 +105,45 @@ def compress(
         place = Path(output)
         check_output(place, force=force)
     loaded = _loaded(model, device)
-    with _open(source, start, stop) as sequence:
-        count = sequence.info.frame_count
-        settings: dict[str, Any] = {
-            "quality": quality,
-            "gop": gop,
-            "force": force,
-            "progress": _counting(progress, count),
-        }
-        if isinstance(ratio, str):
-            report = codec.compress_adaptive(sequence, place, loaded, **settings)
+    coded: Callable[..., CompressReport] = (
+        partial(codec.compress_adaptive, gop=gop)
+        if isinstance(ratio, str)
+        else partial(codec.compress_sequence, ratio=ratio, student=student, gop=gop)
+    )
+    with ExitStack() as stack:
+        if is_standard(place):
+            place = stack.enter_context(stdout_from_disk(codec.LATENT_ENDING))
+        sequence = stack.enter_context(_open(source, start, stop))
+        if target is None:
+            counting = _counting(progress, sequence.info.frame_count)
+            report = coded(sequence, place, loaded, quality=quality, force=force, progress=counting)
         else:
-            report = codec.compress_sequence(
-                sequence, place, loaded, ratio=ratio, student=student, **settings
+            report = codec.compress_to_target(
+                *(coded, sequence, place, loaded, target),
+                gop_frames=codec.gop_size(loaded, sequence.info, ratio, gop),
+                force=force,
+                stage=stage or (lambda _: None),
+                progress=progress or (lambda *_: None),
             )
+    if is_standard(output):
+        report = replace(report, output="stdout")
     # The bytes of a part of the source are not known.
     return report if (start, stop) == (0, None) else replace(report, ratio_of_bytes=None)
+
+
+def _target_of(
+    quality: float | None, psnr: float | None, kbps: float | None, size: int | str | None
+) -> "codec.Target | None":
+    """What the file shall come to, if a target says it. Raises ValueError."""
+    if sum(one is not None for one in (quality, psnr, kbps, size)) > 1:
+        raise ValueError("a quality and targets exclude one another; give one of them")
+    if psnr is not None:
+        return codec.Target("psnr", psnr)
+    if kbps is not None:
+        return codec.Target("kbps", kbps)
+    if size is not None:
+        return codec.Target("size", codec.parse_size(size) if isinstance(size, str) else size)
+    return None
 
 
 def stream(
@@ -109,7 +152,7 @@ def stream(
     *,
     model: "str | Path | Model | None" = None,
     ratio: int = defaults.RATIO,
-    quality: int = defaults.QUALITY,
+    quality: float = defaults.QUALITY,
     tree: bool = False,
     forget: bool = False,
     half_life: float | None = None,
@@ -167,7 +210,7 @@ def stream(
     >>> len(list(imfn.read_frames("wheel.safetensors", 5, 12)))
     7
     """
-    ratio, quality = operator.index(ratio), operator.index(quality)
+    ratio, quality = operator.index(ratio), bitstream.checked_quality(quality)
     _check_stream(frames, duration, half_life, forget, sync)
     place = codec.stream_place(source, output, force=force)
     loaded = stream_model(model, ratio, quality, tree=tree, forget=forget, device=device)
@@ -234,6 +277,7 @@ def decompress(
     *,
     model: "str | Path | Model | None" = None,
     frames: Selection | None = None,
+    format: str | None = None,
     device: str = "auto",
     force: bool = False,
     skip_damaged: bool = False,
@@ -241,9 +285,11 @@ def decompress(
 ) -> DecompressReport:
     """Restore the frames of a latent into a file or a directory.
 
+    latent: a file; "-": standard input.
     output: its ending says the format: .mp4 .m4v .mov (H.264), .mkv (FFV1, lossless), .webm (VP9), .gif,
-        .npy, .tif; none, a closing slash or a directory: PNG images. Unless given, clip.safetensors →
-        clip.restored.mp4 beside it (.gif, .npy or images/ where the source was such).
+        .y4m, .npy, .tif; none, a closing slash or a directory: PNG images. Unless given, clip.safetensors →
+        clip.restored.mp4 beside it (.gif, .npy or images/ where the source was such). "-" is standard output,
+        in the format that `format` names: mp4, mov, mkv, webm, gif, y4m, npy or tif.
     model: None takes the one that wrote the latent, among those that ship; else as in `compress`.
     frames: (start, stop) to restore only frames start … stop − 1; their times then begin at 0. Of a memory
         that `imfn stream --forget` wrote, the last ten half-lives unless given.
@@ -251,28 +297,62 @@ def decompress(
 
     Raises `LatentError`, `ModelError`, `OutputError`, and `InputError` for an empty selection.
     """
-    path, (start, stop) = Path(latent), frames or (0, None)
+    settings: dict[str, Any] = {
+        "model": model,
+        "frames": frames or (0, None),
+        "format": format,
+        "device": device,
+        "force": force,
+        "skip_damaged": skip_damaged,
+        "progress": progress,
+    }
+    if is_standard(latent):
+        check_stdin("a latent")
+        with stdin_on_disk(codec.LATENT_ENDING) as path:
+            report = replace(_decompress(path, Path(path.name), output, **settings), source="stdin")
+    else:
+        report = _decompress(Path(latent), Path(latent), output, **settings)
+    return replace(report, output="stdout") if is_standard(output) else report
+
+
+def _decompress(
+    path: Path,
+    named: Path,
+    output: str | Path | None,
+    *,
+    model: "str | Path | Model | None",
+    frames: Selection,
+    format: str | None,
+    device: str,
+    force: bool,
+    skip_damaged: bool,
+    progress: Progress | None,
+) -> DecompressReport:
+    """`decompress` of a file at `path`; its output is named after `named`."""
+    start, stop = frames
     opened = bitstream.open_file(path)
     if isinstance(opened, bitstream.FadingMemoryFile):
         return codec.restore_fading_memory(
             path,
             opened,
-            codec.restored_place(path, output, "video"),
+            codec.restored_place(named, output, "video"),
             model,
             start=start,
             stop=stop,
             device=device,
+            format=format,
             force=force,
             progress=_counting(progress, None),
         )
-    count = len(media.selected(str(latent), opened.header.frames, start, stop))
-    place = codec.restored_place(path, output, opened.header.source_kind)
+    count = len(media.selected(str(path), opened.header.frames, start, stop))
+    place = codec.restored_place(named, output, opened.header.source_kind)
     return codec.decompress_latent(
         opened,
         place,
         codec.model_of(opened, model, device),
         start=start,
         stop=stop,
+        format=format,
         force=force,
         skip_damaged=skip_damaged,
         progress=_counting(progress, count),
@@ -332,13 +412,13 @@ def _writer_if_there(
 
 
 def stream_model(
-    model: "str | Path | Model | None", ratio: int, quality: int, *, tree: bool, forget: bool, device: str
+    model: "str | Path | Model | None", ratio: int, quality: float, *, tree: bool, forget: bool, device: str
 ) -> "Model":
     """The model that a stream goes through; what it cannot do is raised here, before a camera is opened."""
     loaded = _loaded(model, device)
     if not forget:
         network.level_of_ratio(ratio, loaded.network.config.levels)
-        bitstream.step_of_quality(quality)  # refuses others
+        bitstream.checked_quality(quality)
         if not tree:
             loaded.student(ratio)
     return loaded
@@ -356,6 +436,9 @@ def _one_source(name: str | Path) -> "Source":
 
 
 def _open(source: "Source | np.ndarray", start: int, stop: int | None) -> "Sequence":
+    if isinstance(source, media.Source) and not source.paths:
+        live = media.open_live(media.STDIN)
+        return live if (start, stop) == (0, None) else media.Part(live, start, stop)
     if isinstance(source, media.Source):
         return media.open_sequence(source, start=start, stop=stop)
     return media.LoadedArray(source, start=start, stop=stop)

@@ -1,13 +1,28 @@
 """What the work reports back: plain data, the same for the command line and the Python API."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 class _Report:
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values."""
         return asdict(self)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class TargetReport(_Report):
+    """How the quality was found.
+
+    of: "psnr" (dB), "kbps" (1000 bits a second) or "size" (bytes).   wanted, reached: in that unit.
+    passes: over the whole input.   sample_passes: over a few of its GOPs, before.
+    """
+
+    of: Literal["psnr", "kbps", "size"]
+    wanted: float
+    reached: float
+    passes: int
+    sample_passes: int
 
 
 @dataclass(frozen=True)
@@ -20,13 +35,14 @@ class CompressReport(_Report):
     reading and decoding the source. notes: what the user should know about how it was read, one line each.
     ratio: frames per memory, or "auto".   student: the model's student compressed, not its tree.
     gop: frames from one intra node to the next, 0 where every node is an intra node.
+    target: how the quality was found, where a target said it; seconds are those of all passes then.
     """
 
     source: str
     output: str
     model: str
     ratio: int | str
-    quality: int
+    quality: float
     frames: int
     height: int
     width: int
@@ -42,6 +58,7 @@ class CompressReport(_Report):
     notes: tuple[str, ...]
     student: bool = False
     gop: int = 0
+    target: TargetReport | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +75,7 @@ class StreamReport(_Report):
     model: str
     method: str
     ratio: int
-    quality: int
+    quality: float
     frames: int
     height: int
     width: int
@@ -285,3 +302,49 @@ class DistillReport(_Report):
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class InstalledModel(_Report):
+    """A model that ships. path: its folder.   default: taken where none is named.   problem: "" if whole."""
+
+    name: str
+    path: str
+    default: bool
+    problem: str
+
+
+@dataclass(frozen=True)
+class SelfTest(_Report):
+    """A made-up clip, compressed and restored. psnr: dB, None where it did not come back; problem: why."""
+
+    ok: bool
+    seconds: float
+    psnr: float | None
+    problem: str
+
+
+@dataclass(frozen=True)
+class DoctorReport(_Report):
+    """What this installation is, and what is wrong with it.
+
+    packages, ffmpeg: name → version.   encoders: FFmpeg's name → whether this PyAV has it.
+    devices: all that PyTorch sees; device: the one that "auto" takes.   cores: that this process may use.
+    threads: of PyTorch.   extras: name → the packages that it still lacks.   problems: one line each.
+    """
+
+    ok: bool
+    version: str
+    python: str
+    platform: str
+    packages: dict[str, str]
+    ffmpeg: dict[str, str]
+    encoders: dict[str, bool]
+    devices: tuple[str, ...]
+    device: str
+    cores: int
+    threads: int
+    models: tuple[InstalledModel, ...]
+    extras: dict[str, tuple[str, ...]]
+    self_test: SelfTest
+    problems: tuple[str, ...]

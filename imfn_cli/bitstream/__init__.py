@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .container.node import NodeEntry
     from .entropy.entropy_model import EntropyModel
     from .open import Kind, kind_of, open_file, open_latent
-    from .quantiser import step_of_quality
+    from .quantiser import checked_quality, step_of_quality
 
 __all__ = [
     "EntropyModel",
@@ -28,6 +28,7 @@ __all__ = [
     "LatentReader",
     "LatentWriter",
     "NodeEntry",
+    "checked_quality",
     "compact",
     "kind_of",
     "open_file",
@@ -47,6 +48,6 @@ __getattr__, __dir__ = lazy_attributes(
         "container.node": ("NodeEntry",),
         "entropy.entropy_model": ("EntropyModel",),
         "open": ("Kind", "kind_of", "open_file", "open_latent"),
-        "quantiser": ("step_of_quality",),
+        "quantiser": ("checked_quality", "step_of_quality"),
     },
 )

@@ -1,19 +1,24 @@
 """`imfn compress`: sequences in, latents out."""
 
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .. import api, codec, defaults, media, network, zoo
-from ..errors import ImfnError, InputError, OutputError
+from ..errors import ImfnError, InputError
+from ..system.pipes import STANDARD, check_stdout, is_standard
 from . import options
-from .output import Output
+from .batch import Batch, Place, Places, below, output_folder
+from .output import Output, Progress
 from .process import settle_for
 
 if TYPE_CHECKING:
     from ..media import Source
-    from ..reports import CompressReport
+    from ..reports import CompressReport, TargetReport
+    from ..zoo import Model
 
 
 def compress(
@@ -22,11 +27,14 @@ def compress(
         typer.Argument(
             metavar="INPUT",
             help="A video, animation, directory or pattern of images, .npy, .npz, TIFF, MNIST idx; "
-            "or a directory of those.",
+            "a directory of those; - for a video on standard input.",
         ),
     ],
     ratio: options.RatioOrAuto = str(defaults.RATIO),
-    quality: options.Quality = defaults.QUALITY,
+    quality: options.QualityOrTarget = None,
+    target_psnr: options.TargetPsnr = None,
+    target_kbps: options.TargetKbps = None,
+    target_size: options.TargetSize = None,
     gop: options.Gop = defaults.GOP,
     output: Annotated[
         str | None,
@@ -34,7 +42,7 @@ def compress(
             "--output",
             "-o",
             metavar="PATH",
-            help="File to write; for several inputs a directory.",
+            help="File to write, - for standard output; for several inputs, or a folder, a folder.",
             show_default="INPUT.safetensors beside the input",
         ),
     ] = None,
@@ -45,24 +53,28 @@ def compress(
     frames: options.Frames = None,
     device: options.Device = options.DeviceName.auto,
     force: options.Force = False,
+    skip_existing: options.SkipExisting = False,
+    jobs: options.InputsAtOnce = 1,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
     """Compress sequences of frames into latents.
 
-    clip.mp4 becomes clip.safetensors beside it; 'imfn decompress' gives the frames back.
+    clip.mp4 becomes clip.safetensors beside it; 'imfn decompress' gives the frames back. Of a folder, -o DIR
+    gets the same folders and names.
     """
-    out = Output(json, quiet)
+    out = Output(json, quiet, aside=is_standard(output))
+    options.check_targets(quality, target_psnr, target_kbps, target_size)
     selection, chosen = options.parse_frames(frames), options.parse_ratio(ratio)
     if student and chosen == defaults.AUTO:
         raise typer.BadParameter("a student has one ratio; name it with -r", param_hint="--student")
     sources = media.expand_inputs(inputs)
     if not sources:
         raise InputError("no input found; name a file or a directory")
-    places = _places(sources, output, force)
+    places = _places(sources, output, force, skip_existing)
     loaded = None
-    if not all(isinstance(place, ImfnError) for place in places):
-        # Once for all inputs; a wrong model or ratio is wrong for all of them.
+    if any(isinstance(place, Path) for place in places):
+        # A wrong model or ratio is wrong for all inputs.
         settle_for(model)
         loaded = zoo.load(model, device=device)
         if isinstance(chosen, int):
@@ -70,34 +82,62 @@ def compress(
             if student:
                 loaded.student(chosen)
 
-    def one(index: int) -> int:
-        source, place = sources[index], places[index]
-        if isinstance(place, ImfnError):
-            raise place
-        with out.progress(f"{source.name}:") as progress:
-            report = api.compress(
-                source,
-                place,
-                model=loaded,
-                ratio=chosen,
-                quality=quality,
-                gop=gop,
-                student=student,
-                frames=selection,
-                force=force,
-                progress=progress,
-            )
+    settings = {
+        "ratio": chosen,
+        "quality": quality,
+        "target_psnr": target_psnr,
+        "target_kbps": target_kbps,
+        "target_size": target_size,
+        "gop": gop,
+        "student": student,
+        "frames": selection,
+        "force": force,
+    }
+
+    def task(index: int) -> _Task:
+        place = places[index]
+        assert isinstance(place, Path)
+        # Another process loads it by its name.
+        return _Task(sources[index], place, loaded if jobs == 1 else model, device, settings)
+
+    def tell(report: "CompressReport") -> int:
         for note in report.notes:
-            out.note(f"{source.name}: {note}")
+            out.note(f"{report.source}: {note}")
         out.result(report.to_dict(), *human(report))
         return 0
 
-    return out.each([source.name for source in sources], one)
+    return Batch(out, _work, jobs).run([source.name for source in sources], places, task, tell)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One input and its output. settings: of `api.compress`."""
+
+    source: "Source"
+    place: Path
+    model: "Model | str | None"
+    device: str
+    settings: dict[str, Any]
+
+
+def _work(task: _Task, progress: Progress | None) -> "CompressReport":
+    named = task.model is None or isinstance(task.model, str)
+    model = _loaded(task.model, task.device) if named else task.model
+    stage = None if progress is None else progress.stage
+    return api.compress(task.source, task.place, model=model, progress=progress, stage=stage, **task.settings)
+
+
+@cache
+def _loaded(model: str | None, device: str) -> "Model":
+    """The model, once for all inputs of a process."""
+    return zoo.load(model, device=device)
 
 
 def human(report: "CompressReport") -> list[str]:
-    """The report in three lines."""
+    """The report in three lines, and one of its target."""
     before = fewer = ""
+    numbers = report.ratio_of_numbers
+    in_memories = f"{numbers:.1f} times fewer" if numbers >= 1 else f"{1 / numbers:.1f} times more"
     # Of a part of a file nobody knows how many bytes it took.
     if (ratio := report.ratio_of_bytes) is not None:
         before = f"{report.source_bytes:,} → "
@@ -106,35 +146,42 @@ def human(report: "CompressReport") -> list[str]:
         f"{report.source} → {report.output}",
         f"  {report.frames} frames of {report.width}×{report.height}, {before}{report.bytes:,} bytes "
         f"({report.bits_per_pixel:.4f} bits per pixel), {report.frames_per_second:.0f} frames/s",
-        f"  {report.ratio_of_numbers:.1f} times fewer numbers{fewer} "
+        f"  {in_memories} numbers{fewer} "
         f"(model {report.model}{', student' if report.student else ''}, ratio {report.ratio}, "
         f"quality {report.quality}{f', gop {report.gop}' if report.gop else ''})",
+        *_target_line(report.target),
     ]
 
 
-def _places(sources: "list[Source]", output: str | None, force: bool) -> list[Path | ImfnError]:
+def _target_line(found: "TargetReport | None") -> list[str]:
+    if found is None:
+        return []
+    target = codec.Target(found.of, found.wanted)
+    sampled = f" and {found.sample_passes} over a sample" if found.sample_passes else ""
+    passes = "1 pass" if found.passes == 1 else f"{found.passes} passes"
+    return [f"  target {target.text()}: {target.text(found.reached)} in {passes}{sampled}"]
+
+
+def _places(sources: "list[Source]", output: str | None, force: bool, skip_existing: bool) -> list[Place]:
     """Where each source's latent goes, or why there will be none: known before any work is done."""
-    folder = Path(output) if output is not None and (output.endswith("/") or Path(output).is_dir()) else None
-    if folder is not None and not folder.is_dir():
-        raise OutputError(f"{output}: no such directory; create it first")
-    if output is not None and folder is None and len(sources) > 1:
-        raise OutputError(
-            f"{output}: there are {len(sources)} inputs; create a directory {output}/ and name it"
-        )
-    places: list[Path | ImfnError] = []
-    taken: set[Path] = set()
+    mirrored = any(source.root is not None for source in sources)
+    if is_standard(output) and len(sources) == 1:
+        check_stdout()
+        return [Path(STANDARD)]
+    folder = output_folder(output, len(sources), mirrored=mirrored, endings=(codec.LATENT_ENDING,))
+    taken = Places(folder, force=force, skip_existing=skip_existing)
+    places: list[Place] = []
     for source in sources:
-        wanted = output if folder is None else folder / source.default_output(codec.LATENT_ENDING).name
+        wanted = source.default_output(codec.LATENT_ENDING)
+        if folder is not None:
+            wanted = folder / below(wanted, source.root)
+        elif output is not None:
+            wanted = Path(output)
         try:
             if source.kind == "missing":
                 media.open_sequence(source)  # says so
-            place = codec.latent_place(source, wanted, force=force)
-            if place.resolve() in taken:
-                raise OutputError(
-                    f"{source.name}: {place} is for another of the inputs; compress it alone with -o"
-                )
-            taken.add(place.resolve())
-            places.append(place)
+            codec.latent_path(source, wanted if output else None)
+            places.append(taken.take(wanted, source.paths[0] if source.paths else Path("stdin")))
         except ImfnError as error:
             places.append(error)
     return places

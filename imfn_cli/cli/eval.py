@@ -52,13 +52,19 @@ def evaluate(
     """Measure quality, size, speed and peak RSS on clips, frame by frame.
 
     Every latent is written to disk and its whole size counts. With --against, other codecs encode the same
-    frames, and BD-rate says how many bits more or less they need. Needs pip install 'imfn[eval]'.
+    frames, and BD-rate says how many bits more or less they need. SSIM, MS-SSIM and --plot need
+    pip install 'imfn[eval]'; without it they are left out.
     """
     out = Output(json, quiet)
     ratios, qualities = options.parse_ratios(ratio), options.parse_qualities(quality)
     start, stop = options.parse_frames(frames)
     _check_outputs(csv, plot, report, force)
-    _require(against, plot)
+    # What is missing leaves its part out; the rest is worth as much.
+    wanted = ("pytorch_msssim", *(("matplotlib",) if plot is not None else ()))
+    if (lacking := evaluation.left_out(*wanted)) is not None:
+        out.note(lacking)
+    if not evaluation.installed("matplotlib"):
+        plot = None
     settings = evaluation.settings_of(
         ratios,
         qualities,
@@ -106,12 +112,3 @@ def _check_outputs(csv: Path | None, plot: Path | None, report: Path | None, for
     if plot is not None and plot.suffix.lower() not in evaluation.PLOT_ENDINGS:
         endings = ", ".join(evaluation.PLOT_ENDINGS)
         raise OutputError(f"{plot}: plots are written as {endings}; choose one of these endings")
-
-
-def _require(against: str | None, plot: Path | None) -> None:
-    """Raise `ImfnError` unless the packages are installed that this run needs."""
-    evaluation.require(
-        "pytorch_msssim",
-        *(("bjontegaard",) if against else ()),
-        *(("matplotlib",) if against or plot else ()),
-    )

@@ -26,18 +26,24 @@ def tables(document: dict[str, Any]) -> list[Table | str]:
     clips, jobs = len({row["clip"] for row in document["rows"]}), document["environment"]["jobs"]
     model = next((row["model"] for row in document["rows"] if row["model"]), "")
     means = Table("codec", "", title=f"mean over {clips} clip{'s' if clips != 1 else ''}, model {model}")
-    for title, _ in _COLUMNS.values():
+    # Without its package, or for gray clips, a measure has no value anywhere.
+    columns = {
+        name: column
+        for name, column in _COLUMNS.items()
+        if any(mean[name] is not None for mean in document["means"])
+    }
+    for title, _ in columns.values():
         means.add_column(title, justify="right")
     for mean in document["means"]:
         knob = f"crf {mean['crf']}" if mean["crf"] is not None else ""
         knob = f"q{mean['quality']}" if mean["quality"] is not None else knob
         cells = (
-            "–" if mean[name] is None else f"{mean[name]:.{places}f}"
-            for name, (_, places) in _COLUMNS.items()
+            "–" if mean[name] is None else f"{mean[name]:.{places}f}" for name, (_, places) in columns.items()
         )
         means.add_row(mean["label"], knob, *cells)
+    of_ssim = ", SSIM of that Y" if "ssim" in columns else ""
     notes = [
-        "PSNR in dB; Y and YUV (6 Y + U + V) / 8 of BT.601 8-bit 4:4:4, SSIM of that Y. "
+        f"PSNR in dB; Y and YUV (6 Y + U + V) / 8 of BT.601 8-bit 4:4:4{of_ssim}. "
         f"Frames a second on one compute thread, {jobs} rows at a time; MB: peak RSS above the idle process."
     ]
     return [means, *notes, *_bd_tables(document)]
@@ -63,9 +69,7 @@ def _bd_tables(document: dict[str, Any]) -> list[Table | str]:
         for delta in deltas
         if delta["note"] and delta["clip"] is not None and (delta["codec"] == codecs[-1] or len(clips) == 1)
     )
-    method = (
-        "Bits more (+) or fewer (−) for the same PSNR RGB; dB more or less for the same bits. By the package "
-    )
+    method = "Bits more (+) or fewer (−) for the same PSNR RGB; dB more or less for the same bits. "
     return [
         overview,
         *([each] if len(clips) > 1 else []),

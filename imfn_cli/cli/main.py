@@ -1,5 +1,6 @@
 """The command line: its commands, and what happens when one fails."""
 
+import itertools
 import os
 import sys
 from typing import Annotated, Any
@@ -16,6 +17,8 @@ from .messages import debugging, describe, say
 # Typer carries its own copy of click since 0.20 or so; its base exception is found through a public one.
 _UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
+_SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
+
 app = lazy_app(
     __package__,
     {
@@ -28,6 +31,7 @@ app = lazy_app(
         "models": ("models:models", "List the models that ship with imfn."),
         "train": ("train:train", "Fit a model to your own sequences."),
         "distill": ("distill:distill", "Distil a model into its student."),
+        "doctor": ("doctor:doctor", "Show what works here, and test it."),
         "bench": ("bench:bench", "Reproduce the tables of results."),
     },
     name="imfn",
@@ -52,6 +56,14 @@ def _options(
     pass
 
 
+def _name_the_shell(words: list[str]) -> None:
+    """Let --show-completion and --install-completion take a shell's name, where Typer would guess."""
+    for option, shell in itertools.pairwise([*words, ""]):
+        if option in ("--show-completion", "--install-completion") and shell in _SHELLS:
+            # Typer's own switch between a flag and an option with a value.
+            os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
+
+
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C."""
     settle()
@@ -68,8 +80,10 @@ def run(args: list[str] | None = None) -> int:
 
     With IMFN_DEBUG=1 in the environment exceptions pass through, with their traceback.
     """
+    words = sys.argv[1:] if args is None else args
+    _name_the_shell(words)
     try:
-        code = app(args=args, prog_name="imfn", standalone_mode=False)
+        code = app(args=words, prog_name="imfn", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except Interrupted as signalled:
         say("interrupted; nothing half-written was left")

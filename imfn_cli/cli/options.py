@@ -1,5 +1,6 @@
 """Options that several commands share, declared once."""
 
+import math
 import os
 import re
 from enum import StrEnum
@@ -8,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .. import defaults
+from .. import bitstream, codec, defaults
 
 #: As many rows at a time as this machine has cores.
 JOBS = os.cpu_count() or 1
@@ -50,8 +51,70 @@ RatioOrAuto = Annotated[
         help="Frames per memory: auto (an adaptive forest, a draft), or a power of two, 1 to 64.",
     ),
 ]
-Quality = Annotated[
-    int, typer.Option("--quality", "-q", metavar="Q", min=0, max=100, help="Higher is better and larger.")
+_QUALITY = ("--quality", "-q")
+
+
+def _quality(value: float | None) -> float | None:
+    """A quality as files hold it. Raises a usage error."""
+    if value is None:
+        return None
+    try:
+        return bitstream.checked_quality(value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error).removeprefix("quality ")) from None
+
+
+_QUALITY_HELP = "0 to 100, in tenths; higher is better and larger."
+Quality = Annotated[float, typer.Option(*_QUALITY, metavar="Q", callback=_quality, help=_QUALITY_HELP)]
+QualityOrTarget = Annotated[
+    float | None,
+    typer.Option(
+        *_QUALITY, metavar="Q", callback=_quality, help=_QUALITY_HELP, show_default=str(defaults.QUALITY)
+    ),
+]
+
+
+def _above_zero(value: float | None) -> float | None:
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter(f"{value:g}; name a number above 0")
+    return value
+
+
+def _size(text: str | None) -> str | None:
+    if text is not None:
+        try:
+            _above_zero(codec.parse_size(text))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+    return text
+
+
+TargetPsnr = Annotated[
+    float | None,
+    typer.Option(
+        "--target-psnr",
+        metavar="DB",
+        callback=_above_zero,
+        help="Find the quality: PSNR in RGB, mean over frames, to 0.1 dB.",
+    ),
+]
+TargetKbps = Annotated[
+    float | None,
+    typer.Option(
+        "--target-kbps",
+        metavar="N",
+        callback=_above_zero,
+        help="Find the quality: 1000 bits a second, to 2%.",
+    ),
+]
+TargetSize = Annotated[
+    str | None,
+    typer.Option(
+        "--target-size",
+        metavar="SIZE",
+        callback=_size,
+        help="Find the quality: bytes (500kB, 2MB, 1.5GiB), to 2%, never more.",
+    ),
 ]
 Gop = Annotated[
     int,
@@ -77,6 +140,12 @@ Frames = Annotated[
 ]
 Device = Annotated[DeviceName, typer.Option("--device", help="Where the network computes.")]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite outputs that exist.")]
+SkipExisting = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave outputs that exist as they are, and do the others.")
+]
+InputsAtOnce = Annotated[
+    int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Inputs at a time, each in its own process.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print results as JSON, one line each.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Ratios = Annotated[
@@ -88,7 +157,9 @@ Ratios = Annotated[
         help="Ratios: powers of two from 1 to 64; auto: an adaptive forest (draft).",
     ),
 ]
-Qualities = Annotated[str, typer.Option("--quality", "-q", metavar="Q,…", help="Qualities, 0 to 100.")]
+Qualities = Annotated[
+    str, typer.Option("--quality", "-q", metavar="Q,…", help="Qualities, 0 to 100, in tenths.")
+]
 #: What `imfn eval` and the benchmarks measure unless told.
 RATIOS, QUALITIES = "4,8,16,32", "20,40,60"
 Cache = Annotated[
@@ -99,6 +170,15 @@ Jobs = Annotated[
     int,
     typer.Option("--jobs", "-j", min=1, metavar="N", help="Rows at a time.", show_default="one per core"),
 ]
+
+
+def check_targets(quality: float | None, *targets: float | str | None) -> None:
+    """Raise a usage error where more than one thing says the quality."""
+    if sum(one is not None for one in (quality, *targets)) > 1:
+        raise typer.BadParameter(
+            "-q, --target-psnr, --target-kbps and --target-size exclude one another",
+            param_hint="imfn compress",
+        )
 
 
 def parse_ratio(text: str) -> int | str:
@@ -154,10 +234,10 @@ def parse_ratios(text: str) -> list[int | str]:
     return list(dict.fromkeys(parse_ratio(part) for part in text.split(",")))
 
 
-def parse_qualities(text: str) -> list[int]:
-    """'20,40' → [20, 40], each in 0 … 100. Raises a usage error."""
-    qualities = parse_numbers(text, "--quality")
-    for value in qualities:
-        if not 0 <= value <= 100:
-            raise typer.BadParameter(f"{value} is not in 0 … 100", param_hint="--quality")
-    return qualities
+def parse_qualities(text: str) -> list[float]:
+    """'20,40.5' → [20, 40.5], each once and in 0 … 100. Raises a usage error."""
+    try:
+        return list(dict.fromkeys(bitstream.checked_quality(float(part)) for part in text.split(",")))
+    except ValueError as error:
+        told = str(error) if "quality" in str(error) else f"{text!r} is not a list of numbers such as 20,40"
+        raise typer.BadParameter(told, param_hint="--quality") from None

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from rich import progress as bars
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..errors import ImfnError
 from .messages import debugging, describe, say
@@ -18,19 +18,24 @@ from .messages import debugging, describe, say
 
 @dataclass(frozen=True)
 class Output:
-    """One command's voice. as_json: results as one JSON document a line; quiet: no results, no progress."""
+    """One command's voice. as_json: results as one JSON document a line; quiet: no results, no progress.
+
+    aside: stdout carries what the command makes, so that results go to stderr.
+    """
 
     as_json: bool = False
     quiet: bool = False
+    aside: bool = False
 
     def result(self, values: dict[str, Any], *human: str | RenderableType) -> None:
         """Print a result: `values` as a JSON line, or the `human` lines and tables."""
+        stream = sys.stderr if self.aside else sys.stdout
         if self.as_json:
-            sys.stdout.write(json.dumps(_finite(values), default=str, allow_nan=False) + "\n")
-            sys.stdout.flush()
+            stream.write(json.dumps(_finite(values), default=str, allow_nan=False) + "\n")
+            stream.flush()
         elif not self.quiet:
             # Piped output must not depend on a terminal's width.
-            console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 200, highlight=False)
+            console = Console(file=stream, width=None if stream.isatty() else 200, highlight=False)
             for part in human:
                 console.print(part, markup=False, soft_wrap=isinstance(part, str))
 
@@ -39,10 +44,11 @@ class Output:
         if not self.quiet:
             say(message)
 
-    def each(self, names: Sequence[str], work: Callable[[int], int]) -> int:
+    def each(self, names: Sequence[str], work: Callable[[int], int], *, skipped: int = 0) -> int:
         """Do `work(index)` for every input; one that fails is told and does not stop the others.
 
-        Returns the exit code: that of a single input, 1 if any of several failed, else 0.
+        skipped: how many inputs needed no work. Returns the exit code: that of a single input, 1 if any of
+        several failed, else 0.
         """
         codes = []
         for index, name in enumerate(names):
@@ -62,13 +68,17 @@ class Output:
         failed = len(codes) - codes.count(0)
         if failed:
             say(f"{failed} of {len(codes)} inputs failed")
+        elif skipped:
+            self.note(f"{len(codes)} inputs: {len(codes) - skipped} done, {skipped} were there already")
+        elif codes:
+            self.note(f"{len(codes)} inputs done")
         return 1 if failed else 0
 
     @contextmanager
-    def progress(self, what: str, unit: str = "frames") -> Iterator[Callable[[int, int | None], None]]:
-        """A bar on stderr with rate and time left; yields a function that takes (done so far, in all)."""
+    def progress(self, what: str, unit: str = "frames") -> Iterator["Progress"]:
+        """A bar on stderr with rate and time left."""
         with self.stages(unit) as update:
-            yield lambda done, total: update(what, done, total)
+            yield Progress(what, update)
 
     @contextmanager
     def stages(self, unit: str) -> Iterator[Callable[[str, int, int | None], None]]:
@@ -77,13 +87,13 @@ class Output:
             yield self._log_lines() if not self.quiet else (lambda *_: None)
             return
         columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
+            bars.TextColumn("{task.description}", markup=False),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TextColumn("{task.fields[rate]}"),
+            bars.TimeRemainingColumn(),
         )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             current: dict[str, Any] = {}
 
             def update(stage: str, done: int, total: int | None) -> None:
@@ -137,6 +147,23 @@ class Output:
                 say(f"{stage} …")
 
         return update
+
+
+class Progress:
+    """Work on one thing as it goes on: called with what is done so far, and in all where that is known."""
+
+    def __init__(self, what: str, update: Callable[[str, int, int | None], None]) -> None:
+        self._what = self._shown = what
+        self._update = update
+
+    def __call__(self, done: int, total: int | None) -> None:
+        self._update(self._shown, done, total)
+
+    def stage(self, called: str) -> None:
+        """Begin a pass over the same thing, which counts from 0 again."""
+        # Without the colon: a pass is long enough for a line in a log.
+        self._shown = f"{self._what.removesuffix(':')}, {called}"
+        self._update(self._shown, 0, None)
 
 
 def _finite(value: Any) -> Any:

@@ -10,21 +10,29 @@ if TYPE_CHECKING:
     from .encoder import compress_sequence, encode_intra
     from .fading_memory import restore_fading_memory, stream_into_memory, verify_fading_memory
     from .file_model import model_of, writer_of
-    from .output_place import LATENT_ENDING, latent_place, restored_place, stream_place
+    from .output_place import LATENT_ENDING, latent_path, latent_place, restored_place, stream_place
     from .restore import decompress_latent, verify_latent
     from .stream import Live, stream_sequence
+    from .target.passes import compress_to_target
+    from .target.sample import gop_size
+    from .target.target import Target, parse_size
 
 __all__ = [
     "LATENT_ENDING",
     "DecodedNode",
     "Decoder",
     "Live",
+    "Target",
     "compress_adaptive",
     "compress_sequence",
+    "compress_to_target",
     "decompress_latent",
     "encode_intra",
+    "gop_size",
+    "latent_path",
     "latent_place",
     "model_of",
+    "parse_size",
     "restore_fading_memory",
     "restored_frames",
     "restored_place",
@@ -45,8 +53,11 @@ __getattr__, __dir__ = lazy_attributes(
         "encoder": ("compress_sequence", "encode_intra"),
         "fading_memory": ("restore_fading_memory", "stream_into_memory", "verify_fading_memory"),
         "file_model": ("model_of", "writer_of"),
-        "output_place": ("LATENT_ENDING", "latent_place", "restored_place", "stream_place"),
+        "output_place": ("LATENT_ENDING", "latent_path", "latent_place", "restored_place", "stream_place"),
         "restore": ("decompress_latent", "verify_latent"),
         "stream": ("Live", "stream_sequence"),
+        "target.passes": ("compress_to_target",),
+        "target.sample": ("gop_size",),
+        "target.target": ("Target", "parse_size"),
     },
 )

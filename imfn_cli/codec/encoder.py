@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .. import defaults
 from ..bitstream.container.latent_writer import LatentWriter
-from ..bitstream.quantiser import step_of_quality
+from ..bitstream.quantiser import checked_quality, step_of_quality
 from ..media.batches import batched
 from ..media.sequence import Sequence
 from ..motion.compensate import luma
@@ -50,7 +50,7 @@ def compress_sequence(
     model: Model,
     *,
     ratio: int = defaults.RATIO,
-    quality: int = defaults.QUALITY,
+    quality: float = defaults.QUALITY,
     gop: int = defaults.GOP,
     student: bool = False,
     force: bool = False,
@@ -67,7 +67,7 @@ def compress_sequence(
     """
     began = time.perf_counter()
     level = level_of_ratio(ratio, model.network.config.levels)
-    step_of_quality(quality)  # refuses others
+    quality = checked_quality(quality)
     check_size(sequence)
     gop_nodes = gop_nodes_of(model, ratio, gop)
     intake = _Intake(sequence, SearchFrames(level) if gop_nodes > 1 else None, progress)
@@ -149,12 +149,12 @@ class _Intake:
         return info.height, info.width, info.channels
 
 
-def _coded_intra(nodes: Iterable[Node], model: Model, quality: int) -> Iterator[tuple[int, bytes]]:
+def _coded_intra(nodes: Iterable[Node], model: Model, quality: float) -> Iterator[tuple[int, bytes]]:
     """Level and bytes of each node, coded in any order: none depends on another."""
     return map_ordered(lambda node: encode_intra(model, node, quality), nodes, CODING_THREADS)
 
 
-def encode_intra(model: Model, node: Node, quality: int) -> tuple[int, bytes]:
+def encode_intra(model: Model, node: Node, quality: float) -> tuple[int, bytes]:
     """A node (level, memory (1, C, h, w)) → its level and its bytes, quantised at `quality`."""
     level, memory = node
     values = memory[0].float().cpu().numpy() / np.float32(step_of_quality(quality))
@@ -162,7 +162,7 @@ def encode_intra(model: Model, node: Node, quality: int) -> tuple[int, bytes]:
 
 
 def _coded_in_gops(
-    nodes: Iterable[Node], intake: _Intake, model: Model, quality: int, gop_nodes: int
+    nodes: Iterable[Node], intake: _Intake, model: Model, quality: float, gop_nodes: int
 ) -> Iterator[tuple[int, bytes]]:
     """Level and bytes of each node, one after another, while the next ones are built."""
     encoder = InterEncoder(model, intake.size, quality)
@@ -185,7 +185,7 @@ def compress_report(
     model: Model,
     *,
     ratio: int | str,
-    quality: int,
+    quality: float,
     gop: int,
     student: bool,
     frames: int,
@@ -211,7 +211,8 @@ def compress_report(
         bytes=size,
         bits_per_pixel=8 * size / pixels,
         ratio_of_numbers=pixels * info.channels / numbers,
-        ratio_of_bytes=info.size_bytes / size,
+        # Of what came through a pipe nobody knows.
+        ratio_of_bytes=info.size_bytes / size if info.size_bytes else None,
         seconds=seconds,
         frames_per_second=frames / seconds,
         notes=(*info.notes, *sequence.warnings),

@@ -10,7 +10,7 @@ import torch
 from ..bitstream.container.fading_memory import FadingMemoryFile, FadingMemoryHeader
 from ..defaults import HALF_LIFE
 from ..errors import InputError, LatentError
-from ..media import open_writer
+from ..media import open_output
 from ..media.selection import selected
 from ..media.sequence import ColourDescription, Frame, Sequence, SequenceInfo
 from ..network import frames_from_pixels, pixels_from_frames
@@ -171,6 +171,7 @@ def restore_fading_memory(
     start: int = 0,
     stop: int | None = None,
     device: str = "auto",
+    format: str | None = None,
     force: bool = False,
     progress: Progress = lambda _: None,
 ) -> DecompressReport:
@@ -201,7 +202,7 @@ def restore_fading_memory(
         colour=ColourDescription(),
     )
     done = 0
-    with open_writer(output, info, force=force) as writer:
+    with open_output(output, info, force=force, format=format) as writer:
         for frame in fading_frames(memory, loaded, chosen.start, chosen.stop):
             writer.write(frame.pixels, frame.time)
             done += 1

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import InputError
 from ..media import stalled
 from ..media.sequence import Frame, Sequence
@@ -44,7 +46,8 @@ class Intake:
                 if count == self._frames or (self._ticks is not None and frame.time - first >= self._ticks):
                     self.ended = "limit"
                     return
-                yield frame
+                # Pillow's arrays are read-only, which torch warns of.
+                yield frame._replace(pixels=np.require(frame.pixels, requirements="W"))
                 self._asked = time.monotonic()
         except Exception as error:
             self.problem = error

@@ -31,7 +31,7 @@ class InterPrediction:
     groups: channels low … high − 1 that share a gain.
     """
 
-    def __init__(self, model: Model, size: tuple[int, int, int], quality: int) -> None:
+    def __init__(self, model: Model, size: tuple[int, int, int], quality: float) -> None:
         self.model, self.size = model, size
         self.step = step_of_quality(quality)
         height, width, _ = size

@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 class InterEncoder:
     """Codes the nodes of one GOP after another.   quality: 0 … 100, of all nodes."""
 
-    def __init__(self, model: Model, size: tuple[int, int, int], quality: int) -> None:
+    def __init__(self, model: Model, size: tuple[int, int, int], quality: float) -> None:
         self.model, self.quality = model, quality
         self.state = InterPrediction(model, size, quality)
 

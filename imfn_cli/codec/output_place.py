@@ -7,18 +7,25 @@ from urllib.parse import urlsplit
 from ..errors import InputError, OutputError
 from ..media.sources.inputs import Source
 from ..system.files import check_output
+from ..system.pipes import is_standard
 
 LATENT_ENDING = ".safetensors"
 
 
 def latent_place(source: Source, output: str | Path | None = None, *, force: bool = False) -> Path:
     """Where the latent of `source` goes: `output`, or beside it. Raises an ImfnError if it cannot."""
+    place = latent_path(source, output)
+    check_output(place, force=force)
+    return place
+
+
+def latent_path(source: Source, output: str | Path | None = None) -> Path:
+    """`latent_place`, before anything is looked up there but whether it is the source itself."""
     place = source.default_output(LATENT_ENDING) if output is None else Path(output)
     if any(_same_file(place, path) for path in source.paths):
         if output is None:
             raise InputError(f"{source.name}: is a latent by its name; 'imfn decompress' restores it")
         raise _is_the_input(place)
-    check_output(place, force=force)
     return place
 
 
@@ -43,8 +50,10 @@ def restored_place(latent: Path, output: str | Path | None, kind: str) -> str | 
     """Where the frames of a latent go: `output`, or clip.restored.mp4 beside it.
 
     kind: of the source, as `Header.source_kind` says: animations, arrays and images come back as such.
-    Raises OutputError if that is the latent itself.
+    "-" is standard output. Raises OutputError if that is the latent itself.
     """
+    if output is not None and is_standard(output):
+        return output
     ending = {"animation": ".gif", "array": ".npy", "idx": ".npy", "images": ""}.get(kind, ".mp4")
     stem = latent.name.removesuffix(LATENT_ENDING)
     beside = str(latent.with_name(f"{stem}.restored{ending}")) + ("/" if not ending else "")

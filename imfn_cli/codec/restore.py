@@ -7,7 +7,7 @@ import torch
 
 from ..bitstream.container.latent_reader import LatentReader
 from ..errors import LatentError
-from ..media import open_writer
+from ..media import open_output
 from ..reports import DamagedNode, DecompressReport, VerifyReport
 from ..system.threads import prefetch
 from ..zoo import Model
@@ -26,11 +26,12 @@ def decompress_latent(
     *,
     start: int = 0,
     stop: int | None = None,
+    format: str | None = None,
     force: bool = False,
     skip_damaged: bool = False,
     progress: Progress = lambda _: None,
 ) -> DecompressReport:
-    """Restore frames start … stop − 1 of a latent into `output`, whose ending says the format.
+    """Restore frames start … stop − 1 of a latent into `output`, as `open_output` takes it, and format.
 
     Raises OutputError, InputError if the selection is empty, and LatentError for a damaged node unless
     `skip_damaged`.
@@ -39,7 +40,7 @@ def decompress_latent(
     header = reader.header
     damaged: list[DecodedNode] | None = [] if skip_damaged else None
     done = 0
-    with open_writer(output, info_of(header), force=force) as writer:
+    with open_output(output, info_of(header), force=force, format=format) as writer:
         ahead = max(2, batch_frames(header.height, header.width))
         try:
             for frame in prefetch(restored_frames(reader, model, start, stop, damaged=damaged), ahead):

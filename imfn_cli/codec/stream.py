@@ -14,7 +14,7 @@ from torch import Tensor
 from .. import defaults
 from ..bitstream.container.growing_reader import compact
 from ..bitstream.container.growing_writer import GrowingWriter
-from ..bitstream.quantiser import step_of_quality
+from ..bitstream.quantiser import checked_quality
 from ..errors import ImfnError, InputError, OutputError
 from ..media.sequence import Sequence
 from ..network import level_of_ratio
@@ -48,7 +48,7 @@ def stream_sequence(
     model: Model,
     *,
     ratio: int = defaults.RATIO,
-    quality: int = defaults.QUALITY,
+    quality: float = defaults.QUALITY,
     student: bool = True,
     frames: int | None = None,
     duration: float | None = None,
@@ -69,7 +69,7 @@ def stream_sequence(
     `RatioError`, `ModelError` (no student), `OutputError` besides.
     """
     level = level_of_ratio(ratio, model.network.config.levels)
-    step_of_quality(quality)  # refuses others
+    quality = checked_quality(quality)
     check_output(output, force=force)
     check_size(sequence)
     info = sequence.info
@@ -141,7 +141,7 @@ def _compacted(output: Path) -> tuple[str, ...]:
 class _Stream:
     """What a stream holds: the times of frames whose node is not finished, and a few nodes being coded."""
 
-    def __init__(self, writer: GrowingWriter, model: Model, quality: int) -> None:
+    def __init__(self, writer: GrowingWriter, model: Model, quality: float) -> None:
         self.writer = writer
         self.model = model
         self.quality = quality

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .bd import Delta, against_model
     from .document import COLUMNS, mean_rows, to_document
     from .engine import Evaluation, check_settings, clips_of, evaluate, settings_of
-    from .extra import require
+    from .extra import installed, left_out, require
     from .float_psnr import FloatRow, float_rows, mean_by_ratio
     from .peak_rss import PeakRssRow, peak_rss_rows
     from .peers import PEERS, Peer, sweep
@@ -37,6 +37,8 @@ __all__ = [
     "clips_of",
     "evaluate",
     "float_rows",
+    "installed",
+    "left_out",
     "mean_by_ratio",
     "mean_rows",
     "peak_rss_rows",
@@ -58,7 +60,7 @@ __getattr__, __dir__ = lazy_attributes(
         "bd": ("Delta", "against_model"),
         "document": ("COLUMNS", "mean_rows", "to_document"),
         "engine": ("Evaluation", "check_settings", "clips_of", "evaluate", "settings_of"),
-        "extra": ("require",),
+        "extra": ("installed", "left_out", "require"),
         "float_psnr": ("FloatRow", "float_rows", "mean_by_ratio"),
         "peak_rss": ("PeakRssRow", "peak_rss_rows"),
         "peers": ("PEERS", "Peer", "sweep"),

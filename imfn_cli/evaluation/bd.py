@@ -1,13 +1,12 @@
 """Bjøntegaard deltas: how many bits, and how many dB, lie between two rate–distortion curves."""
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from math import ceil, log10
 from typing import Any, NamedTuple
 
-from .extra import require
+from . import pchip
 from .rows import IMFN, Row
 
 #: How curves are interpolated between their points: PSNR over log10 of the rate, piecewise cubic as in JVET.
@@ -18,6 +17,10 @@ BEST = f"{IMFN} best"
 _NARROW = 1.0
 # dB from point to point of the best curve.
 _SPACING = 0.25
+
+
+# x and y of the points of a curve; x rises.
+_Columns = tuple[list[float], list[float]]
 
 
 class Point(NamedTuple):
@@ -101,7 +104,7 @@ def delta(anchor: Iterable[Point], curve: Iterable[Point], *, clip: str, names: 
             )
     low, high = max(one[0].psnr, other[0].psnr), min(one[-1].psnr, other[-1].psnr)
     bits = max(one[0].rate, other[0].rate) < min(one[-1].rate, other[-1].rate)
-    gained = _library().bd_psnr(*_columns(one, other)) if bits else None
+    gained = _bd_psnr(one, other) if bits else None
     if low >= high:
         ends = (
             f"{name} {points[0].psnr:.1f} to {points[-1].psnr:.1f}"
@@ -112,8 +115,31 @@ def delta(anchor: Iterable[Point], curve: Iterable[Point], *, clip: str, names: 
     note = "" if bits else "no overlap in bits per pixel, so no BD-PSNR"
     if high - low < _NARROW:
         note = f"the curves share only {high - low:.2f} dB"
-    needed = _library().bd_rate(*_columns(one, other))
-    return Delta(clip, *names, _number(needed), _number(gained), (round(low, 4), round(high, 4)), note)
+    return Delta(
+        clip, *names, _number(_bd_rate(one, other)), _number(gained), (round(low, 4), round(high, 4)), note
+    )
+
+
+def _bd_rate(anchor: Sequence[Point], curve: Sequence[Point]) -> float:
+    """Bits that `curve` needs more than `anchor` for the same PSNR, in percent."""
+    rates = [([point.psnr for point in points], _log_rates(points)) for points in (anchor, curve)]
+    return 100 * float(10 ** _mean_difference(*rates) - 1)
+
+
+def _bd_psnr(anchor: Sequence[Point], curve: Sequence[Point]) -> float:
+    """PSNR that `curve` gains over `anchor` at the same bits, in dB."""
+    psnrs = [(_log_rates(points), [point.psnr for point in points]) for points in (anchor, curve)]
+    return _mean_difference(*psnrs)
+
+
+def _log_rates(points: Sequence[Point]) -> list[float]:
+    return [log10(point.rate) for point in points]
+
+
+def _mean_difference(anchor: _Columns, curve: _Columns) -> float:
+    """How far `curve` lies above `anchor`, columns of x and y, on average over the x that both cover."""
+    low, high = max(anchor[0][0], curve[0][0]), min(anchor[0][-1], curve[0][-1])
+    return pchip.mean(*curve, low, high) - pchip.mean(*anchor, low, high)
 
 
 def front(points: Iterable[Point]) -> list[Point]:
@@ -180,36 +206,5 @@ def _mean(found: Sequence[Delta]) -> Delta:
     return Delta(None, found[0].anchor, found[0].codec, mean_rate, mean_gain, None, note)
 
 
-def _columns(one: Sequence[Point], other: Sequence[Point]) -> tuple[list[float], ...]:
-    return tuple([point[column] for point in points] for points in (one, other) for column in (0, 1))
-
-
 def _number(value: float | None) -> float | None:
     return None if value is None else round(float(value), 4)
-
-
-class _Library:
-    """The two functions of the package bjontegaard, with our settings."""
-
-    def __init__(self) -> None:
-        require("bjontegaard", "matplotlib")
-        # Of the extra `eval`. It imports a plotting library that would look for a display.
-        os.environ.setdefault("MPLBACKEND", "Agg")
-        import bjontegaard
-
-        self._package = bjontegaard
-
-    def bd_rate(self, *columns: list[float]) -> float:
-        return float(self._package.bd_rate(*columns, METHOD, require_matching_points=False, min_overlap=0))
-
-    def bd_psnr(self, *columns: list[float]) -> float:
-        return float(self._package.bd_psnr(*columns, METHOD, require_matching_points=False, min_overlap=0))
-
-
-def _library() -> _Library:
-    global _loaded
-    _loaded = _loaded or _Library()
-    return _loaded
-
-
-_loaded: _Library | None = None

@@ -60,7 +60,7 @@ def to_document(evaluation: Evaluation, *, jobs: int) -> dict[str, Any]:
         "rows": [row.to_dict() for row in evaluation.rows],
         "means": mean_rows(evaluation.rows),
         "bd": [delta.to_dict() for delta in found],
-        "bd_method": f"bjontegaard, {bd.METHOD}, PSNR RGB over log10 of bits per pixel, overlapping range",
+        "bd_method": f"Bjøntegaard, {bd.METHOD}, PSNR RGB over log10 of bits per pixel, overlapping range",
         "failures": [asdict(failure) for failure in evaluation.failures],
     }
 

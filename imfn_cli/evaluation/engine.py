@@ -15,7 +15,7 @@ from ..zoo import Model, load
 from . import peer_coding
 from .cache import RowCache, content_hash
 from .clip import Clip
-from .extra import require
+from .extra import installed
 from .measure import Task
 from .rows import IMFN, Row, Setting
 from .workers import measure_tasks
@@ -82,7 +82,7 @@ def clips_of(sources: Sequence[Source], start: int = 0, stop: int | None = None)
 
 def settings_of(
     ratios: Sequence[int | str],
-    qualities: Sequence[int],
+    qualities: Sequence[float],
     *,
     in_float: bool = False,
     student: bool = False,
@@ -105,8 +105,7 @@ def settings_of(
 
 
 def check_settings(settings: Sequence[Setting], model: Model | None) -> None:
-    """Raise `ImfnError` for what fails on every clip: a ratio, a missing encoder, package or student."""
-    require("pytorch_msssim")
+    """Raise `ImfnError` for what fails on every clip: a ratio, a missing encoder or student."""
     for setting in settings:
         if setting.codec != IMFN:
             peer_coding.check(setting.codec)
@@ -203,6 +202,9 @@ def _key(task: Task, content: str, model: Model | None) -> dict[str, Any]:
         # As rows of earlier versions were stored: the GOP was called a group.
         "setting": {"group" if name == "gop" else name: value for name, value in vars(setting).items()},
     }
+    if not installed("pytorch_msssim"):
+        # A row that lacks values must not stand in for a whole one later.
+        key["without"] = ["ssim", "ms_ssim"]
     if setting.codec == IMFN:
         assert model is not None
         return {**key, "model": [model.name, model.sha256], "device": task.device}

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .extra import require
-from .psnr import from_mse
+from ..media.psnr import from_mse
+from .extra import installed, left_out
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,6 +66,7 @@ class Comparison:
         self._psnr: list[list[float]] = []
         self._ssim: list[Tensor] = []
         self._ms_ssim: list[Tensor] = []
+        self._structure = installed("pytorch_msssim")
 
     def add(self, original: Pixels, restored: Pixels) -> None:
         """The next frame before and after, (H, W, 3 or 1) uint8 both."""
@@ -85,7 +86,7 @@ class Comparison:
         for errors in torch.cat([rgb[None], planes]).T.tolist():
             self._psnr.append([from_mse(error) for error in errors])
         side = min(before.shape[2:])
-        if side >= SSIM_SIDE:
+        if self._structure and side >= SSIM_SIDE:
             ssim, ms_ssim = _structure(before[0], after[0], scales=side >= MS_SSIM_SIDE)
             self._ssim.append(ssim)
             if ms_ssim is not None:
@@ -103,8 +104,10 @@ class Comparison:
         notes = []
         if table.shape[1] == 2:
             notes.append("psnr_yuv: the clip is gray")
+        if not self._structure:
+            notes.append(f"ssim, ms_ssim: {left_out('pytorch_msssim')}")
         for name, least in (("ssim", SSIM_SIDE), ("ms_ssim", MS_SSIM_SIDE)):
-            if self._side < least:
+            if self._structure and self._side < least:
                 notes.append(f"{name}: needs frames of {least} pixels a side, here {self._side}")
         return Metrics(
             frames=len(table),
@@ -145,8 +148,7 @@ def _structure(before: "Tensor", after: "Tensor", *, scales: bool) -> "tuple[Ten
     What `pytorch_msssim.ssim` and `ms_ssim` give, frame by frame, in half the time: the first scale of one is
     the other, and frames that stand as channels of one picture convolve four times faster than one by one.
     """
-    require("pytorch_msssim")
-    # Of the extra `eval`.
+    # Of the extra `eval`; without it nobody comes here.
     from pytorch_msssim.ssim import _fspecial_gauss_1d, _ssim
 
     count = len(before)

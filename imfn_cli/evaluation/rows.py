@@ -33,7 +33,7 @@ class Setting:
 
     codec: str
     ratio: int | str | None = None
-    quality: int | None = None
+    quality: float | None = None
     in_float: bool = False
     crf: int | None = None
     preset: str | None = None
@@ -66,7 +66,7 @@ class Row:
     psnr_rgb: dB, on 8-bit RGB (gray for gray clips), of each frame, then the mean; 100 for equal frames.
     psnr_y, psnr_yuv: dB, of Y and of (6 Y + U + V) / 8 after conversion of the same frames to 8-bit BT.601
         limited range, 4:4:4; psnr_yuv is null for gray clips.
-    ssim, ms_ssim: of that Y, mean over frames; null where frames are too small.
+    ssim, ms_ssim: of that Y, mean over frames; null where frames are too small, or a package is missing.
     bytes: of the latent on disk, all of it; of a peer's video packets.   bits_per_pixel: 8 · bytes / pixels.
     compress_fps, restore_fps: frames per second between resident RGB frames and bytes, one compute thread.
     peak_memory_mb: peak RSS while compressing and restoring, above that of the idle process, in 10^6 bytes.
@@ -78,7 +78,7 @@ class Row:
     label: str
     model: str | None
     ratio: int | str | None
-    quality: int | None
+    quality: float | None
     in_float: bool
     student: bool
     gop: int | None

@@ -1,12 +1,10 @@
 """Worker processes that measure rows, each with one compute thread."""
 
 import gc
-import multiprocessing
 import os
-import signal
 import tempfile
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ import torch
 from ..errors import ImfnError
 from ..media import Sequence as Frames
 from ..system.allocator import reuse_freed_memory
-from ..system.signals import ignored_interrupts
+from ..system.workers import worker_processes
 from .clip import Clip, held
 from .measure import Task, measure
 from .rows import Row
@@ -29,24 +27,18 @@ def measure_tasks(tasks: Sequence[Task], jobs: int) -> Generator[tuple[Task, Row
     """
     if not tasks:
         return
-    others = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory(prefix="imfn-eval-") as folder:
-        pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, _start_worker, (folder,))
+    with (
+        tempfile.TemporaryDirectory(prefix="imfn-eval-") as folder,
+        worker_processes(min(jobs, len(tasks)), _start_worker, (folder,)) as workers,
+    ):
         try:
-            with ignored_interrupts():
-                futures: dict[Future[Row | str], Task] = {pool.submit(_work, task): task for task in tasks}
+            futures: dict[Future[Row | str], Task] = {workers.submit(_work, task): task for task in tasks}
             for future in as_completed(futures):
                 yield futures[future], future.result()
         except BrokenProcessPool as error:
             raise ImfnError(
                 "a worker process died, perhaps for want of memory; try fewer --jobs, or fewer --frames"
             ) from error
-        finally:
-            # Nothing to wait for, unless we are leaving early.
-            for child in set(multiprocessing.active_children()) - others:
-                child.terminate()
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass
@@ -73,7 +65,6 @@ _worker: _Worker | None = None
 
 def _start_worker(folder: str) -> None:
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     reuse_freed_memory()
     torch.set_num_threads(1)
     own = Path(folder) / str(os.getpid())

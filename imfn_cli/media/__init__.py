@@ -12,24 +12,27 @@ if TYPE_CHECKING:
     from .batches import batched
     from .selection import selected
     from .sequence import ColourDescription, Frame, Sequence, SequenceInfo
-    from .sinks.formats import OUTPUT_ENDINGS, open_writer
+    from .sinks.formats import OUTPUT_ENDINGS, OUTPUT_FORMATS, open_output, open_writer
     from .sinks.frame_writer import FrameWriter
     from .sources.arrays import LoadedArray
     from .sources.files import open_sequence
     from .sources.given_frames import GivenFrames
     from .sources.inputs import Source, expand_inputs
     from .sources.live import open_live, stalled
+    from .sources.part import Part
     from .sources.raw_video import RawVideo, parse_rate
     from .sources.routes import STDIN, is_device
 
 __all__ = [
     "OUTPUT_ENDINGS",
+    "OUTPUT_FORMATS",
     "STDIN",
     "ColourDescription",
     "Frame",
     "FrameWriter",
     "GivenFrames",
     "LoadedArray",
+    "Part",
     "RawVideo",
     "Sequence",
     "SequenceInfo",
@@ -38,6 +41,7 @@ __all__ = [
     "expand_inputs",
     "is_device",
     "open_live",
+    "open_output",
     "open_sequence",
     "open_writer",
     "parse_rate",
@@ -51,12 +55,13 @@ __getattr__, __dir__ = lazy_attributes(
         "batches": ("batched",),
         "selection": ("selected",),
         "sequence": ("ColourDescription", "Frame", "Sequence", "SequenceInfo"),
-        "sinks.formats": ("OUTPUT_ENDINGS", "open_writer"),
+        "sinks.formats": ("OUTPUT_ENDINGS", "OUTPUT_FORMATS", "open_output", "open_writer"),
         "sinks.frame_writer": ("FrameWriter",),
         "sources.arrays": ("LoadedArray",),
         "sources.files": ("open_sequence",),
         "sources.given_frames": ("GivenFrames",),
         "sources.inputs": ("Source", "expand_inputs"),
+        "sources.part": ("Part",),
         "sources.live": ("open_live", "stalled"),
         "sources.raw_video": ("RawVideo", "parse_rate"),
         "sources.routes": ("STDIN", "is_device"),

@@ -47,5 +47,7 @@ def writing(name: str) -> Iterator[None]:
     try:
         with files.writing(name):
             yield
+    except BrokenPipeError:
+        raise
     except av.error.FFmpegError as error:
         raise OutputError(f"{name}: cannot be written ({reason(error)})") from error

@@ -34,9 +34,14 @@ def check_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def writing(name: str | Path) -> Iterator[None]:
-    """Turn the system's errors while writing `name` into `OutputError`; keep reading out of the block."""
+    """Turn the system's errors while writing `name` into `OutputError`; keep reading out of the block.
+
+    Whoever reads our standard output may leave: `BrokenPipeError` is no failure to tell of.
+    """
     try:
         yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise OutputError(f"{name}: {_why_not(error)}") from error
 

@@ -56,13 +56,15 @@ def save(folder: Path, network: IMFN, entropy: EntropyModel, description: Mappin
 
 def pick_device(device: str) -> str:
     """What `auto` stands for here; other devices as they are. Raises `ModelError` if it is not there."""
+    # Not `repr`: an enumeration of names would show itself.
+    device = str(device)
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if available[name])
     if device not in available:
         raise ModelError(f"device {device!r}: choose one of auto, {', '.join(available)}")
     if not available[device]:
-        raise ModelError(f"device {device!r}: PyTorch sees none here; use --device auto or cpu")
+        raise ModelError(f"device {device}: PyTorch sees none here; use --device auto or cpu")
     return device
 
 

@@ -1,6 +1,7 @@
 """`imfn compress`: what it says and where it writes."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -49,8 +50,18 @@ def test_one_clip(cli: Cli, clip: Path, model: Words) -> None:
     [(2.5, "2.50 times fewer bytes"), (0.4, "2.50 times more bytes"), (None, "fewer numbers (")],
 )
 def test_a_latent_may_be_larger_than_its_source(ratio: float | None, words: str) -> None:
-    values: dict[str, Any] = dict.fromkeys((field.name for field in fields(CompressReport)), 1)
+    values: dict[str, Any] = dict.fromkeys((field.name for field in fields(CompressReport)), 1) | {
+        "target": None
+    }
     assert words in human(CompressReport(**values | {"ratio_of_bytes": ratio, "student": False}))[2]
+
+
+@pytest.mark.parametrize(("ratio", "words"), [(13.5, "13.5 times fewer"), (0.3, "3.3 times more")])
+def test_memories_may_hold_more_numbers_than_the_frames(ratio: float, words: str) -> None:
+    values: dict[str, Any] = dict.fromkeys((field.name for field in fields(CompressReport)), 1) | {
+        "target": None
+    }
+    assert f"  {words} numbers, " in human(CompressReport(**values | {"ratio_of_numbers": ratio}))[2]
 
 
 def test_json_reports_every_number(cli: Cli, clip: Path, model: Words) -> None:
@@ -192,13 +203,6 @@ def test_an_unexpected_failure_does_not_stop_the_others(
 
 
 class TestOutput:
-    def test_two_inputs_for_one_output(self, cli: Cli, clip: Path, model: Words) -> None:
-        np.savez(clip.with_suffix(".npz"), frames=np.load(clip))
-        ran = cli("compress", clip, clip.with_suffix(".npz"), *model)
-        assert ran.code == 1
-        assert "is for another of the inputs; compress it alone with -o" in ran.err
-        assert clip.with_suffix(".safetensors").exists()
-
     def test_the_same_input_twice(self, cli: Cli, clip: Path, model: Words) -> None:
         ran = cli("compress", clip, clip.parent / "." / clip.name, *model, "--force")
         assert ran.code == 1
@@ -207,13 +211,15 @@ class TestOutput:
     def test_a_file_for_several_inputs(self, cli: Cli, clip: Path, model: Words) -> None:
         ran = cli("compress", clip, clip, *model, "-o", clip.with_name("x.safetensors"))
         assert ran.code == 1
-        assert "there are 2 inputs; create a directory" in ran.line
+        assert "there are 2 inputs; name a folder with -o x/" in ran.line
 
     def test_a_directory_that_is_not_there(self, cli: Cli, clip: Path, model: Words) -> None:
-        for output in (clip.with_name("no") / "x.safetensors", f"{clip.parent}/no/"):
-            ran = cli("compress", clip, *model, "-o", output)
-            assert ran.code == 1
-            assert "no such directory; create it" in ran.line
+        """Named with a slash it is made; a file in it is a slip."""
+        ran = cli("compress", clip, *model, "-o", clip.with_name("no") / "x.safetensors")
+        assert ran.code == 1
+        assert "no such directory; create it" in ran.line
+        assert cli("compress", clip, *model, "-o", f"{clip.parent}/no/").code == 0
+        assert (clip.parent / "no" / f"{clip.stem}.safetensors").is_file()
 
     def test_the_input_itself(self, cli: Cli, clip: Path, model: Words) -> None:
         before = digests(clip.parent)
@@ -254,3 +260,53 @@ def test_notes_go_to_stderr(cli: Cli, clip_frames: np.ndarray, tmp_path: Path, m
     assert ran.line.endswith("alpha.npy: alpha channel dropped (composited on black)")
     assert json.loads(ran.out)["notes"] == ["alpha channel dropped (composited on black)"]
     assert cli("compress", tmp_path / "alpha.npy", *model, "--quiet", "--force").err == ""
+
+
+def test_a_target(cli: Cli, clip: Path, model: Words) -> None:
+    ran = cli("compress", clip, *model, "--target-psnr", 27)
+    assert ran.code == 0
+    assert re.search(r"target 27.00 dB: (26.9|27.0|27.1)\d dB in \d pass(es)?$", ran.out.splitlines()[3])
+    assert f"imfn: {clip}, pass 1 at quality 50 …" in ran.err.splitlines()
+    ran = cli("compress", clip, *model, "--target-size", "4.5 kB", "--json", "--force")
+    found = json.loads(ran.out)
+    assert (found["target"]["of"], found["target"]["wanted"]) == ("size", 4500)
+    assert 4410 <= found["target"]["reached"] == clip.with_suffix(".safetensors").stat().st_size <= 4500
+    assert cli("compress", clip, *model, "--target-kbps", 150, "--force", "--quiet").err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("-q", 50, "--target-psnr", 30), "exclude one another"),
+        (("--target-psnr", 30, "--target-kbps", 30), "exclude one another"),
+        (("--target-size", "1MB", "--target-kbps", 30), "exclude one another"),
+        (("--target-size", "large"), "'large' is no size; write 500kB, 2MB or 1.5GiB"),
+        (("--target-size", "0"), "name a number above 0"),
+        (("--target-psnr", "-3"), "name a number above 0"),
+        (("--target-kbps", "nan"), "name a number above 0"),
+        (("-q", 43.75), "43.75: must be a number from 0 to 100, with one decimal at most"),
+        (("-q", 100.1), "100.1: must be a number from 0 to 100"),
+    ],
+)
+def test_wrong_targets_and_qualities_are_usage_errors(
+    words: tuple[object, ...], told: str, cli: Cli, clip: Path, model: Words
+) -> None:
+    ran = cli("compress", clip, *model, *words)
+    assert (ran.code, ran.out) == (2, "")
+    assert told in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_a_target_out_of_reach(cli: Cli, clip: Path, model: Words) -> None:
+    ran = cli("compress", clip, *model, "--target-psnr", 90)
+    assert ran.code == 1
+    assert f"imfn: {clip}: 90.00 dB is out of reach at ratio 4; the nearest is " in ran.err
+    assert not clip.with_suffix(".safetensors").exists()
+
+
+def test_tenths_of_quality(cli: Cli, clip: Path, model: Words) -> None:
+    ran = cli("compress", clip, *model, "-q", 43.7)
+    assert "quality 43.7" in ran.out
+    reader = open_latent(clip.with_suffix(".safetensors"))
+    assert (reader.header.quality, reader.header.version) == (43.7, 5)
+    assert cli("verify", reader.path, "-m", model[1]).code == 0

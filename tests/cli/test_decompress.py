@@ -131,7 +131,7 @@ def test_what_exists_stays(cli: Cli, latent: Path, model: Words) -> None:
 def test_output_rules(cli: Cli, latent: Path, model: Words) -> None:
     before = digests(latent.parent)
     for words, expected in [
-        ((latent, latent, "-o", "x.mp4"), "x.mp4: there are 2 latents; leave -o out"),
+        ((latent, latent, "-o", "x.mp4"), "x.mp4: there are 2 inputs; name a folder with -o x/"),
         ((latent, "-o", latent, "--force"), "is the input itself; choose another output with -o"),
         ((latent, "-o", latent.with_suffix(".avi")), "unknown ending '.avi'; use one of .mp4"),
         ((latent, "-o", latent.parent / "no" / "x.mp4"), "no such directory; create it"),

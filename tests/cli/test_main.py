@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from typer.main import get_command
 
 from imfn_cli import defaults
@@ -49,7 +50,7 @@ def test_help_of_a_command_fits_80_columns(
 def test_help_shows_the_defaults(cli: Cli) -> None:
     words = " ".join(cli("compress", "--help").out.split())
     assert f"1 to 64. [default: {defaults.RATIO}]" in words
-    assert f"[default: {defaults.QUALITY};" in words
+    assert f"[default: ({defaults.QUALITY})]" in words
     assert "[default: (the best that ships)]" in words
 
 
@@ -79,6 +80,22 @@ def test_help_of_commands_imports_nothing_heavy() -> None:
     loaded = modules_after(*(f"{command} -h" for command in every))
     assert {f"imfn_cli.cli.{command.replace(' ', '.')}" for command in every} <= loaded
     assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("shell", "words"),
+    [("bash", "complete -o default"), ("zsh", "#compdef imfn"), ("fish", "complete --command imfn")],
+)
+def test_completion_for_a_shell_by_name(process: Cli, shell: str, words: str) -> None:
+    ran = process("--show-completion", shell, env={"SHELL": "/bin/bash"})
+    assert (ran.code, ran.err) == (0, "")
+    assert words in ran.out
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_device_that_is_not_there(cli: Cli, clip: Path) -> None:
+    ran = cli("compress", clip, "--device", "cuda")
+    assert (ran.code, ran.line) == (1, "device cuda: PyTorch sees none here; use --device auto or cpu")
 
 
 def test_version(cli: Cli) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 import imfn_cli as imfn
 from imfn_cli.bitstream.container.journal import HEAD_SIZE
@@ -97,6 +98,18 @@ def test_the_tree_online_is_the_tree(cli: Cli, clip_path: Path, output: Path, mo
     )
     assert np.abs(tree - compressed).max() <= 12  # symbols on the edge of a step may fall either way
     assert np.abs(tree - compressed).mean() < 0.05
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("how", [[], ["--tree"], ["--forget"]])
+def test_pillows_frames_warn_of_nothing(
+    cli: Cli, clip_frames: np.ndarray, output: Path, model: Words, how: Words, tmp_path: Path
+) -> None:
+    """They are read-only, which PyTorch would say in five lines."""
+    images = [Image.fromarray(frame) for frame in clip_frames[:5]]
+    images[0].save(tmp_path / "clip.gif", save_all=True, append_images=images[1:])
+    ran = cli("stream", tmp_path / "clip.gif", "-o", output, *model, *how)
+    assert (ran.code, ran.err) == (0, "")
 
 
 def test_times_are_kept(cli: Cli, clip_path: Path, output: Path, model: Words) -> None:

@@ -35,6 +35,8 @@ def heading(words: Sequence[str], line: dict[str, Any]) -> str:
     """The heading in docs/json.md of what a command printed."""
     if set(line) == {"source", "error"}:
         return "Errors"
+    if set(line) == {"source", "output", "skipped"}:
+        return "Skipped"
     if words[0] == "info":
         return f"imfn info {'LATENT' if 'header' in line else 'MEMORY' if 'memory' in line else 'MODEL'}"
     if words[0] == "stream" and "half_life" in line:

@@ -263,7 +263,7 @@ class Model:
 class MemoryDecoder:
     """Decodes one coded memory of h × w positions."""
 
-    def __init__(self, model: Model, level: int, quality: int, size: Place) -> None:
+    def __init__(self, model: Model, level: int, quality: float, size: Place) -> None:
         self.model, self.level, self.quality = model, level, quality
         self.h, self.w = size
         self.grid = [(y, x) for y in range(self.h) for x in range(self.w)]
@@ -321,10 +321,11 @@ class MemoryDecoder:
 
     def _table(self, kind: int, c: int, features: list[int], own: int) -> int:
         t, level = self.model.tensors, self.level
-        j = min(self.quality // 10, 9)
-        beyond = self.quality - 10 * j
+        tenths = round(10 * self.quality)
+        j = min(tenths // 100, 9)
+        beyond = tenths - 100 * j
         low, high = t["bias"][level, j, kind, c], t["bias"][level, j + 1, kind, c]
-        bias = (low * (10 - beyond) + high * beyond) // 10
+        bias = (low * (100 - beyond) + high * beyond) // 100
         weighted = sum(value * t["shared"][level, kind, c, f] for f, value in enumerate(features))
         index = (weighted + 64 * bias + own * t["own"][level, kind, c]) // 1024
         return int(max(0, min(index, len(self.model.tables) - 1)))

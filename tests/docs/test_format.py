@@ -111,8 +111,8 @@ def assert_same(ours: Field, theirs: MotionField) -> None:
             assert ours.intra[y, x] == theirs.intra[y, x]
 
 
-@pytest.mark.parametrize(("h", "w", "quality"), [(7, 9, 37), (1, 1, 100), (2, 13, 0)])
-def test_symbols_of_many_groups(h: int, w: int, quality: int) -> None:
+@pytest.mark.parametrize(("h", "w", "quality"), [(7, 9, 37), (7, 9, 43.7), (1, 1, 100), (2, 13, 0)])
+def test_symbols_of_many_groups(h: int, w: int, quality: float) -> None:
     """A model of three groups, with raw bits, at the grid's edges."""
     tensors = integer_tensors()
     second = model_of(tensors)

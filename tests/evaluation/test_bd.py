@@ -1,11 +1,18 @@
 """Bjøntegaard deltas of curves whose answer is known."""
 
 import itertools
+import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from imfn_cli.evaluation.bd import BEST, Delta, Point, best, delta, deltas, front, hull
 from imfn_cli.evaluation.rows import Row, Setting
+
+# It imports a plotting library, which would look for a display.
+os.environ.setdefault("MPLBACKEND", "Agg")
+import bjontegaard
 
 CURVE = [Point(0.05, 28.0), Point(0.1, 31.0), Point(0.2, 33.5), Point(0.4, 36.0)]
 
@@ -94,6 +101,31 @@ def test_only_what_both_cover_counts() -> None:
     found = between(anchor, curve)
     assert found.range == (30, 40)
     assert found.bd_rate == pytest.approx(-50, abs=1e-3)
+
+
+def curves() -> st.SearchStrategy[list[Point]]:
+    steps = st.lists(st.tuples(st.floats(0.01, 1), st.floats(0.05, 5)), min_size=1, max_size=8)
+
+    def curve(parts: list[tuple[float, float]]) -> list[Point]:
+        points = [Point(0.05, 30.0)]
+        for factor, gain in parts:
+            points.append(Point(points[-1].rate * (1 + factor), points[-1].psnr + gain))
+        return points
+
+    return steps.map(curve)
+
+
+@given(curves(), curves(), st.floats(0.8, 1.2), st.floats(-0.04, 0.04))
+def test_it_is_what_the_package_of_that_name_gives(
+    anchor: list[Point], curve: list[Point], scale: float, gain: float
+) -> None:
+    curve = [Point(rate * scale, psnr + gain) for rate, psnr in curve]
+    found = between(anchor, curve)
+    columns = [[getattr(p, name) for p in points] for points in (anchor, curve) for name in Point._fields]
+    for ours, theirs in ((found.bd_rate, bjontegaard.bd_rate), (found.bd_psnr, bjontegaard.bd_psnr)):
+        if ours is not None:
+            expected = theirs(*columns, "pchip", require_matching_points=False, min_overlap=0)
+            assert ours == pytest.approx(expected, abs=1e-4, rel=1e-6)
 
 
 def test_no_overlap_is_said() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import imfn_cli as imfn
-from imfn_cli.errors import ImfnError, InputError, ModelError, RatioError
+from imfn_cli.errors import InputError, ModelError, RatioError
 from imfn_cli.evaluation import engine, peers
 from imfn_cli.evaluation.engine import check_settings, clips_of, settings_of
 from imfn_cli.evaluation.rows import IMFN, Setting
@@ -208,9 +208,6 @@ def test_settings_are_checked_before_the_work(
     monkeypatch.setattr(imfn.Model, "student", Mock(side_effect=no_student))
     with pytest.raises(ModelError, match="carries no student"):
         check_settings([Setting(IMFN, 4, 50, student=True)], tiny_model)
-    monkeypatch.setattr("imfn_cli.evaluation.extra.find_spec", lambda name: None)
-    with pytest.raises(ImfnError, match=r"pip install 'imfn\[eval\]'"):
-        check_settings([], None)
 
 
 def test_clips_are_named_by_their_file(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from imfn_cli.evaluation.document import to_document
 from imfn_cli.evaluation.peer_coding import check, decode, encode, options_of
 from imfn_cli.evaluation.peers import PEERS, Peer, sweep
 from imfn_cli.evaluation.plot import write_plot
-from imfn_cli.evaluation.psnr import psnr
 from imfn_cli.evaluation.report import render
 from imfn_cli.evaluation.rows import Setting
 from imfn_cli.media import LoadedArray
+from imfn_cli.media.psnr import psnr
 
 from .conftest import Here
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import imfn_cli as imfn
-from imfn_cli.evaluation.psnr import psnr
 from imfn_cli.media import open_sequence
+from imfn_cli.media.psnr import psnr
 
 CLIP = "ucf101/test/v_HighJump_g02_c01.avi"
 #: 108 frames of 320×240, in this repository.

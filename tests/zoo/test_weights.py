@@ -146,7 +146,7 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert pick_device("auto") == pick_device("cpu") == "cpu"
-    with pytest.raises(ModelError, match="'cuda': PyTorch sees none here; use --device auto or cpu"):
+    with pytest.raises(ModelError, match="device cuda: PyTorch sees none here; use --device auto or cpu"):
         pick_device("cuda")
     with pytest.raises(ModelError, match="'tpu': choose one of auto, cpu, cuda, mps"):
         pick_device("tpu")

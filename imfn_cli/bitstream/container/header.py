@@ -24,13 +24,16 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
-from ..quantiser import step_of_quality
+from ..quantiser import checked_quality, step_of_quality
 
 #: The newest version that this code reads and writes.
 FORMAT_VERSION = 5
 #: The version of an adaptive forest.
 ADAPTIVE_VERSION = 5
-#: It is a draft: a reader takes the one draft that it knows, and files of others are compressed again.
+#: The lowest version of a latent whose quality is not a whole number.
+TENTHS_VERSION = 5
+#: The adaptive forest is a draft: a reader takes the one draft that it knows; files of others are compressed
+#: again.
 DRAFT = 2
 #: The version of a latent whose nodes are all intra nodes, made by the tree.
 INTRA_VERSION = 1
@@ -119,7 +122,8 @@ class Header:
 
     tool: program and version that wrote the file.
     model, model_sha256: name of the model, and the SHA-256 of its `model.safetensors`.
-    ratio: frames per full root, 2^level.     quality: 0 … 100, sets the quantisation step.
+    ratio: frames per full root, 2^level.
+    quality: 0 … 100, sets the quantisation step; whole numbers before version 5, tenths since.
     frames, height, width: of the sequence.   channels: 3 (RGB) or 1 (gray), what decompressing gives back.
     time_base: seconds per tick.              start_time: ticks of the first frame.
     frame_ticks: ticks from frame to frame when constant, else None and a tensor `ticks` holds them.
@@ -139,7 +143,7 @@ class Header:
     model: Text
     model_sha256: Text
     ratio: Annotated[int, Field(ge=1, le=1 << HIGHEST_LEVEL), AfterValidator(_power_of_two)]
-    quality: Annotated[int, Field(ge=0, le=100)]
+    quality: Annotated[float, AfterValidator(checked_quality)]
     frames: Ticks
     height: Side
     width: Side
@@ -174,7 +178,8 @@ class Header:
     def version(self) -> int:
         """The lowest format version that has every field that this header needs."""
         needed = (f for f in fields(self) if getattr(self, f.name) != f.default)
-        return max(f.metadata.get("since", INTRA_VERSION) for f in needed)
+        versions = [f.metadata.get("since", INTRA_VERSION) for f in needed]
+        return max(*versions, TENTHS_VERSION if isinstance(self.quality, float) else INTRA_VERSION)
 
     @property
     def adaptive(self) -> bool:

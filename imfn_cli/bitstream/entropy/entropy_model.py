@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..quantiser import tenths_of_quality
 from .context import Grouping, Part
 from .rans import PRECISION, Tables
 from .tokens import DIRECT, LIMIT, TOKENS, BitReader, BitWriter, tokenise
@@ -101,13 +102,15 @@ class EntropyModel:
             if tensor.dtype.kind != ("f" if name == "centroids" else "i"):
                 raise ValueError(f"entropy.{name} holds {tensor.dtype}")
         self.coder = Tables(counts)
-        self._biases: dict[tuple[int, int], NDArray[np.float64]] = {}
+        self._biases: dict[tuple[int, float], NDArray[np.float64]] = {}
         self._thresholds: dict[float, Floats] = {}
         self._bits = -np.log2(counts / (1 << PRECISION))
 
     # -- integers that both sides compute alike -------------------------------------------------------------
 
-    def tables_and_prediction(self, part: Part, level: int, quality: int) -> tuple[Integers, Integers | int]:
+    def tables_and_prediction(
+        self, part: Part, level: int, quality: float
+    ) -> tuple[Integers, Integers | int]:
         """For a part: the table of each symbol (P, high − low), and the predicted symbols (or 0)."""
         kind = part.scan.kind
         tables = self.tables(level, kind, quality, slice(part.low, part.high), part.shared, part.own)
@@ -125,7 +128,7 @@ class EntropyModel:
         self,
         level: int,
         kind: int,
-        quality: int,
+        quality: float,
         channels: slice,
         shared: NDArray[Any],
         own: NDArray[Any] | None,
@@ -154,22 +157,25 @@ class EntropyModel:
     def _own(self) -> NDArray[np.float64]:
         return self.tensors["own"].astype(np.float64)
 
-    def _bias(self, level: int, quality: int) -> NDArray[np.float64]:
+    def _bias(self, level: int, quality: float) -> NDArray[np.float64]:
         """(KINDS, C): the biases at one level and quality, in units of the weighted features."""
         if (level, quality) not in self._biases:
             self._biases[level, quality] = self._interpolated_bias(level, quality)
         return self._biases[level, quality]
 
-    def _interpolated_bias(self, level: int, quality: int) -> NDArray[np.float64]:
-        anchor = min(quality // ANCHOR_SPACING, ANCHORS - 2)
-        beyond = quality - anchor * ANCHOR_SPACING
+    def _interpolated_bias(self, level: int, quality: float) -> NDArray[np.float64]:
+        tenths, spacing = tenths_of_quality(quality), 10 * ANCHOR_SPACING
+        anchor = min(tenths // spacing, ANCHORS - 2)
+        beyond = tenths - anchor * spacing
         low, high = self.tensors["bias"][level, anchor : anchor + 2].astype(np.int64)
-        between = (low * (ANCHOR_SPACING - beyond) + high * beyond) // ANCHOR_SPACING
+        between = (low * (spacing - beyond) + high * beyond) // spacing
         return (between * (WEIGHT_UNIT // BIAS_UNIT)).astype(np.float64)
 
     # -- coding ---------------------------------------------------------------------------------------------
 
-    def encode(self, values: NDArray[np.floating], level: int, quality: int, *, lam: float = LAMBDA) -> bytes:
+    def encode(
+        self, values: NDArray[np.floating], level: int, quality: float, *, lam: float = LAMBDA
+    ) -> bytes:
         """Code a memory (C, h, w), in quantisation steps, into a node's bytes.
 
         Each number becomes the symbol with the least squared error + `lam` · bits; 0 rounds to the nearest.
@@ -178,7 +184,7 @@ class EntropyModel:
         return self.encode_and_restore(values, level, quality, lam=lam)[0]
 
     def encode_and_restore(
-        self, values: NDArray[np.floating], level: int, quality: int, *, lam: float = LAMBDA
+        self, values: NDArray[np.floating], level: int, quality: float, *, lam: float = LAMBDA
     ) -> tuple[bytes, Floats]:
         """As `encode`, and the memory (C, h, w), in steps, that `decode` will give back."""
         c, h, w = values.shape
@@ -208,7 +214,7 @@ class EntropyModel:
         data = varint(active) + varint(len(bits)) + bits + words
         return data, np.ascontiguousarray(restored.T).reshape(c, h, w)
 
-    def decode(self, data: bytes, level: int, quality: int, h: int, w: int) -> tuple[Integers, Floats]:
+    def decode(self, data: bytes, level: int, quality: float, h: int, w: int) -> tuple[Integers, Floats]:
         """A node's bytes → symbols (C, h, w), the same on every machine, and the memory restored, in steps.
 
         Raises `ValueError` where the bytes cannot be a node of that shape.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from ... import defaults, evaluation, media, studies, zoo
+from ... import defaults, media, studies, zoo
 from ...errors import InputError
 from .. import options
 from ..output import Output
@@ -46,7 +46,6 @@ def camera(
     """
     out = Output(json)
     ratios, limit = options.parse_numbers(ratio, "--ratio"), options.parse_duration(time_limit)
-    evaluation.require("pytorch_msssim", "bjontegaard", "matplotlib")
     sources = media.expand_inputs([clip])
     if len(sources) != 1:
         raise InputError(f"{clip}: {len(sources)} sequences; name one clip")

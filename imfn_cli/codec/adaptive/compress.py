@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ... import defaults
 from ...bitstream.container.header import DRAFT
 from ...bitstream.container.latent_writer import LatentWriter
-from ...bitstream.quantiser import step_of_quality
+from ...bitstream.quantiser import checked_quality
 from ...errors import ModelError
 from ...media.batches import batched
 from ...media.sequence import Sequence
@@ -35,7 +35,7 @@ def compress_adaptive(
     output: Path,
     model: Model,
     *,
-    quality: int = defaults.QUALITY,
+    quality: float = defaults.QUALITY,
     gop: int = defaults.GOP,
     force: bool = False,
     progress: Progress = lambda _: None,
@@ -47,7 +47,7 @@ def compress_adaptive(
     `compress_sequence` does; nothing is left then.
     """
     began = time.perf_counter()
-    step_of_quality(quality)  # refuses others
+    quality = checked_quality(quality)
     if gop < 0:
         raise ValueError(f"gop {gop}: must be a number of frames, or 0")
     if not fits(model.network.config):

@@ -13,7 +13,7 @@ from .kernels.block_decoder import decode_node
 
 
 def decode_gop(
-    data: bytes, frames: int, size: tuple[int, int, int], top: int, quality: int, bases: Bases
+    data: bytes, frames: int, size: tuple[int, int, int], top: int, quality: float, bases: Bases
 ) -> Iterator[NDArray[np.uint8]]:
     """The frames of a GOP, tree by tree: pixels (·, *size) uint8, in order.
 

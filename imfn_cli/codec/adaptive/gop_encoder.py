@@ -22,7 +22,7 @@ from .partition import Plan, Planner
 _BYTES_PER_PIXEL = 4
 
 
-def encode_gop(pixels: NDArray[np.uint8], top: int, quality: int, bases: Bases) -> bytes:
+def encode_gop(pixels: NDArray[np.uint8], top: int, quality: float, bases: Bases) -> bytes:
     """Pixels (T, H, W, 1 or 3) uint8 of a GOP → its bytes.
 
     top: level of the largest windows.   quality: 0 … 100.

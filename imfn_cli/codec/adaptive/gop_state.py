@@ -46,7 +46,7 @@ class GopState:
         self,
         size: tuple[int, int],
         top: int,
-        quality: int,
+        quality: float,
         bases: Bases,
         *,
         data: bytes | None = None,

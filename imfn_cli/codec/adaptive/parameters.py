@@ -4,13 +4,17 @@ A node's step is that of the quality, scaled by what refers to it: finer for a G
 others inherit from, coarser for frames in between.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
+from ...bitstream.quantiser import tenths_of_quality
+
 #: Steps are in 1/64 grey levels.
 STEP_UNIT = 64
-# 2^(k/10) in 1/2^20, k = 0 … 9.
-_TENTHS = (1048576, 1123836, 1204498, 1290950, 1383606, 1482910, 1589344, 1703417, 1825676, 1956711)
+# Bits of a power of two's fraction.
+_POWER = 20
 # Scale of a node's step in 1/64: of a GOP's first frame; of windows of one frame by their time modulo 4; of
 # longer windows.
 _FIRST, _SINGLE, _LONGER = 45, (54, 68, 64, 68), 64
@@ -21,12 +25,24 @@ _ALPHA, _BETA, _LIMITS = 110, 35, (0, 3, 5, 8)
 _UNIT = 16  # of frames, in a grey level
 
 
-def step_of_node(quality: int, level: int, time: int) -> int:
+def step_of_node(quality: float, level: int, time: int) -> int:
     """The quantisation step of a node in 1/64 grey levels. time: of its first frame in the GOP."""
-    doublings, tenths = divmod(100 - quality, 10)
-    step = _TENTHS[tenths] << doublings
+    doublings, hundredths = divmod(1000 - tenths_of_quality(quality), 100)
+    step = _power_of_two(hundredths) << doublings
     scale = _LONGER if level else _SINGLE[time % 4] if time else _FIRST
-    return max(1, (step * scale + (1 << 19)) >> 20)
+    return max(1, (step * scale + (1 << (_POWER - 1))) >> _POWER)
+
+
+@lru_cache
+def _power_of_two(hundredths: int) -> int:
+    """2^(hundredths / 100) in 1/2^20, rounded to the nearest, by whole numbers alone."""
+    power = 1 << (100 * (_POWER + 1) + hundredths)
+    nearest = round(2.0 ** (_POWER + hundredths / 100))
+    while (2 * nearest + 1) ** 100 <= power:
+        nearest += 1
+    while (2 * nearest - 1) ** 100 > power:
+        nearest -= 1
+    return nearest
 
 
 def deblocking_thresholds(step: int) -> tuple[int, int, NDArray[np.int64]]:

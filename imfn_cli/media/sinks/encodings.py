@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from ..colour import is_convertible
-from ..sequence import ColourDescription, SequenceInfo
+from ..sequence import DEFAULT_RATE, ColourDescription, SequenceInfo
 
 # Below this, FFV1 cannot cut a picture into slices, which its version 3 needs.
 _SMALLEST_SLICED = 16
@@ -23,6 +23,9 @@ class VideoEncoding:
 
     options: dict[str, str]
     container_options: dict[str, str] = field(default_factory=dict)
+    pipe_options: dict[str, str] = field(default_factory=dict)
+    """Instead of those, where nothing can be written twice."""
+
     time_base: Fraction | None = None
     """Seconds per tick of the container; None: it takes any."""
 
@@ -36,6 +39,7 @@ def h264(info: SequenceInfo) -> VideoEncoding:
         colour=_coded_colour(info.colour),
         options={"crf": "14", "preset": "veryfast"},
         container_options={"movflags": "+faststart"},
+        pipe_options={"movflags": "frag_keyframe+empty_moov+default_base_moof"},
     )
 
 
@@ -68,7 +72,21 @@ def gif(info: SequenceInfo) -> VideoEncoding:
         colour=ColourDescription(),
         options={},
         container_options={"loop": "0"},
+        pipe_options={"loop": "0"},
         time_base=Fraction(1, 100),
+    )
+
+
+def y4m(info: SequenceInfo) -> VideoEncoding:
+    """YUV4MPEG2, not compressed: 4:2:0, or 4:4:4 where a side is odd; gray as it is. One rate, no times."""
+    odd = info.width % 2 or info.height % 2
+    rate = info.frame_rate or DEFAULT_RATE
+    return VideoEncoding(
+        codec="wrapped_avframe",
+        pixel_format="gray" if info.channels == 1 else "yuv444p" if odd else "yuv420p",
+        colour=_coded_colour(info.colour),
+        options={},
+        time_base=1 / rate,
     )
 
 

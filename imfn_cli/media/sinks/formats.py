@@ -4,16 +4,19 @@ A new format is an entry of `WRITERS` and a module with its writer; a new kind o
 function in `encodings.py`.
 """
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 from ...errors import OutputError
+from ...system.pipes import check_stdout, is_standard, stdout_from_disk
 from ..sequence import SequenceInfo
 from .arrays import ArrayWriter
-from .encodings import VideoEncoding, ffv1, gif, h264, vp9
-from .frame_writer import FrameWriter
+from .encodings import VideoEncoding, ffv1, gif, h264, vp9, y4m
+from .frame_writer import STDOUT, FrameWriter
 from .images import DirectoryWriter
 from .tiff import TiffWriter
 from .video import VideoWriter
@@ -25,20 +28,21 @@ class Writer(Protocol):
     def __call__(self, path: Path, info: SequenceInfo, *, force: bool = False) -> FrameWriter: ...
 
 
-def _video(encoding: Callable[[SequenceInfo], VideoEncoding]) -> Writer:
+def _video(encoding: Callable[[SequenceInfo], VideoEncoding], muxer: str) -> Writer:
     def write(path: Path, info: SequenceInfo, *, force: bool = False) -> FrameWriter:
-        return VideoWriter(path, info, encoding(info), force=force)
+        return VideoWriter(path, info, encoding(info), muxer, force=force)
 
     return write
 
 
 WRITERS: dict[str, Writer] = {
-    ".mp4": _video(h264),
-    ".m4v": _video(h264),
-    ".mov": _video(h264),
-    ".mkv": _video(ffv1),
-    ".webm": _video(vp9),
-    ".gif": _video(gif),
+    ".mp4": _video(h264, "mp4"),
+    ".m4v": _video(h264, "mp4"),
+    ".mov": _video(h264, "mov"),
+    ".mkv": _video(ffv1, "matroska"),
+    ".webm": _video(vp9, "webm"),
+    ".gif": _video(gif, "gif"),
+    ".y4m": _video(y4m, "yuv4mpegpipe"),
     ".npy": ArrayWriter,
     ".tif": TiffWriter,
     ".tiff": TiffWriter,
@@ -47,15 +51,26 @@ WRITERS: dict[str, Writer] = {
 OUTPUT_ENDINGS = tuple(WRITERS)
 """The endings that `open_writer` knows; no ending means a directory of PNG images."""
 
+OUTPUT_FORMATS = tuple(ending.removeprefix(".") for ending in WRITERS if ending not in (".m4v", ".tiff"))
+"""The formats that `open_writer` takes by name."""
 
-def open_writer(path: Path | str, info: SequenceInfo, *, force: bool = False) -> FrameWriter:
+# What is written from front to back; the others go to standard output by way of the disk.
+_STREAMED = {"mp4", "mov", "mkv", "webm", "gif", "y4m"}
+
+
+def open_writer(
+    path: Path | str, info: SequenceInfo, *, force: bool = False, format: str | None = None
+) -> FrameWriter:
     """A writer of frames, for use in a `with` block; the ending of `path` chooses the format.
 
-    .mp4 .m4v .mov (H.264), .mkv (FFV1, lossless), .webm (VP9), .gif, .npy, .tif .tiff; no ending, a closing
-    slash or an existing directory: PNG images. Of `info`, the size, channels, times, rate, colour and pixel
-    shape are used. Raises `OutputError` for other endings, and if something exists there and `force` is not
-    set.
+    .mp4 .m4v .mov (H.264), .mkv (FFV1, lossless), .webm (VP9), .gif, .y4m, .npy, .tif .tiff; no ending, a
+    closing slash or an existing directory: PNG images. Of `info`, the size, channels, times, rate, colour and
+    pixel shape are used. format: one of `OUTPUT_FORMATS`, whatever the ending.
+
+    Raises `OutputError` for other endings and formats, and if something exists there and `force` is not set.
     """
+    if format is not None:
+        return _writer_of(format, str(path))(Path(path), info, force=force)
     wants_directory = str(path).endswith(("/", os.sep))
     path = Path(path)
     ending = path.suffix.lower()
@@ -67,3 +82,33 @@ def open_writer(path: Path | str, info: SequenceInfo, *, force: bool = False) ->
         f"{path}: unknown ending '{path.suffix}'; use one of {' '.join(OUTPUT_ENDINGS)}, "
         "or a name without one for a directory of PNG images"
     )
+
+
+def open_output(
+    output: Path | str, info: SequenceInfo, *, force: bool = False, format: str | None = None
+) -> AbstractContextManager[FrameWriter]:
+    """`open_writer`, or a writer to standard output where `output` is "-"; that needs a format."""
+    if not is_standard(output):
+        return open_writer(output, info, force=force, format=format)
+    if format is None:
+        known = ", ".join(OUTPUT_FORMATS)
+        raise OutputError(f"stdout: has no ending; say what goes out with --format, one of {known}")
+    return _to_stdout(format, info)
+
+
+def _writer_of(format: str, name: str) -> Writer:
+    if format not in OUTPUT_FORMATS:
+        raise OutputError(f"{name}: unknown format {format!r}; use one of {', '.join(OUTPUT_FORMATS)}")
+    return WRITERS[f".{format}"]
+
+
+@contextlib.contextmanager
+def _to_stdout(format: str, info: SequenceInfo) -> Iterator[FrameWriter]:
+    writer = _writer_of(format, "stdout")
+    if format in _STREAMED:
+        check_stdout()
+        with writer(STDOUT, info) as streamed:
+            yield streamed
+        return
+    with stdout_from_disk(f".{format}") as path, writer(path, info) as whole:
+        yield whole

@@ -13,6 +13,9 @@ from ...system.files import check_output, replacing
 from ..problems import writing
 from ..sequence import SequenceInfo
 
+#: The path of a writer to standard output, which is there already and keeps what it got.
+STDOUT = Path("stdout")
+
 
 class FrameWriter(ABC):
     """Writes frames one by one; a context manager.
@@ -65,10 +68,13 @@ class FrameWriter(ABC):
             self._finish()
 
     def _check(self) -> None:
-        check_output(self.path, force=self._force)
+        if self.path is not STDOUT:
+            check_output(self.path, force=self._force)
 
     def _target(self) -> contextlib.AbstractContextManager[Path]:
         """The temporary path that is written to, moved into place at the end."""
+        if self.path is STDOUT:
+            return contextlib.nullcontext(STDOUT)
         return replacing(self.path, force=self._force)
 
     @abstractmethod

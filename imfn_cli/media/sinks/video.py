@@ -14,7 +14,7 @@ from PIL import Image
 from ..colour import MATRICES, PRIMARIES, RANGES, TRANSFERS, FromRgb, number_of
 from ..sequence import DEFAULT_RATE, SequenceInfo
 from .encodings import VideoEncoding
-from .frame_writer import FrameWriter
+from .frame_writer import STDOUT, FrameWriter
 
 _UNSTATED, _UNSTATED_RANGE = 2, 0
 
@@ -25,11 +25,11 @@ class VideoWriter(FrameWriter):
     _container: OutputContainer | None = None
 
     def __init__(
-        self, path: Path, info: SequenceInfo, encoding: VideoEncoding, *, force: bool = False
+        self, path: Path, info: SequenceInfo, encoding: VideoEncoding, muxer: str, *, force: bool = False
     ) -> None:
-        """Raises `OutputError` if nothing may be written at `path`."""
+        """muxer: FFmpeg's name of the container.   Raises `OutputError` if nothing may be written there."""
         super().__init__(path, info, force=force)
-        self._encoding = encoding
+        self._encoding, self._muxer = encoding, muxer
         self._time_base = encoding.time_base or info.time_base
         self._from_rgb = FromRgb(encoding.pixel_format)
         # A frame is sent when the next one tells how long it lasts.
@@ -39,7 +39,10 @@ class VideoWriter(FrameWriter):
         self._durations: dict[int, int] = {}
 
     def _begin(self, temporary: Path) -> None:
-        self._container = av.open(f"file:{temporary}", "w", options=self._encoding.container_options)
+        url, options = f"file:{temporary}", self._encoding.container_options
+        if temporary is STDOUT:
+            url, options = "pipe:1", self._encoding.pipe_options
+        self._container = av.open(url, "w", format=self._muxer, options=options)
         rate = self.info.frame_rate or DEFAULT_RATE
         stream = self._container.add_stream(self._encoding.codec, rate=rate, options=self._encoding.options)
         assert isinstance(stream, VideoStream)

@@ -17,6 +17,8 @@ def open_sequence(source: Source | str | Path, *, start: int = 0, stop: int | No
     `source` is a path, or one of the sources that `expand_inputs` returns. With start > 0 times count from
     the first selected frame. Raises `InputError`, one line, if it is missing or is none of these.
     """
+    if isinstance(source, Source) and not source.paths:
+        raise InputError(f"{source.name}: can be read only once; save it to a file first")
     if not isinstance(source, Source):
         source = Source((Path(source),), str(source), "unknown")
     if len(source.paths) > 1:

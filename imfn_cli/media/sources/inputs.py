@@ -4,9 +4,10 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ...system.pipes import is_standard
 from .formats import format_of_name
 
 _GLOB_MAGIC = re.compile(r"[*?[]")
@@ -17,19 +18,32 @@ class Source:
     """What will be read as one sequence: a file, a directory of still images, or a list of still images."""
 
     paths: tuple[Path, ...]
-    """The file or the directory; the images, in order, when the user listed them."""
+    """The file or the directory; the images, in order, when the user listed them; none: standard input."""
 
     name: str
     """How to name the source to the user."""
 
     kind: str
-    """A guess by name: "video", "images", "animation", "array", "idx", "missing" or "unknown"."""
+    """A guess by name: "video", "images", "animation", "array", "idx", "stdin", "missing" or "unknown"."""
+
+    root: Path | None = None
+    """The directory that the user named, where the source was found in it."""
+
+    @property
+    def rereadable(self) -> bool:
+        """Whether it can be read more than once, as pipes cannot. What is missing counts as such."""
+        return self.kind != "stdin" and all(
+            path.is_file() or path.is_dir() or not path.exists() for path in self.paths
+        )
 
     def default_output(self, ending: str) -> Path:
         """Where the result goes by default: beside the source, with `ending` (".npy").
 
-        clip.mp4 → clip.npy; frames/ → frames.npy beside it; frames/*.png → frames.npy beside frames/.
+        clip.mp4 → clip.npy; frames/ → frames.npy beside it; frames/*.png → frames.npy beside frames/;
+        standard input → stdin.npy in the current directory.
         """
+        if not self.paths:
+            return Path(f"stdin{ending}")
         first = self.paths[0]
         if len(self.paths) > 1 or first.is_dir():
             folder = first.parent if len(self.paths) > 1 else first
@@ -75,6 +89,9 @@ def _grouped(names: Iterable[str]) -> Iterator[Source]:
     """The sources of files and directories, still images in a row as one."""
     stills: list[Path] = []
     for name in names:
+        if is_standard(name):
+            yield Source((), "stdin", "stdin")
+            continue
         path = Path(name)
         is_still = path.is_file() and _is_still(path)
         if stills and not (is_still and path.parent == stills[0].parent):
@@ -83,7 +100,8 @@ def _grouped(names: Iterable[str]) -> Iterator[Source]:
         if is_still:
             stills.append(path)
         elif path.is_dir():
-            yield from _in_directory(path) or [Source((path,), name, "unknown")]
+            found = _in_directory(path) or [Source((path,), name, "unknown")]
+            yield from (replace(source, root=path) for source in found)
         else:
             yield Source((path,), name, _guess(path) if path.exists() else "missing")
     if stills:

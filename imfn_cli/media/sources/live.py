@@ -6,7 +6,6 @@ sources in which a read cannot be interrupted (pipes, cameras). FFmpeg has the s
 stays behind in a network read.
 """
 
-import sys
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,6 +13,7 @@ from fractions import Fraction
 import av
 
 from ...errors import InputError
+from ...system.pipes import check_stdin
 from ...system.threads import interruptible
 from ..problems import reading, reason
 from ..sequence import Frame, Sequence
@@ -54,8 +54,8 @@ def open_live(
         raise InputError(f"a timeout of {seconds:g} seconds; name a number from 0, which waits for ever")
     patience = seconds or None
     opening = None if timeout is None and route.listens else patience
-    if route.url == "pipe:0" and sys.stdin is not None and sys.stdin.isatty():
-        raise InputError("stdin: is a terminal; pipe a video into it, or name a file or a device")
+    if route.url == "pipe:0":
+        check_stdin("a video")
     if route.input_format is not None:
         input_format_of(route.name, route.input_format)
     began = time.monotonic()
@@ -100,6 +100,8 @@ class LiveVideo(Sequence):
             self._first = next(self._frames)
         except BaseException as error:
             container.close()
+            if isinstance(error, InputError) and (remedy := route.remedy()) is not None:
+                raise InputError(f"{route.name}: {remedy}") from error
             if self._damage.broke is not None and isinstance(error, InputError):
                 raise self._broken(route.name, self._damage.broke) from error
             raise

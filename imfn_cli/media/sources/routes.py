@@ -1,22 +1,25 @@
 """From what the user names to what FFmpeg opens: standard input, addresses, cameras, pipes, files."""
 
+import os
 import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
 
 from ...errors import InputError
+from ...system.pipes import STANDARD
 from ..problems import reading, reason
 from .cameras import camera
 from .raw_video import RawVideo, parse_rate, parse_size
 
 #: What stands for standard input.
-STDIN = "-"
+STDIN = STANDARD
 
 # Microseconds of an address's stream that are analysed before the first frame.
 _ANALYSED = "500000"
@@ -73,7 +76,7 @@ class Route:
         with reading(self.name, "is not a video that can be read; for raw frames say --raw WIDTHxHEIGHT"):
             try:
                 container = av.open(
-                    self.url,
+                    self._file(),
                     format=self.input_format,
                     options=dict(self.options),
                     timeout=None if opening is None and reading_one is None else (opening, reading_one),
@@ -87,9 +90,65 @@ class Route:
         assert isinstance(container, InputContainer)
         return container
 
+    def remedy(self) -> str | None:
+        """What to do where the source opens, and does not decode; None where nothing is known of it."""
+        return None
+
+    def _file(self) -> Any:
+        """What PyAV opens: a name, or an object to read from."""
+        return self.url
+
     def _problem(self, error: Exception) -> str | None:
         """Why it could not be opened; None where the general message says it."""
         return None
+
+
+class _Pipe:
+    """Standard input, read as it comes; what it began with is kept."""
+
+    # Enough for the heads of the first boxes of an MP4 file.
+    _KEPT = 256
+
+    def __init__(self) -> None:
+        self.head = b""
+
+    def read(self, size: int) -> bytes:
+        """Some of the next bytes, none at the end."""
+        data = os.read(0, size)
+        self.head += data[: self._KEPT - len(self.head)]
+        return data
+
+
+@dataclass(frozen=True)
+class _Stdin(Route):
+    pipe: _Pipe = field(default_factory=_Pipe)
+
+    def remedy(self) -> str | None:
+        if _index_is_last(self.pipe.head):
+            return (
+                "an MP4 whose index stands at its end cannot be read from a pipe; "
+                "write it with -movflags frag_keyframe+empty_moov, or as Matroska (-f matroska)"
+            )
+        return None
+
+    def _file(self) -> Any:
+        return self.pipe
+
+    def _problem(self, error: Exception) -> str | None:
+        return self.remedy()
+
+
+def _index_is_last(head: bytes) -> bool:
+    """Whether an MP4 or MOV file with this head holds its frames before what says where they are."""
+    position = 0
+    while position + 8 <= len(head):
+        size, kind = int.from_bytes(head[position : position + 4], "big"), head[position + 4 : position + 8]
+        if kind in (b"moov", b"mdat"):
+            return kind == b"mdat"
+        if kind not in (b"ftyp", b"free", b"skip", b"wide") or size < 8:
+            return False
+        position += size
+    return False
 
 
 class _Address(Route):
@@ -128,7 +187,10 @@ def route_to(
         input_format = "rawvideo"
     options = raw.options() if raw is not None else {}
     if source == STDIN:
-        return Route("pipe:0", "stdin", input_format, options)
+        # Raw frames, and formats that are named, FFmpeg may as well read by itself.
+        if input_format is not None:
+            return Route("pipe:0", "stdin", input_format, options)
+        return _Stdin("pipe:0", "stdin", None, options)
     if "://" in source:
         # Else FFmpeg holds seconds of a transport stream back, in case that more streams turn up in it.
         options["analyzeduration"] = _ANALYSED

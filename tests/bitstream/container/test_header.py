@@ -28,7 +28,7 @@ headers = st.builds(
     model=st.text(),
     model_sha256=st.text(),
     ratio=st.integers(0, 20).map(lambda level: 1 << level),
-    quality=st.integers(0, 100),
+    quality=st.integers(0, 1000).map(lambda tenths: tenths / 10),
     frames=st.integers(1, 2**63 - 1),
     height=st.integers(1, MAX_PIXELS // MAX_SIDE),
     width=st.integers(1, MAX_SIDE),
@@ -70,13 +70,22 @@ def test_json_is_sorted_ascii_with_nothing_between() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "version"),
-    [({}, 1), ({"gop_nodes": 16}, 3), ({"student": True}, 4), ({"gop_nodes": 2, "student": True}, 4)],
+    [
+        ({}, 1),
+        ({"gop_nodes": 16}, 3),
+        ({"student": True}, 4),
+        ({"gop_nodes": 2, "student": True}, 4),
+        ({"quality": 43.7}, 5),
+        ({"quality": 43.0}, 1),
+    ],
 )
 def test_the_lowest_version_that_has_every_field(changes: dict[str, Any], version: int) -> None:
     header = dataclasses.replace(HEADER, **changes)
     values = json.loads(header.to_json(table=7))
     assert values["format"] == header.version == version
-    assert {"chain", "student"} & set(values) == {{"gop_nodes": "chain"}.get(name, name) for name in changes}
+    later = {{"gop_nodes": "chain"}.get(name, name) for name in changes} - {"quality"}
+    assert {"chain", "student"} & set(values) == later
+    assert values["quality"] == header.quality
     assert Header.from_json(header.to_json(table=7)) == (header, {"table": 7})
     grows = Header.from_growing_json(header.to_growing_json())
     assert (grows.gop_nodes, grows.student) == (header.gop_nodes, header.student)
@@ -92,6 +101,8 @@ def test_the_lowest_version_that_has_every_field(changes: dict[str, Any], versio
         (4, {"chain": 16}, "format = 4, its fields are of 3"),
         (4, {"student": 1}, "student = 1"),
         (3, {"chain": 0}, "chain = 0"),
+        (1, {"quality": 43.7}, "format = 1, its fields are of 5"),
+        (5, {"quality": 43}, "format = 5, its fields are of 1"),
     ],
 )
 def test_a_version_and_its_fields_agree(version: int, fields: dict[str, Any], message: str) -> None:
@@ -143,7 +154,10 @@ def test_a_future_version_is_told_from_damage() -> None:
     ("name", "value", "message"),
     [
         ("ratio", 12, "ratio = 12"),
-        ("quality", 3.5, "quality = 3.5"),
+        ("quality", 3.55, "quality = 3.55"),
+        ("quality", True, "quality = True"),
+        ("quality", float("nan"), "quality = nan"),
+        ("quality", 100.1, "quality = 100.1"),
         ("frames", True, "frames = True"),
         ("time_base", "1/0", "time_base = '1/0'"),
         ("time_base", "1e9", "time_base = '1e9'"),

@@ -1,0 +1,160 @@
+"""Passes over a sequence, each at a quality of its own, until one meets the target.
+
+sample of GOPs ──passes──▶ quality, slope ──▶ whole sequence ──passes──▶ file
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ... import defaults
+from ...bitstream.container.latent_reader import LatentReader
+from ...bitstream.open import open_latent
+from ...errors import ImfnError, OutputError
+from ...media.psnr import psnr
+from ...media.sequence import Sequence
+from ...reports import CompressReport, TargetReport
+from ...system.files import replacing, writing
+from ...system.threads import prefetch
+from ...zoo.model import Model
+from ..decoder import restored_frames
+from .sample import sample_of
+from .search import Search
+from .target import PSNR_TOLERANCE, TOLERANCE, Target
+
+#: `compress_sequence` or `compress_adaptive` with all but quality and progress settled.
+Compress = Callable[..., CompressReport]
+#: Called with the name of a pass as it begins, and with frames done and in all as it goes on.
+Stage = Callable[[str], None]
+Count = Callable[[int, int | None], None]
+
+
+def compress_to_target(
+    compress: Compress,
+    sequence: Sequence,
+    output: Path,
+    model: Model,
+    target: Target,
+    *,
+    gop_frames: int,
+    force: bool = False,
+    stage: Stage = lambda _: None,
+    progress: Count = lambda *_: None,
+) -> CompressReport:
+    """Compress `sequence` to `output` at the quality that meets `target`.
+
+    gop_frames: after how many frames coding begins anew. A long sequence is searched by a few of its GOPs
+    first. The file is the last pass's, or the nearest one's, with a note, where a better file than wanted
+    is the worst there is. Raises ImfnError where no quality meets the target, and as `compress` does; nothing
+    is left then.
+    """
+    began = time.perf_counter()
+    with (
+        replacing(output, force=force) as kept,
+        tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem[:40]}.") as folder,
+    ):
+        passes = _Passes(compress, model, target, Path(folder), stage, progress)
+        search = Search(target, defaults.QUALITY)
+        sample = sample_of(sequence, gop_frames)
+        if sample is not None and (target.of != "kbps" or sequence.info.frame_rate):
+            wanted = replace(target, value=target.value * sample.share) if target.of == "size" else target
+            search = passes.run(sample, Search(wanted, defaults.QUALITY), "sample")
+            search = Search(target, search.best, search.slope)
+        sampled = passes.count
+        try:
+            passes.run(sequence, search, "pass", keep=kept)
+        except OutputError as error:
+            raise OutputError(str(error).replace(str(passes.trial), str(output))) from error
+        report = passes.report
+        assert report is not None
+        notes = _judged(sequence.name, report, search)
+    seconds = time.perf_counter() - began
+    return replace(
+        report,
+        output=str(output),
+        seconds=seconds,
+        frames_per_second=report.frames / seconds,
+        notes=(*report.notes, *notes),
+        target=TargetReport(
+            target.of, target.value, search.reached(report.quality), passes.count - sampled, sampled
+        ),
+    )
+
+
+class _Passes:
+    """Passes of one search after another.   count: so far.   report: of the file that is kept."""
+
+    def __init__(
+        self, compress: Compress, model: Model, target: Target, folder: Path, stage: Stage, progress: Count
+    ) -> None:
+        self._compress, self._model, self._of = compress, model, target.of
+        self._stage, self._progress = stage, progress
+        self.trial = folder / "trial.safetensors"
+        self.count = 0
+        self.report: CompressReport | None = None
+
+    def run(self, sequence: Sequence, search: Search, name: str, *, keep: Path | None = None) -> Search:
+        """Passes until `search` is over; the nearest one's file becomes `keep`."""
+        first = self.count
+        while (quality := search.next()) is not None:
+            self.count += 1
+            called = f"{name} {self.count - first}"
+            self._stage(f"{called} at quality {quality}")
+            total = sequence.info.frame_count
+            report = self._compress(
+                *(sequence, self.trial, self._model),
+                quality=quality,
+                progress=lambda done, total=total: self._progress(done, total),
+            )
+            search.add(quality, self._reached(sequence, report, called))
+            if keep is not None and search.best == quality:
+                self.report = report
+                with writing(keep):
+                    self.trial.replace(keep)
+            self.trial.unlink(missing_ok=True)
+        return search
+
+    def _reached(self, sequence: Sequence, report: CompressReport, called: str) -> float:
+        if self._of == "size":
+            return report.bytes
+        reader = open_latent(self.trial)
+        if self._of == "kbps":
+            return report.bytes * 8 / 1000 / _seconds(reader)
+        self._stage(f"{called}, its PSNR")
+        return statistics.fmean(self._psnr(sequence, reader))
+
+    def _psnr(self, sequence: Sequence, reader: LatentReader) -> Iterator[float]:
+        """PSNR in dB of each frame."""
+        restored = prefetch(restored_frames(reader, self._model), 8)
+        for done, (frame, found) in enumerate(zip(sequence, restored, strict=True), 1):
+            yield psnr(frame.pixels, found.pixels)
+            self._progress(done, reader.header.frames)
+
+
+def _seconds(reader: LatentReader) -> float:
+    """How long a latent's frames are shown; the last one as long as the others in the mean."""
+    header = reader.header
+    if reader.ticks is None:
+        assert header.frame_ticks is not None
+        return float(header.frames * header.frame_ticks * header.time_base)
+    return float(reader.ticks.mean() * header.frames * header.time_base)
+
+
+def _judged(name: str, report: CompressReport, search: Search) -> tuple[str, ...]:
+    """Notes on how near a file came. Raises ImfnError where it is worse than wanted."""
+    target, reached = search.target, search.reached(report.quality)
+    if target.accepts(reached):
+        return ()
+    nearest = f"the nearest is {target.text(reached)}, of quality {report.quality}"
+    if not target.keeps(reached):
+        raise ImfnError(
+            f"{name}: {target.text()} is out of reach at ratio {report.ratio}; {nearest}; choose another "
+            "ratio with -r, or another target"
+        )
+    if report.quality in (0, 100):
+        return (f"{target.text()} is out of reach; {nearest}",)
+    near = f"{PSNR_TOLERANCE} dB" if target.of == "psnr" else f"{TOLERANCE:.0%}"
+    return (f"no quality comes within {near} of {target.text()}; {nearest}",)

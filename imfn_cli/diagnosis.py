@@ -1,0 +1,163 @@
+"""Does imfn work here? Versions, codecs, devices, threads, models, extras, and a made-up clip, coded."""
+
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from math import log10
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from . import bitstream, codec, media, zoo
+from .errors import ImfnError
+from .evaluation import PEERS
+from .reports import DoctorReport, InstalledModel, SelfTest
+from .version import __version__
+
+Pixels = NDArray[np.uint8]
+
+#: The extras of `pyproject.toml` that users install, and what Python imports of each.
+EXTRAS = {
+    "adaptive": ("numba", "scipy"),
+    "baselines": ("transformers",),
+    "eval": ("pytorch_msssim", "matplotlib"),
+    "export": ("onnx", "onnxscript", "onnxruntime"),
+    "hub": ("huggingface_hub",),
+}
+# As the packages are called on PyPI.
+_PACKAGES = ("torch", "numpy", "av", "safetensors", "constriction", "pillow", "pydantic", "typer", "rich")
+# What `imfn decompress` writes videos with.
+_WRITES = ("libx264", "ffv1", "libvpx-vp9", "gif")
+# Frames, height, width of the clip that is made up for the self-test, and the PSNR in dB that it must reach.
+# Any model that ships is far above.
+_CLIP, _ENOUGH = (16, 48, 64), 25.0
+
+
+def diagnose() -> DoctorReport:
+    """Look at this installation, and compress and restore a made-up clip with the default model.
+
+    What is wrong stands in the report; nothing is raised. Takes a few seconds.
+    """
+    models = tuple(_models())
+    tested = _self_test()
+    problems = [f"model {model.name}: {model.problem}" for model in models if model.problem]
+    if tested.problem:
+        problems.append(f"self-test: {tested.problem}")
+    encoders = {
+        name: name in av.codecs_available
+        for name in dict.fromkeys([*_WRITES, *(peer.encoder for peer in PEERS.values())])
+    }
+    lacking = [name for name in _WRITES if not encoders[name]]
+    if lacking:
+        problems.append(f"PyAV cannot encode {', '.join(lacking)}; install its own wheel (pip install av)")
+    return DoctorReport(
+        ok=not problems,
+        version=__version__,
+        python=platform.python_version(),
+        platform=platform.platform(),
+        packages=dict(_versions(_PACKAGES)),
+        ffmpeg={name: ".".join(map(str, numbers)) for name, numbers in sorted(av.library_versions.items())},
+        encoders=encoders,
+        devices=tuple(_devices()),
+        device=zoo.pick_device("auto"),
+        cores=_cores(),
+        threads=torch.get_num_threads(),
+        models=models,
+        extras={extra: _missing(packages) for extra, packages in EXTRAS.items()},
+        self_test=tested,
+        problems=tuple(problems),
+    )
+
+
+def _versions(packages: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for name in packages:
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            yield name, "?"
+
+
+def _missing(packages: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name in packages if find_spec(name) is None)
+
+
+def _devices() -> Iterable[str]:
+    yield "cpu"
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        yield f"cuda:{index} {torch.cuda.get_device_name(index)}"
+    if torch.backends.mps.is_available():
+        yield "mps"
+
+
+def _cores() -> int:
+    """The cores that this process may use, which in a container are fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _models() -> Iterable[InstalledModel]:
+    try:
+        default = zoo.default_model()
+    except ImfnError as error:
+        yield InstalledModel(name="", path="", default=True, problem=str(error))
+        return
+    for name, folder in zoo.model_folders().items():
+        problem = ""
+        try:
+            zoo.read_config(folder)
+            zoo.weights_sha256(folder)
+        except ImfnError as error:
+            problem = str(error)
+        yield InstalledModel(name=name, path=str(folder), default=name == default, problem=problem)
+
+
+def _self_test() -> SelfTest:
+    """Compress and restore a made-up clip with the default model, on the CPU."""
+    began = time.perf_counter()
+    psnr, problem = None, ""
+    try:
+        psnr = _round_trip(_made_up())
+        if psnr < _ENOUGH:
+            problem = f"the clip came back at {psnr:.1f} dB, below {_ENOUGH:g}"
+    except Exception as error:
+        problem = " ".join(f"{type(error).__name__}: {error}".split())
+    return SelfTest(ok=not problem, seconds=time.perf_counter() - began, psnr=psnr, problem=problem)
+
+
+def _round_trip(clip: Pixels) -> float:
+    """PSNR in dB of `clip` by way of a video file, a latent, and another video file."""
+    with tempfile.TemporaryDirectory(prefix="imfn-doctor-") as folder:
+        video, latent, restored = (
+            Path(folder) / name for name in ("clip.mkv", "clip.safetensors", "out.mkv")
+        )
+        sequence = media.LoadedArray(clip)
+        with media.open_writer(video, sequence.info) as writer:
+            for frame in sequence:
+                writer.write(frame.pixels, frame.time)
+        model = zoo.load(device="cpu")
+        with media.open_sequence(media.Source((video,), str(video), "video")) as read:
+            codec.compress_sequence(read, latent, model, ratio=4, quality=50)
+        codec.decompress_latent(bitstream.open_latent(latent), restored, model)
+        with media.open_sequence(media.Source((restored,), str(restored), "video")) as read:
+            back = np.stack([frame.pixels for frame in read])
+    error = np.mean((clip.astype(np.float32) - back) ** 2)
+    return 10 * log10(255**2 / max(float(error), 1e-5))
+
+
+def _made_up() -> Pixels:
+    """A disc that crosses a gradient."""
+    _, height, width = _CLIP
+    y, x = np.mgrid[:height, :width]
+    clip = np.empty((*_CLIP, 3), np.uint8)
+    for index, frame in enumerate(clip):
+        disc = (x - 3 * index - 8) ** 2 + (y - height / 2) ** 2 < 100
+        frame[...] = np.stack([2 * x + 40, 3 * y + 30, np.where(disc, 220, 90)], axis=-1)
+    return clip

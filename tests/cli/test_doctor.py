@@ -1,0 +1,66 @@
+"""`imfn doctor`: what it says of a whole installation, and of one that is not."""
+
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from imfn_cli.diagnosis import EXTRAS
+from tests.docs.markdown import ROOT
+
+from .conftest import Ran
+
+Cli = Callable[..., Ran]
+
+
+def test_a_whole_installation(cli: Cli) -> None:
+    ran = cli("doctor", "--json")
+    (report,) = ran.json
+    assert (ran.code, report["ok"], report["problems"]) == (0, True, [])
+    assert report["self_test"]["psnr"] > 25
+    assert all(report["encoders"].values())
+    assert [model["name"] for model in report["models"] if model["default"]] == ["video"]
+
+
+def test_for_people(cli: Cli) -> None:
+    lines = cli("doctor").out.splitlines()
+    assert lines[-1] == "all is well"
+    subjects = [
+        "imfn",
+        "packages",
+        "FFmpeg",
+        "encoders",
+        "devices",
+        "threads",
+        "models",
+        "extras",
+        "self-test",
+    ]
+    assert [line.split()[0] for line in lines[:-1]] == subjects
+
+
+def test_a_damaged_model(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is named, the self-test fails with the same reason, and nothing is raised."""
+    folder = tmp_path / "video"
+    folder.mkdir()
+    (folder / "config.json").write_text("{")
+    for place in ("diagnosis.zoo", "zoo.registry"):
+        monkeypatch.setattr(f"imfn_cli.{place}.model_folders", lambda: {"video": folder})
+    ran = cli("doctor", "--json")
+    (report,) = ran.json
+    assert (ran.code, report["ok"], report["self_test"]["psnr"]) == (1, False, None)
+    assert len(report["problems"]) == 2
+    assert all(f"{folder / 'config.json'}: not valid JSON" in problem for problem in report["problems"])
+    assert len(ran.err.splitlines()) == 2
+
+
+def test_the_extras_are_those_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {
+        extra: tuple(re.split(r"[<>=\[]", wanted)[0].replace("-", "_") for wanted in packages)
+        for extra, packages in project["optional-dependencies"].items()
+        if extra != "dev"
+    }
+    assert declared == EXTRAS
