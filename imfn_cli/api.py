@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     import numpy as np
+    from torch import Tensor
 
     from .bitstream import FadingMemoryHeader, Header
     from .codec import Live
@@ -34,9 +35,10 @@ Selection = tuple[int, int | None]
 
 
 def compress(
-    source: "str | Path | Source | np.ndarray",
+    source: "str | Path | Source | np.ndarray | Tensor | Iterable[np.ndarray | Tensor]",
     output: str | Path | None = None,
     *,
+    rate: "float | str | Fraction | None" = None,
     model: "str | Path | Model | None" = None,
     ratio: int | str = defaults.RATIO,
     quality: float | None = None,
@@ -54,10 +56,12 @@ def compress(
     """Compress one sequence of frames into a latent file.
 
     source: a video, a directory or pattern of images, an animation, .npy/.npz, MNIST idx; "-": a container or
-        Y4M on standard input; or an array, uint8 (T, H, W) or (T, H, W, 1) gray, (T, H, W, 3) RGB. Any
-        T, H, W ≥ 1. Frames of files are streamed.
+        Y4M on standard input; an array, uint8 (T, H, W) or (T, H, W, 1) gray, (T, H, W, 3) RGB; a tensor, the
+        same, or floats (T, C, H, W) in [0, 1]; or any iterable of such frames, read once, as they are wanted.
+        Any T, H, W ≥ 1. Frames of files are streamed.
     output: the file to write; clip.mp4 → clip.safetensors beside it unless given. An array needs one. "-" is
         standard output, which gets the file when it is whole.
+    rate: frames per second of an array, tensor or iterable; 25 unless given.
     model: a name (`imfn models`), a folder, a hub id (hf://org/name), or what `load` gave; None: the best
         that ships.
     ratio: frames per memory, a power of two from 1 to what the model offers (64); "auto": an adaptive forest,
@@ -95,12 +99,14 @@ def compress(
         raise InputError(
             f"{source.name}: can be read once only, a target takes several passes; save it first"
         )
+    if rate is not None and isinstance(source, media.Source):
+        raise ValueError("rate is of frames without a file; a source has its own")
     if output is not None and is_standard(output):
         place = Path(output)
     elif isinstance(source, media.Source):
         place = codec.latent_place(source, output, force=force)
     elif output is None:
-        raise OutputError("array: has no name to go by; say where to write with output=")
+        raise OutputError("frames: have no name to go by; say where to write with output=")
     else:
         place = Path(output)
         check_output(place, force=force)
@@ -113,7 +119,9 @@ def compress(
     with ExitStack() as stack:
         if is_standard(place):
             place = stack.enter_context(stdout_from_disk(codec.LATENT_ENDING))
-        sequence = stack.enter_context(_open(source, start, stop))
+        sequence = stack.enter_context(_open(source, rate, start, stop))
+        if target is not None and isinstance(sequence, media.GivenFrames | media.Part):
+            raise InputError("frames: can be read once only, a target takes several passes; hand over an array")
         if target is None:
             counting = _counting(progress, sequence.info.frame_count)
             report = coded(sequence, place, loaded, quality=quality, force=force, progress=counting)
@@ -435,13 +443,43 @@ def _one_source(name: str | Path) -> "Source":
     return sources[0]
 
 
-def _open(source: "Source | np.ndarray", start: int, stop: int | None) -> "Sequence":
+def _open(
+    source: "Source | np.ndarray | Tensor | Iterable[np.ndarray | Tensor]",
+    rate: "float | str | Fraction | None",
+    start: int,
+    stop: int | None,
+) -> "Sequence":
     if isinstance(source, media.Source) and not source.paths:
         live = media.open_live(media.STDIN)
         return live if (start, stop) == (0, None) else media.Part(live, start, stop)
     if isinstance(source, media.Source):
         return media.open_sequence(source, start=start, stop=stop)
-    return media.LoadedArray(source, start=start, stop=stop)
+    # Importing this module loads nothing heavy.
+    import numpy as np
+
+    sequence: Sequence
+    if isinstance(source, np.ndarray):
+        sequence = media.LoadedArray(source, start=start, stop=stop)
+    else:
+        sequence = media.GivenFrames(map(_as_array, source))
+        if (start, stop) != (0, None):
+            sequence = media.Part(sequence, start, stop)
+    if rate is not None:
+        exact = media.parse_rate(rate)
+        sequence.info = replace(sequence.info, time_base=1 / exact, frame_rate=exact)
+    return sequence
+
+
+def _as_array(frame: "np.ndarray | Tensor") -> "np.ndarray":
+    """A frame as NumPy has it; a tensor of floats (C, H, W) in [0, 1] as uint8 (H, W, C)."""
+    import torch
+
+    if not isinstance(frame, torch.Tensor):
+        return frame
+    if frame.is_floating_point():
+        frame = (frame.clamp(0, 1) * 255).round().byte().movedim(0, -1)
+    # Detached, and on the CPU.
+    return frame.numpy(force=True)
 
 
 def _counting(progress: Progress | None, count: int | None) -> Callable[[int], None]:
