@@ -121,7 +121,9 @@ def compress(
             place = stack.enter_context(stdout_from_disk(codec.LATENT_ENDING))
         sequence = stack.enter_context(_open(source, rate, start, stop))
         if target is not None and isinstance(sequence, media.GivenFrames | media.Part):
-            raise InputError("frames: can be read once only, a target takes several passes; hand over an array")
+            raise InputError(
+                "frames: can be read once only, a target takes several passes; hand over an array"
+            )
         if target is None:
             counting = _counting(progress, sequence.info.frame_count)
             report = coded(sequence, place, loaded, quality=quality, force=force, progress=counting)

@@ -138,9 +138,15 @@ def test_frames_of_a_program(
     assert np.array_equal(latent[:], imfn.open(expected, model=tiny_model)[:])
 
 
-def test_frames_of_no_file_need_a_name_for_the_latent(tiny_model: imfn.Model, clip_path: Path) -> None:
+def test_what_frames_of_no_file_cannot(
+    tiny_model: imfn.Model, clip_path: Path, clip_frames: np.ndarray, tmp_path: Path
+) -> None:
     with pytest.raises(imfn.OutputError, match="frames: have no name to go by"):
         imfn.compress(iter([]), model=tiny_model)
+    with pytest.raises(imfn.InputError, match="frames: can be read once only, a target takes several passes"):
+        imfn.compress(
+            iter(clip_frames), tmp_path / "x.safetensors", model=tiny_model, ratio=4, target_psnr=30
+        )
     with pytest.raises(ValueError, match="rate is of frames without a file"):
         imfn.compress(clip_path, model=tiny_model, rate=30)
 
