@@ -80,6 +80,8 @@ def decompress(
         for first, last in report.damaged:
             problem = f"frames {first} to {last} are damaged; the last good frame stands in for them"
             say(f"{report.source}: {problem}")
+        for note in report.notes:
+            out.note(f"{report.source}: {note}")
         out.result(
             report.to_dict(),
             f"{report.source} → {report.output}",

@@ -61,6 +61,7 @@ def decompress_latent(
         seconds=seconds,
         frames_per_second=done / seconds,
         damaged=tuple((node.entry.frames[0], node.entry.frames[-1]) for node in damaged or ()),
+        notes=tuple(writer.notes),
     )
 
 

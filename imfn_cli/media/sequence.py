@@ -72,6 +72,13 @@ class SequenceInfo:
     value_range: tuple[int, int] | None = None
     """The samples (lowest, highest) that were mapped linearly to 0..255, for sources of more than 8 bits."""
 
+    last_ticks: int | None = None
+    """How long the last frame is shown, in ticks; None where the source does not say. Of a video it is known
+    when all frames have been read."""
+
+    plays: int = 0
+    """How often an animation is played; 0: without end."""
+
     notes: tuple[str, ...] = ()
     """What the user should know about how the source was read; one line each."""
 

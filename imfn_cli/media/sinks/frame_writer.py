@@ -27,6 +27,9 @@ class FrameWriter(ABC):
         """Raises `OutputError` if nothing may be written at `path`."""
         self.path = path
         self.info = info
+        self.notes: list[str] = []
+        """What the output could not hold, once the block has ended; one line each."""
+
         self._force = force
         self._shape = (info.height, info.width, info.channels)
         self._count = 0

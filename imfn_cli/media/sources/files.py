@@ -6,7 +6,7 @@ from pathlib import Path
 from ...errors import InputError
 from ..problems import reading
 from ..sequence import Sequence
-from .formats import HEAD_BYTES, VIDEO, Format, format_of_content
+from .formats import HEAD_BYTES, VIDEO, Format, format_of_content, format_of_name
 from .images import StillImages
 from .inputs import Source, still_images
 
@@ -32,16 +32,21 @@ def open_sequence(source: Source | str | Path, *, start: int = 0, stop: int | No
             raise InputError(f"{name}: is not a regular file; save the stream to a file first")
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-    return _format_of(name, head).reader(path, name, start=start, stop=stop)
+    return _format_of(path, name, head).reader(path, name, start=start, stop=stop)
 
 
-def _format_of(name: str, head: bytes) -> Format:
-    """The format of a file that begins with `head`. Raises `InputError` if it is empty or plain text."""
+def _format_of(path: Path, name: str, head: bytes) -> Format:
+    """The format of a file that begins with `head`; its ending tells where that does not.
+
+    Raises `InputError` if it is empty or plain text.
+    """
     if not head:
         raise InputError(f"{name}: is empty (0 bytes); copy it again")
     known = format_of_content(head)
     if known is None and _is_text(head):
         raise InputError(f"{name}: is a text file; name a video, images or an array")
+    if known is None and (named := format_of_name(path)) is not None and not named.has_mark:
+        return named
     return known or VIDEO
 
 
