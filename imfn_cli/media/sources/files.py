@@ -1,6 +1,7 @@
 """Opening files, directories and lists of images: the content decides how, not the name."""
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import InputError
@@ -9,18 +10,28 @@ from ..sequence import Sequence
 from .formats import HEAD_BYTES, VIDEO, Format, format_of_content, format_of_name
 from .images import StillImages
 from .inputs import Source, still_images
+from .video import VideoSequence
 
 
-def open_sequence(source: Source | str | Path, *, start: int = 0, stop: int | None = None) -> Sequence:
+def open_sequence(
+    source: Source | str | Path, *, start: int = 0, stop: int | None = None, stream: int | None = None
+) -> Sequence:
     """Open a video, images, an animation, an array or MNIST images; frames start:stop of it (stop excluded).
 
     `source` is a path, or one of the sources that `expand_inputs` returns. With start > 0 times count from
-    the first selected frame. Raises `InputError`, one line, if it is missing or is none of these.
+    the first selected frame. stream: which of several video streams, counted from 0; None: the film among
+    them. Raises `InputError`, one line, if it is missing or is none of these.
     """
     if isinstance(source, Source) and not source.paths:
         raise InputError(f"{source.name}: can be read only once; save it to a file first")
     if not isinstance(source, Source):
         source = Source((Path(source),), str(source), "unknown")
+    sequence = _opened(source, start, stop, stream)
+    sequence.info = replace(sequence.info, notes=(*sequence.info.notes, *source.notes))
+    return sequence
+
+
+def _opened(source: Source, start: int, stop: int | None, stream: int | None) -> Sequence:
     if len(source.paths) > 1:
         return StillImages(source.paths, source.name, start=start, stop=stop)
     path, name = source.paths[0], source.name
@@ -32,7 +43,12 @@ def open_sequence(source: Source | str | Path, *, start: int = 0, stop: int | No
             raise InputError(f"{name}: is not a regular file; save the stream to a file first")
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-    return _format_of(path, name, head).reader(path, name, start=start, stop=stop)
+    known = _format_of(path, name, head)
+    if stream is None:
+        return known.reader(path, name, start=start, stop=stop)
+    if known is not VIDEO:
+        raise InputError(f"{name}: has no video streams to choose from; leave --stream out")
+    return VideoSequence(path, name, start=start, stop=stop, stream=stream)
 
 
 def _format_of(path: Path, name: str, head: bytes) -> Format:

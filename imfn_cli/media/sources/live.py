@@ -17,7 +17,7 @@ from ...system.pipes import check_stdin
 from ...system.threads import interruptible
 from ..problems import reading, reason
 from ..sequence import Frame, Sequence
-from .decoding import Clock, Damage, decode, first_video_stream, nominal_rate
+from .decoding import Clock, Damage, decode, nominal_rate, video_stream
 from .files import open_sequence
 from .picture import Picture, describe
 from .raw_video import RawVideo
@@ -91,7 +91,7 @@ class LiveVideo(Sequence):
         container = route.open(opening, timeout)
         self.timeout = timeout
         self._container = container
-        self._stream = first_video_stream(container, route.name)
+        self._stream = video_stream(container, route.name, threads=0)
         # Threads that decode whole frames delay them.
         self._stream.thread_type = "SLICE"
         self._damage = Damage()
