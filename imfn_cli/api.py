@@ -48,6 +48,8 @@ def compress(
     gop: int = defaults.GOP,
     student: bool = False,
     frames: Selection | None = None,
+    stream: int | None = None,
+    audio: bool = True,
     device: str = "auto",
     force: bool = False,
     progress: Progress | None = None,
@@ -77,6 +79,8 @@ def compress(
     student: one recurrent update per frame instead of the tree; every linear model has one, others carry
         theirs or raise `ModelError`.
     frames: (start, stop) to compress only frames start … stop − 1; a stop of None means the end.
+    stream: which of several video streams, counted from 0; None: the film among them.
+    audio: whether the sound of a video file is kept; subtitles always are, packets of both as they are.
     device: "auto", "cpu", "cuda" or "mps"; a loaded model stays where it is.
     force: overwrite `output` where it exists.
     stage: called with the name of each pass as it begins, if there is a target.
@@ -119,7 +123,7 @@ def compress(
     with ExitStack() as stack:
         if is_standard(place):
             place = stack.enter_context(stdout_from_disk(codec.LATENT_ENDING))
-        sequence = stack.enter_context(_open(source, rate, start, stop))
+        sequence = stack.enter_context(_open(source, rate, start, stop, stream, audio))
         if target is not None and isinstance(sequence, media.GivenFrames | media.Part):
             raise InputError(
                 "frames: can be read once only, a target takes several passes; hand over an array"
@@ -288,6 +292,7 @@ def decompress(
     model: "str | Path | Model | None" = None,
     frames: Selection | None = None,
     format: str | None = None,
+    audio: bool = True,
     device: str = "auto",
     force: bool = False,
     skip_damaged: bool = False,
@@ -303,6 +308,8 @@ def decompress(
     model: None takes the one that wrote the latent, among those that ship; else as in `compress`.
     frames: (start, stop) to restore only frames start … stop − 1; their times then begin at 0. Of a memory
         that `imfn stream --forget` wrote, the last ten half-lives unless given.
+    audio: whether the sound and subtitles in the latent go out too, where the format can hold them; the
+        report's notes say what it cannot.
     skip_damaged: go on past damaged nodes, repeating the last good frame; the report names them.
 
     Raises `LatentError`, `ModelError`, `OutputError`, and `InputError` for an empty selection.
@@ -311,6 +318,7 @@ def decompress(
         "model": model,
         "frames": frames or (0, None),
         "format": format,
+        "audio": audio,
         "device": device,
         "force": force,
         "skip_damaged": skip_damaged,
@@ -333,6 +341,7 @@ def _decompress(
     model: "str | Path | Model | None",
     frames: Selection,
     format: str | None,
+    audio: bool,
     device: str,
     force: bool,
     skip_damaged: bool,
@@ -363,6 +372,7 @@ def _decompress(
         start=start,
         stop=stop,
         format=format,
+        audio=audio,
         force=force,
         skip_damaged=skip_damaged,
         progress=_counting(progress, count),
@@ -450,12 +460,16 @@ def _open(
     rate: "float | str | Fraction | None",
     start: int,
     stop: int | None,
+    stream: int | None,
+    audio: bool,
 ) -> "Sequence":
+    if stream is not None and not (isinstance(source, media.Source) and source.paths):
+        raise InputError("stream: one of several can be chosen of a file only")
     if isinstance(source, media.Source) and not source.paths:
         live = media.open_live(media.STDIN)
         return live if (start, stop) == (0, None) else media.Part(live, start, stop)
     if isinstance(source, media.Source):
-        return media.open_sequence(source, start=start, stop=stop)
+        return media.open_sequence(source, start=start, stop=stop, stream=stream, audio=audio)
     # Importing this module loads nothing heavy.
     import numpy as np
 

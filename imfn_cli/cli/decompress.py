@@ -49,6 +49,7 @@ def decompress(
         ),
     ] = None,
     frames: options.Frames = None,
+    no_audio: options.NoAudio = False,
     model: options.ModelOfLatent = None,
     device: options.Device = options.DeviceName.auto,
     skip_damaged: Annotated[
@@ -73,7 +74,8 @@ def decompress(
     outputs, places = _places(found, output, format, force, skip_existing)
 
     def task(index: int) -> _Task:
-        settings = {"frames": selection, "format": format, "force": force, "skip_damaged": skip_damaged}
+        settings: dict[str, Any] = {"frames": selection, "format": format, "audio": not no_audio}
+        settings |= {"force": force, "skip_damaged": skip_damaged}
         return _Task(found[index].name, outputs[index], {**settings, "model": model, "device": device})
 
     def tell(report: "DecompressReport") -> int:

@@ -92,7 +92,7 @@ def finish_latent(
     gop_frames: int = 0,
     draft: int = 0,
 ) -> None:
-    """Write header, node table and nodes. times: of all frames; the rest are `Header`'s fields.
+    """Write header, node table, tracks and nodes. times: of all frames; the rest are `Header`'s fields.
 
     Raises InputError if there are no frames.
     """
@@ -115,7 +115,7 @@ def finish_latent(
         draft=draft,
         last_ticks=_unusual(sequence.info, int(ticks[-1]) if ticks.size else None),
     )
-    writer.finish(header, None if constant is not None else ticks)
+    writer.finish(header, None if constant is not None else ticks, sequence.write_tracks)
 
 
 def info_of(header: Header) -> SequenceInfo:

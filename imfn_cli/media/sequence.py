@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
 
@@ -103,6 +103,13 @@ class Sequence(ABC):
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]: ...
+
+    def write_tracks(self, target: BinaryIO) -> bool:
+        """Copy the sound and subtitles of the selected frames into a file; whether there are any.
+
+        To be called after an iteration. What is left out is added to `warnings`.
+        """
+        return False
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing open between two frames
         """Release what the source holds open. Safe to call twice."""

@@ -1,6 +1,7 @@
 """Video files and animated GIF, written frame by frame (PyAV)."""
 
 import contextlib
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,6 +14,7 @@ from PIL import Image
 
 from ..colour import MATRICES, PRIMARIES, RANGES, TRANSFERS, FromRgb, number_of
 from ..sequence import DEFAULT_RATE, SequenceInfo
+from ..tracks import OutgoingTracks
 from .encodings import VideoEncoding
 from .frame_writer import STDOUT, FrameWriter
 
@@ -63,6 +65,10 @@ class VideoWriter(FrameWriter):
         if self.info.sample_aspect_ratio:
             codec.sample_aspect_ratio = self.info.sample_aspect_ratio
         self._stream = stream
+
+    def _begin_tracks(self, tracks: OutgoingTracks) -> list[str]:
+        assert self._container is not None
+        return tracks.add_to(self._container)
 
     def _write(self, pixels: np.ndarray, time: int) -> None:
         ticks = round(time * self.info.time_base / self._time_base)
@@ -118,8 +124,15 @@ class VideoWriter(FrameWriter):
         if self._held is not None:
             if self._reordering is None:
                 self._reordering = (self._held.pts or 0) - (self._held.dts or 0)
+            if self.tracks is not None and self._held.dts is not None:
+                self.tracks.write(self._held.dts * self._time_base, self._shift)
             self._container.mux(self._held)
         self._held = None
+
+    @property
+    def _shift(self) -> Fraction:
+        """Seconds by which the frames, and what goes with them, are shown later than their times say."""
+        return -self._origin * self._time_base
 
     def _finish(self) -> None:
         assert self._container is not None
@@ -134,6 +147,8 @@ class VideoWriter(FrameWriter):
             end = self._waiting.pts + last - (self._reordering or 0)
             self._held.duration = max(end - self._held.dts, 1)
         self._mux_held()
+        if self.tracks is not None:
+            self.tracks.write(None, self._shift)
         if self._left_out:
             most = int(1 / (self._encoding.shortest * self._time_base))
             self.notes.append(

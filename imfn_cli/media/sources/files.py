@@ -14,24 +14,31 @@ from .video import VideoSequence
 
 
 def open_sequence(
-    source: Source | str | Path, *, start: int = 0, stop: int | None = None, stream: int | None = None
+    source: Source | str | Path,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    stream: int | None = None,
+    audio: bool = True,
 ) -> Sequence:
     """Open a video, images, an animation, an array or MNIST images; frames start:stop of it (stop excluded).
 
     `source` is a path, or one of the sources that `expand_inputs` returns. With start > 0 times count from
     the first selected frame. stream: which of several video streams, counted from 0; None: the film among
-    them. Raises `InputError`, one line, if it is missing or is none of these.
+    them. audio: whether the sound comes along (`Sequence.write_tracks`).
+
+    Raises `InputError`, one line, if it is missing or is none of these.
     """
     if isinstance(source, Source) and not source.paths:
         raise InputError(f"{source.name}: can be read only once; save it to a file first")
     if not isinstance(source, Source):
         source = Source((Path(source),), str(source), "unknown")
-    sequence = _opened(source, start, stop, stream)
+    sequence = _opened(source, start, stop, stream, audio)
     sequence.info = replace(sequence.info, notes=(*sequence.info.notes, *source.notes))
     return sequence
 
 
-def _opened(source: Source, start: int, stop: int | None, stream: int | None) -> Sequence:
+def _opened(source: Source, start: int, stop: int | None, stream: int | None, audio: bool) -> Sequence:
     if len(source.paths) > 1:
         return StillImages(source.paths, source.name, start=start, stop=stop)
     path, name = source.paths[0], source.name
@@ -44,11 +51,11 @@ def _opened(source: Source, start: int, stop: int | None, stream: int | None) ->
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     known = _format_of(path, name, head)
-    if stream is None:
-        return known.reader(path, name, start=start, stop=stop)
-    if known is not VIDEO:
+    if known is VIDEO:
+        return VideoSequence(path, name, start=start, stop=stop, stream=stream, audio=audio)
+    if stream is not None:
         raise InputError(f"{name}: has no video streams to choose from; leave --stream out")
-    return VideoSequence(path, name, start=start, stop=stop, stream=stream)
+    return known.reader(path, name, start=start, stop=stop)
 
 
 def _format_of(path: Path, name: str, head: bytes) -> Format:

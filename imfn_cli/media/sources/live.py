@@ -8,6 +8,7 @@ stays behind in a network read.
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -111,6 +112,9 @@ class LiveVideo(Sequence):
         self._picture = Picture.of(self._first)
         self._begun = False
         info = describe(self._stream, self._first, self._picture, frame_count=None, size_bytes=0)
+        if container.streams.audio:
+            note = "sound left out: this source is read once; compress a file to keep it"
+            info = replace(info, notes=(*info.notes, note))
         super().__init__(route.name, info)
 
     def __iter__(self) -> Iterator[Frame]:

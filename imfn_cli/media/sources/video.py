@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 from av import VideoFrame
@@ -12,7 +13,8 @@ from av.video.stream import VideoStream
 from ..pixels import ValueRange, joined_range
 from ..problems import reading
 from ..selection import check_selection, nothing_selected, selected_count
-from ..sequence import Frame, Sequence
+from ..sequence import DEFAULT_RATE, Frame, Sequence, SequenceInfo
+from ..tracks import Span, write_tracks
 from .container_bytes import container_notes
 from .decoding import Clock, Damage, decode, nominal_rate, streams_note, video_stream
 from .picture import Picture, describe, measured_samples
@@ -22,18 +24,27 @@ class VideoSequence(Sequence):
     """A video stream of a file. The file is opened anew for each iteration."""
 
     def __init__(
-        self, path: Path, name: str, *, start: int = 0, stop: int | None = None, stream: int | None = None
+        self,
+        path: Path,
+        name: str,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        stream: int | None = None,
+        audio: bool = True,
     ) -> None:
         """Opens `path` and decodes one frame for the format. Iterating gives the frames start:stop.
 
         stream: its number among the video streams; None: the one that is most likely the film.
+        audio: whether `write_tracks` copies the sound.
         With start > 0 times count from the first selected frame, which is shown at 0. Measurements of more
         than 8 bits are all decoded once, for their range. Raises `InputError`.
         """
         check_selection(name, start, stop)
         self._path = path
         self._start, self._stop = start, stop
-        self._wanted = stream
+        self._wanted, self._audio = stream, audio
+        self._span = Span()
         container, chosen = self._open(name)
         with container:
             first = next(decode(container, chosen, name, Damage()))
@@ -79,9 +90,21 @@ class VideoSequence(Sequence):
                 self.warnings.extend(clock.lines())
             if decoded is not None and not damage.cut and not damage.lost_at_end:
                 last = _last_ticks(stream, decoded, time) if whole else decoded.duration
+                step = self.info.time_base
+                self._span = Span(
+                    origin * step if self._start else None,
+                    None if whole else (time + (last or _nominal(self.info))) * step,
+                )
                 self.info = replace(self.info, last_ticks=last or None)
         if count <= self._start:
             raise nothing_selected(self.name, count, self._start)
+
+    def write_tracks(self, target: BinaryIO) -> bool:
+        """See `Sequence.write_tracks`."""
+        with reading(self.name, "its sound cannot be read; leave it out with --no-audio"):
+            found, notes = write_tracks(self._path, target, self._span, audio=self._audio)
+        self.warnings.extend(notes)
+        return found
 
     def _range(self, name: str) -> ValueRange | None:
         """The range of all samples, decoded one frame at a time."""
@@ -100,6 +123,11 @@ class VideoSequence(Sequence):
             # "file:" keeps FFmpeg from taking "12:30.mp4" for a network protocol named 12.
             container = av.open(f"file:{self._path}", metadata_errors="ignore")
         return container, video_stream(container, name, wanted=self._wanted)
+
+
+def _nominal(info: SequenceInfo) -> int:
+    """How long a frame is shown, as the rate says, in ticks."""
+    return round(1 / ((info.frame_rate or DEFAULT_RATE) * info.time_base))
 
 
 def _last_ticks(stream: VideoStream, last: VideoFrame, time: int) -> int:
