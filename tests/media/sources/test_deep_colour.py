@@ -191,6 +191,12 @@ def test_an_imagej_stack_of_one_directory(tmp_path: Path, dtype: type) -> None:
         open_sequence(path)
 
 
+def test_samples_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    path = tiff(tmp_path / "a.tif", np.zeros((4, 4), np.float64), sample_format=3)
+    with pytest.raises(InputError, match="holds floating-point samples of 64 bits, 1 a pixel"):
+        open_sequence(path)
+
+
 def test_tga_by_its_name(tmp_path: Path) -> None:
     frames = make_frames(3, 16, 24)
     for index, frame in enumerate(frames):
