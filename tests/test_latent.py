@@ -1,6 +1,7 @@
 """A latent that is open: frames by number, memories, times; in processes of their own too."""
 
 import multiprocessing
+import os
 import pickle
 from pathlib import Path
 
@@ -149,6 +150,21 @@ def test_what_frames_of_no_file_cannot(
         )
     with pytest.raises(ValueError, match="rate is of frames without a file"):
         imfn.compress(clip_path, model=tiny_model, rate=30)
+
+
+def test_a_model_of_ones_own_is_found_by_its_weights(
+    path: Path, tiny_model: imfn.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under any name, in a folder that $IMFN_MODELS names."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(imfn.ModelError, match="does not ship with imfn"):
+        imfn.open(path)[0]
+    tiny_model.save(tmp_path / "models" / "renamed")
+    monkeypatch.setenv(
+        "IMFN_MODELS", os.pathsep.join(str(tmp_path / name) for name in ("gone", "empty", "models"))
+    )
+    assert imfn.open(path)[0].shape == (48, 64, 3)
+    assert imfn.verify(path).decoded
 
 
 def test_both_names_are_the_same_library() -> None:
