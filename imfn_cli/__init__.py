@@ -1,11 +1,11 @@
 """imfn: compress and restore image sequences with Invertible Memory Flow Networks (arXiv 2602.00535).
 
-    import imfn_cli as imfn
+    import imfn
 
     imfn.compress("clip.mp4", ratio=16)           # writes clip.safetensors
     imfn.decompress("clip.safetensors")           # writes clip.restored.mp4
     imfn.stream("camera:0", "live.safetensors")   # or frames of your own, as they come
-    for pixels in imfn.read_frames("clip.safetensors", 100, 110): ...
+    frames = imfn.open("clip.safetensors")[100:110]
     model = imfn.load()                           # merge, split, compress, restore tensors
 
 Importing this imports neither torch nor numpy; the first use of a name does.
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .api import compress, decompress, read_frames, stream, verify
     from .diagnosis import diagnose
     from .errors import ImfnError, InputError, LatentError, ModelError, OutputError, RatioError
+    from .latent import Latent, Memory, open
     from .reports import (
         CompressReport,
         DamagedNode,
@@ -50,7 +51,9 @@ __all__ = [
     "ImfnError",
     "InputError",
     "InstalledModel",
+    "Latent",
     "LatentError",
+    "Memory",
     "Model",
     "ModelError",
     "OutputError",
@@ -69,6 +72,7 @@ __all__ = [
     "distill",
     "fit",
     "load",
+    "open",
     "read_frames",
     "stream",
     "train",
@@ -81,6 +85,7 @@ __getattr__, __dir__ = lazy_attributes(
         "api": ("compress", "decompress", "read_frames", "stream", "verify"),
         "diagnosis": ("diagnose",),
         "errors": ("ImfnError", "InputError", "LatentError", "ModelError", "OutputError", "RatioError"),
+        "latent": ("Latent", "Memory", "open"),
         "reports": (
             "CompressReport",
             "DamagedNode",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     import numpy as np
+    from torch import Tensor
 
     from .bitstream import FadingMemoryHeader, Header
     from .codec import Live
@@ -34,9 +35,10 @@ Selection = tuple[int, int | None]
 
 
 def compress(
-    source: "str | Path | Source | np.ndarray",
+    source: "str | Path | Source | np.ndarray | Tensor | Iterable[np.ndarray | Tensor]",
     output: str | Path | None = None,
     *,
+    rate: "float | str | Fraction | None" = None,
     model: "str | Path | Model | None" = None,
     ratio: int | str = defaults.RATIO,
     quality: float | None = None,
@@ -46,6 +48,8 @@ def compress(
     gop: int = defaults.GOP,
     student: bool = False,
     frames: Selection | None = None,
+    stream: int | None = None,
+    audio: bool = True,
     device: str = "auto",
     force: bool = False,
     progress: Progress | None = None,
@@ -54,10 +58,12 @@ def compress(
     """Compress one sequence of frames into a latent file.
 
     source: a video, a directory or pattern of images, an animation, .npy/.npz, MNIST idx; "-": a container or
-        Y4M on standard input; or an array, uint8 (T, H, W) or (T, H, W, 1) gray, (T, H, W, 3) RGB. Any
-        T, H, W ≥ 1. Frames of files are streamed.
+        Y4M on standard input; an array, uint8 (T, H, W) or (T, H, W, 1) gray, (T, H, W, 3) RGB; a tensor, the
+        same, or floats (T, C, H, W) in [0, 1]; or any iterable of such frames, read once, as they are wanted.
+        Any T, H, W ≥ 1. Frames of files are streamed.
     output: the file to write; clip.mp4 → clip.safetensors beside it unless given. An array needs one. "-" is
         standard output, which gets the file when it is whole.
+    rate: frames per second of an array, tensor or iterable; 25 unless given.
     model: a name (`imfn models`), a folder, a hub id (hf://org/name), or what `load` gave; None: the best
         that ships.
     ratio: frames per memory, a power of two from 1 to what the model offers (64); "auto": an adaptive forest,
@@ -73,6 +79,8 @@ def compress(
     student: one recurrent update per frame instead of the tree; every linear model has one, others carry
         theirs or raise `ModelError`.
     frames: (start, stop) to compress only frames start … stop − 1; a stop of None means the end.
+    stream: which of several video streams, counted from 0; None: the film among them.
+    audio: whether the sound of a video file is kept; subtitles always are, packets of both as they are.
     device: "auto", "cpu", "cuda" or "mps"; a loaded model stays where it is.
     force: overwrite `output` where it exists.
     stage: called with the name of each pass as it begins, if there is a target.
@@ -95,12 +103,14 @@ def compress(
         raise InputError(
             f"{source.name}: can be read once only, a target takes several passes; save it first"
         )
+    if rate is not None and isinstance(source, media.Source):
+        raise ValueError("rate is of frames without a file; a source has its own")
     if output is not None and is_standard(output):
         place = Path(output)
     elif isinstance(source, media.Source):
         place = codec.latent_place(source, output, force=force)
     elif output is None:
-        raise OutputError("array: has no name to go by; say where to write with output=")
+        raise OutputError("frames: have no name to go by; say where to write with output=")
     else:
         place = Path(output)
         check_output(place, force=force)
@@ -113,7 +123,11 @@ def compress(
     with ExitStack() as stack:
         if is_standard(place):
             place = stack.enter_context(stdout_from_disk(codec.LATENT_ENDING))
-        sequence = stack.enter_context(_open(source, start, stop))
+        sequence = stack.enter_context(_open(source, rate, start, stop, stream, audio))
+        if target is not None and isinstance(sequence, media.GivenFrames | media.Part):
+            raise InputError(
+                "frames: can be read once only, a target takes several passes; hand over an array"
+            )
         if target is None:
             counting = _counting(progress, sequence.info.frame_count)
             report = coded(sequence, place, loaded, quality=quality, force=force, progress=counting)
@@ -278,6 +292,7 @@ def decompress(
     model: "str | Path | Model | None" = None,
     frames: Selection | None = None,
     format: str | None = None,
+    audio: bool = True,
     device: str = "auto",
     force: bool = False,
     skip_damaged: bool = False,
@@ -293,6 +308,8 @@ def decompress(
     model: None takes the one that wrote the latent, among those that ship; else as in `compress`.
     frames: (start, stop) to restore only frames start … stop − 1; their times then begin at 0. Of a memory
         that `imfn stream --forget` wrote, the last ten half-lives unless given.
+    audio: whether the sound and subtitles in the latent go out too, where the format can hold them; the
+        report's notes say what it cannot.
     skip_damaged: go on past damaged nodes, repeating the last good frame; the report names them.
 
     Raises `LatentError`, `ModelError`, `OutputError`, and `InputError` for an empty selection.
@@ -301,6 +318,7 @@ def decompress(
         "model": model,
         "frames": frames or (0, None),
         "format": format,
+        "audio": audio,
         "device": device,
         "force": force,
         "skip_damaged": skip_damaged,
@@ -323,6 +341,7 @@ def _decompress(
     model: "str | Path | Model | None",
     frames: Selection,
     format: str | None,
+    audio: bool,
     device: str,
     force: bool,
     skip_damaged: bool,
@@ -353,6 +372,7 @@ def _decompress(
         start=start,
         stop=stop,
         format=format,
+        audio=audio,
         force=force,
         skip_damaged=skip_damaged,
         progress=_counting(progress, count),
@@ -435,13 +455,47 @@ def _one_source(name: str | Path) -> "Source":
     return sources[0]
 
 
-def _open(source: "Source | np.ndarray", start: int, stop: int | None) -> "Sequence":
+def _open(
+    source: "Source | np.ndarray | Tensor | Iterable[np.ndarray | Tensor]",
+    rate: "float | str | Fraction | None",
+    start: int,
+    stop: int | None,
+    stream: int | None,
+    audio: bool,
+) -> "Sequence":
+    if stream is not None and not (isinstance(source, media.Source) and source.paths):
+        raise InputError("stream: one of several can be chosen of a file only")
     if isinstance(source, media.Source) and not source.paths:
         live = media.open_live(media.STDIN)
         return live if (start, stop) == (0, None) else media.Part(live, start, stop)
     if isinstance(source, media.Source):
-        return media.open_sequence(source, start=start, stop=stop)
-    return media.LoadedArray(source, start=start, stop=stop)
+        return media.open_sequence(source, start=start, stop=stop, stream=stream, audio=audio)
+    # Importing this module loads nothing heavy.
+    import numpy as np
+
+    sequence: Sequence
+    if isinstance(source, np.ndarray):
+        sequence = media.LoadedArray(source, start=start, stop=stop)
+    else:
+        sequence = media.GivenFrames(map(_as_array, source))
+        if (start, stop) != (0, None):
+            sequence = media.Part(sequence, start, stop)
+    if rate is not None:
+        exact = media.parse_rate(rate)
+        sequence.info = replace(sequence.info, time_base=1 / exact, frame_rate=exact)
+    return sequence
+
+
+def _as_array(frame: "np.ndarray | Tensor") -> "np.ndarray":
+    """A frame as NumPy has it; a tensor of floats (C, H, W) in [0, 1] as uint8 (H, W, C)."""
+    import torch
+
+    if not isinstance(frame, torch.Tensor):
+        return frame
+    if frame.is_floating_point():
+        frame = (frame.clamp(0, 1) * 255).round().byte().movedim(0, -1)
+    # Detached, and on the CPU.
+    return frame.numpy(force=True)
 
 
 def _counting(progress: Progress | None, count: int | None) -> Callable[[int], None]:

@@ -113,7 +113,10 @@ class FadingMemoryReport(_Report):
 
 @dataclass(frozen=True)
 class DecompressReport(_Report):
-    """What decompressing did. damaged: frames, as first and last, that could not be restored."""
+    """What decompressing did. damaged: frames, as first and last, that could not be restored.
+
+    notes: what the output could not hold, one line each.
+    """
 
     source: str
     output: str
@@ -125,6 +128,7 @@ class DecompressReport(_Report):
     seconds: float
     frames_per_second: float
     damaged: tuple[tuple[int, int], ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,17 @@ def compress(
     ] = False,
     model: options.Model = None,
     frames: options.Frames = None,
+    stream: Annotated[
+        int | None,
+        typer.Option(
+            "--stream",
+            metavar="N",
+            min=0,
+            help="Which of several video streams, counted from 0.",
+            show_default="the film among them",
+        ),
+    ] = None,
+    no_audio: options.NoAudio = False,
     device: options.Device = options.DeviceName.auto,
     force: options.Force = False,
     skip_existing: options.SkipExisting = False,
@@ -91,6 +102,8 @@ def compress(
         "gop": gop,
         "student": student,
         "frames": selection,
+        "stream": stream,
+        "audio": not no_audio,
         "force": force,
     }
 

@@ -49,6 +49,7 @@ def decompress(
         ),
     ] = None,
     frames: options.Frames = None,
+    no_audio: options.NoAudio = False,
     model: options.ModelOfLatent = None,
     device: options.Device = options.DeviceName.auto,
     skip_damaged: Annotated[
@@ -73,13 +74,16 @@ def decompress(
     outputs, places = _places(found, output, format, force, skip_existing)
 
     def task(index: int) -> _Task:
-        settings = {"frames": selection, "format": format, "force": force, "skip_damaged": skip_damaged}
+        settings: dict[str, Any] = {"frames": selection, "format": format, "audio": not no_audio}
+        settings |= {"force": force, "skip_damaged": skip_damaged}
         return _Task(found[index].name, outputs[index], {**settings, "model": model, "device": device})
 
     def tell(report: "DecompressReport") -> int:
         for first, last in report.damaged:
             problem = f"frames {first} to {last} are damaged; the last good frame stands in for them"
             say(f"{report.source}: {problem}")
+        for note in report.notes:
+            out.note(f"{report.source}: {note}")
         out.result(
             report.to_dict(),
             f"{report.source} → {report.output}",

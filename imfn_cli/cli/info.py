@@ -54,6 +54,7 @@ def _latent(reader: "bitstream.LatentReader", every_node: bool, out: Output) -> 
         "nodes": sum(node.size for node in reader.nodes),
         "node table": reader.table_bytes,
         "presentation times": reader.ticks.nbytes if reader.ticks is not None else 0,
+        "sound and subtitles": reader.tracks_bytes,
     }
     parts["header"] = size - sum(parts.values())
     sizes = Table(

@@ -138,6 +138,7 @@ Frames = Annotated[
         show_default="all",
     ),
 ]
+NoAudio = Annotated[bool, typer.Option("--no-audio", help="Leave the sound out.")]
 Device = Annotated[DeviceName, typer.Option("--device", help="Where the network computes.")]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite outputs that exist.")]
 SkipExisting = Annotated[

@@ -30,7 +30,7 @@ from ..zoo import Model
 from .inter_encoder import InterEncoder
 from .node_builders import NodeBuilder, node_builder
 from .search_frames import SearchFrames
-from .sequence_header import check_size, finish_latent
+from .sequence_header import check_shape, check_size, finish_latent
 from .synthesis import batch_frames
 
 Pixels = NDArray[np.uint8]
@@ -130,6 +130,7 @@ class _Intake:
         info = self._sequence.info
         batches = batched(self._sequence, batch_frames(info.height, info.width))
         for pixels, shown in prefetch(batches, 2):
+            check_shape(self._sequence, pixels)
             self.times.extend(shown)
             if self.searched is not None:
                 self.searched.feed(luma(pixels))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..bitstream.container.latent_reader import LatentReader
 from ..errors import ModelError
-from ..zoo import Model, load, model_folders
+from ..zoo import Model, folder_of_weights, load, model_folders
 
 
 def model_of(reader: LatentReader, model: Model | Path | str | None = None, device: str = "auto") -> Model:
@@ -19,12 +19,15 @@ def writer_of(
     path: Path, name: str, sha256: str, model: Model | Path | str | None, device: str = "auto"
 ) -> Model:
     """`model_of` for any file that names the model that wrote it, and the SHA-256 of its weights."""
+    # A name in a file that came from somewhere may not make us read a folder, or ask the hub; a hash may pick
+    # one of the folders that the user named.
+    if model is None and (own := folder_of_weights(sha256)) is not None:
+        model = own
     if model is None:
-        # A name in a file that came from somewhere may not make us read a folder, or ask the hub.
         if name not in model_folders():
             raise ModelError(
                 f"{path}: was written by model {name!r}, which does not ship with imfn; "
-                "give its folder with -m PATH"
+                "give its folder with -m PATH, or the one above it in $IMFN_MODELS"
             )
         model = name
     if not isinstance(model, Model):

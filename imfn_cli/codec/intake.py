@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..media import stalled
 from ..media.sequence import Frame, Sequence
 from ..system.threads import prefetch
+from .sequence_header import check_shape
 
 # Frames that a source may be ahead.
 _AHEAD = 4
@@ -46,6 +47,7 @@ class Intake:
                 if count == self._frames or (self._ticks is not None and frame.time - first >= self._ticks):
                     self.ended = "limit"
                     return
+                check_shape(self._sequence, frame.pixels[None])
                 # Pillow's arrays are read-only, which torch warns of.
                 yield frame._replace(pixels=np.require(frame.pixels, requirements="W"))
                 self._asked = time.monotonic()

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import InputError, OutputError
+from ..media.sources.formats import format_of_name
 from ..media.sources.inputs import Source
 from ..system.files import check_output
 from ..system.pipes import is_standard
@@ -26,7 +27,15 @@ def latent_path(source: Source, output: str | Path | None = None) -> Path:
         if output is None:
             raise InputError(f"{source.name}: is a latent by its name; 'imfn decompress' restores it")
         raise _is_the_input(place)
+    _check_name(place)
     return place
+
+
+def _check_name(place: Path) -> None:
+    """Raise OutputError where a name says that the file holds frames, which a latent does not."""
+    if format_of_name(place) is not None:
+        latent = place.with_suffix(LATENT_ENDING).name
+        raise OutputError(f"{place}: names no latent; write -o {latent}, which 'imfn decompress' restores")
 
 
 def stream_place(source: object, output: str | Path | None = None, *, force: bool = False) -> Path:
@@ -40,6 +49,7 @@ def stream_place(source: object, output: str | Path | None = None, *, force: boo
         place = Path(f"{_stream_name(str(source))}{LATENT_ENDING}")
     else:
         raise OutputError("frames: have no name to go by; say where to write with output=")
+    _check_name(place)
     check_output(place, force=force)
     if isinstance(source, str | Path) and _same_file(place, Path(source)):
         raise _is_the_input(place)

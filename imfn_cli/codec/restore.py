@@ -1,6 +1,9 @@
 """A latent to a file of frames, and the check that it could be restored."""
 
+import contextlib
 import time
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -8,6 +11,7 @@ import torch
 from ..bitstream.container.latent_reader import LatentReader
 from ..errors import LatentError
 from ..media import open_output
+from ..media.tracks import OutgoingTracks, Span, TrackFile
 from ..reports import DamagedNode, DecompressReport, VerifyReport
 from ..system.threads import prefetch
 from ..zoo import Model
@@ -27,6 +31,7 @@ def decompress_latent(
     start: int = 0,
     stop: int | None = None,
     format: str | None = None,
+    audio: bool = True,
     force: bool = False,
     skip_damaged: bool = False,
     progress: Progress = lambda _: None,
@@ -40,7 +45,10 @@ def decompress_latent(
     header = reader.header
     damaged: list[DecodedNode] | None = [] if skip_damaged else None
     done = 0
-    with open_output(output, info_of(header), force=force, format=format) as writer:
+    with (
+        _tracks(reader, start, stop, audio=audio) as tracks,
+        open_output(output, info_of(header), force=force, format=format, tracks=tracks) as writer,
+    ):
         ahead = max(2, batch_frames(header.height, header.width))
         try:
             for frame in prefetch(restored_frames(reader, model, start, stop, damaged=damaged), ahead):
@@ -61,7 +69,39 @@ def decompress_latent(
         seconds=seconds,
         frames_per_second=done / seconds,
         damaged=tuple((node.entry.frames[0], node.entry.frames[-1]) for node in damaged or ()),
+        notes=tuple(writer.notes),
     )
+
+
+@contextlib.contextmanager
+def _tracks(
+    reader: LatentReader, start: int, stop: int | None, *, audio: bool
+) -> Iterator[OutgoingTracks | None]:
+    """The sound and subtitles of frames start … stop − 1, where there are any and they are wanted."""
+    if not audio or not reader.tracks_bytes:
+        yield None
+        return
+    try:
+        reader.check_tracks()
+        file = TrackFile(reader.path, reader.tracks_at, reader.tracks_bytes)
+        tracks = OutgoingTracks(file, _span(reader, start, stop))
+    except (LatentError, OSError) as error:
+        problem = error if isinstance(error, LatentError) else f"{reader.path}: its sound cannot be read"
+        raise LatentError(f"{problem}; --no-audio restores the frames") from error
+    try:
+        yield tracks
+    finally:
+        tracks.close()
+
+
+def _span(reader: LatentReader, start: int, stop: int | None) -> Span:
+    """Where frames start … stop − 1 lie in the film's own time."""
+
+    def seconds(frame: int) -> Fraction:
+        return next(reader.times(frame)) * reader.header.time_base
+
+    ends = stop is not None and stop < reader.header.frames
+    return Span(seconds(start) if start else None, seconds(stop) if ends and stop is not None else None)
 
 
 @torch.inference_mode()
@@ -69,6 +109,7 @@ def verify_latent(
     reader: LatentReader, model: Model | None, *, progress: Progress = lambda _: None
 ) -> VerifyReport:
     """Read every node and decode it; without a model only the checksums are compared."""
+    reader.check_tracks()
     damaged = []
     nodes = (
         adaptive.check_gops(reader, model)

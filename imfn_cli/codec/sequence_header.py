@@ -24,6 +24,17 @@ def check_size(sequence: Sequence) -> None:
         )
 
 
+def check_shape(sequence: Sequence, pixels: NDArray[np.uint8]) -> None:
+    """Raise InputError if frames (T, H, W, C) are not as the sequence announced: no header would fit them."""
+    info = sequence.info
+    height, width, channels = pixels.shape[1:]
+    if (height, width, channels) != (info.height, info.width, info.channels):
+        raise InputError(
+            f"{sequence.name}: frames of {width}x{height}x{channels} where {info.width}x{info.height}x"
+            f"{info.channels} were announced; convert the file to another format first"
+        )
+
+
 def header_of(
     model: Model,
     info: SequenceInfo,
@@ -37,6 +48,7 @@ def header_of(
     gop_nodes: int = 1,
     gop_frames: int = 0,
     draft: int = 0,
+    last_ticks: int | None = None,
 ) -> Header:
     """The header of a latent of a sequence; the arguments are `Header`'s fields."""
     return Header(
@@ -62,6 +74,8 @@ def header_of(
         student=student,
         gop_frames=gop_frames,
         draft=draft,
+        last_ticks=last_ticks,
+        plays=info.plays,
     )
 
 
@@ -78,7 +92,7 @@ def finish_latent(
     gop_frames: int = 0,
     draft: int = 0,
 ) -> None:
-    """Write header, node table and nodes. times: of all frames; the rest are `Header`'s fields.
+    """Write header, node table, tracks and nodes. times: of all frames; the rest are `Header`'s fields.
 
     Raises InputError if there are no frames.
     """
@@ -99,8 +113,9 @@ def finish_latent(
         gop_nodes=gop_nodes,
         gop_frames=gop_frames,
         draft=draft,
+        last_ticks=_unusual(sequence.info, int(ticks[-1]) if ticks.size else None),
     )
-    writer.finish(header, None if constant is not None else ticks)
+    writer.finish(header, None if constant is not None else ticks, sequence.write_tracks)
 
 
 def info_of(header: Header) -> SequenceInfo:
@@ -117,7 +132,22 @@ def info_of(header: Header) -> SequenceInfo:
         colour=ColourDescription(**header.colour),
         sample_aspect_ratio=header.sample_aspect_ratio,
         value_range=header.value_range,
+        last_ticks=header.last_ticks,
+        plays=header.plays,
     )
+
+
+def _unusual(info: SequenceInfo, step: int | None) -> int | None:
+    """How long the last frame is shown, unless that is what a writer takes if nobody says.
+
+    step: ticks from the last frame but one to the last, where there are two.
+    """
+    if info.last_ticks is None or info.last_ticks < 1:
+        return None
+    usual = float(1 / (info.frame_rate * info.time_base)) if info.frame_rate else step
+    # Times are rounded to ticks, which may be as long as a tenth of a frame.
+    alike = usual is not None and abs(info.last_ticks - usual) * 10 <= usual
+    return None if alike else info.last_ticks
 
 
 def constant_ticks(ticks: NDArray[np.int64], info: SequenceInfo) -> int | None:

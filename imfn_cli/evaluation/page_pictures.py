@@ -12,12 +12,16 @@ from PIL import Image
 
 
 class FramePicture(NamedTuple):
-    """One frame before and after, both uint8 (H, W, 3), and its PSNR in dB."""
+    """One frame before and after, both uint8 (H, W, 3), and its PSNR in dB.
+
+    windows: of an adaptive forest, drawn over the frame, uint8 (H, W, 3).
+    """
 
     frame_index: int
     psnr: float
     original: NDArray[np.uint8]
     restored: NDArray[np.uint8]
+    windows: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class ClipPictures:
 
     clip: str
     codec: str
-    frames: Sequence[FramePicture | tuple[int, float, NDArray[np.uint8], NDArray[np.uint8]]]
+    frames: Sequence[FramePicture]
 
 
 class _Encoding(NamedTuple):
@@ -63,7 +67,7 @@ def encoded_pictures(
         return [_clip(clip, frames, encoding, side) for clip in pictures]
 
     # Exact pictures from a camera rarely take less than a third of the bytes of their pixels.
-    raw = sum(frame[2].nbytes + frame[3].nbytes for clip in pictures for frame in clip.frames)
+    raw = sum(_raw(frame) for clip in pictures for frame in clip.frames)
     # The first frame of each clip tells what the others will take.
     for encoding in _ENCODINGS[raw // 3 > budget :]:
         room = budget / max(1, _length(encoded(encoding, 1)))
@@ -81,7 +85,7 @@ def encoded_pictures(
 
 
 def _clip(clip: ClipPictures, frames: int, encoding: _Encoding, side: int) -> dict[str, Any]:
-    chosen = [FramePicture(*frame) for frame in clip.frames[:frames]]
+    chosen = clip.frames[:frames]
     height, width = chosen[0].original.shape[:2] if chosen else (0, 0)
     return {
         "clip": clip.clip,
@@ -94,14 +98,21 @@ def _clip(clip: ClipPictures, frames: int, encoding: _Encoding, side: int) -> di
                 "psnr": frame.psnr,
                 "original": _uri(frame.original, encoding, side),
                 "restored": _uri(frame.restored, encoding, side),
+                "windows": None if frame.windows is None else _uri(frame.windows, encoding, side),
             }
             for frame in chosen
         ],
     }
 
 
+def _raw(frame: FramePicture) -> int:
+    pictures = (frame.original, frame.restored, frame.windows)
+    return sum(picture.nbytes for picture in pictures if picture is not None)
+
+
 def _length(clips: list[dict[str, Any]]) -> int:
-    return sum(len(f["original"]) + len(f["restored"]) for clip in clips for f in clip["frames"])
+    names = ("original", "restored", "windows")
+    return sum(len(frame[name] or "") for clip in clips for frame in clip["frames"] for name in names)
 
 
 def _uri(pixels: NDArray[np.uint8], encoding: _Encoding, side: int) -> str:

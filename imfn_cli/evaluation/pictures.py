@@ -9,13 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import defaults
+from ..bitstream.container.latent_reader import LatentReader
 from ..bitstream.open import open_latent
+from ..codec import adaptive
 from ..codec.decoder import restored_frames
-from ..zoo import load
+from ..zoo import Model, load
 from .clip import Clip
 from .coding import write_latent
 from .page_pictures import ClipPictures, FramePicture
 from .rows import IMFN, Row, Setting
+from .window_picture import draw_windows
 
 Pixels = NDArray[np.uint8]
 #: Frames shown of each clip.
@@ -48,10 +51,21 @@ def worst_pictures(
             reader = open_latent(path)
             frames = []
             for number in chosen:
-                (after,) = islice(restored_frames(reader, loaded, number, number + 1), 1)
-                frames.append(FramePicture(number, row.psnr_per_frame[number], before[number], after.pixels))
+                after, windows = _restored(reader, loaded, number)
+                frames.append(
+                    FramePicture(number, row.psnr_per_frame[number], before[number], after, windows)
+                )
             found.append(ClipPictures(clip.name, f"{row.label} q{row.quality}", frames))
     return found
+
+
+def _restored(reader: LatentReader, model: Model, number: int) -> tuple[Pixels, Pixels | None]:
+    """A frame of a latent, and the windows of an adaptive forest drawn over it."""
+    if reader.header.adaptive:
+        pixels, levels = adaptive.frame_and_windows(reader, model, number)
+        return pixels, draw_windows(pixels, levels)
+    (frame,) = islice(restored_frames(reader, model, number, number + 1), 1)
+    return frame.pixels, None
 
 
 def typical(rows: Sequence[Row]) -> Row | None:

@@ -17,6 +17,7 @@ import numpy as np
 from ..system.files import replacing, writing
 from .page_pictures import ClipPictures, encoded_pictures
 from .peers import PEERS
+from .window_picture import COLOURS
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,13 @@ def render(document: dict[str, Any], pictures: Sequence[ClipPictures], limits: P
     """The page as text."""
     document, run = _thinned(document, limits.frame_values)
     shown, note = encoded_pictures(pictures, budget=limits.picture_bytes, side=limits.picture_side)
-    extras = {"frames_per_point": run, "pictures": shown, "pictures_note": note, "peers": _peer_styles()}
+    extras = {
+        "frames_per_point": run,
+        "pictures": shown,
+        "pictures_note": note,
+        "window_colours": COLOURS,
+        "peers": _peer_styles(),
+    }
     template = files(__package__).joinpath("report.html").read_text(encoding="utf-8")
     # Split, not replaced one after another: a clip may be named like a placeholder.
     before, rest = template.split("@DOCUMENT@")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
 
@@ -72,6 +72,13 @@ class SequenceInfo:
     value_range: tuple[int, int] | None = None
     """The samples (lowest, highest) that were mapped linearly to 0..255, for sources of more than 8 bits."""
 
+    last_ticks: int | None = None
+    """How long the last frame is shown, in ticks; None where the source does not say. Of a video it is known
+    when all frames have been read."""
+
+    plays: int = 0
+    """How often an animation is played; 0: without end."""
+
     notes: tuple[str, ...] = ()
     """What the user should know about how the source was read; one line each."""
 
@@ -96,6 +103,13 @@ class Sequence(ABC):
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]: ...
+
+    def write_tracks(self, target: BinaryIO) -> bool:
+        """Copy the sound and subtitles of the selected frames into a file; whether there are any.
+
+        To be called after an iteration. What is left out is added to `warnings`.
+        """
+        return False
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing open between two frames
         """Release what the source holds open. Safe to call twice."""

@@ -60,10 +60,15 @@ def _why_not(error: OSError) -> str:
 def replacing(path: Path, *, force: bool) -> Iterator[Path]:
     """Yield a temporary path beside `path` (same ending); it becomes `path` when the block succeeds.
 
+    A link stays one: what it leads to is replaced.
+
     When the block raises (Ctrl-C and a full disk included) the temporary file is removed and `path` stays
     as it was. Raises `OutputError` as `check_output` does, before the block runs.
     """
     check_output(path, force=force)
+    if path.is_symlink():
+        path = path.resolve()
+        check_output(path, force=force)
     temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         yield temporary

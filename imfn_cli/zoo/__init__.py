@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .card import linear_card, trained_card
     from .folder import STUDENT_FILE, read_config, weights_sha256
     from .model import Model
-    from .registry import default_model, find_model, model_folders, shipped_models
+    from .registry import default_model, find_model, folder_of_weights, model_folders, shipped_models
     from .student_file import read_update, write_student
     from .weights import load, pick_device, save
 
@@ -17,6 +17,7 @@ __all__ = [
     "Model",
     "default_model",
     "find_model",
+    "folder_of_weights",
     "linear_card",
     "load",
     "model_folders",
@@ -36,7 +37,7 @@ __getattr__, __dir__ = lazy_attributes(
         "card": ("linear_card", "trained_card"),
         "folder": ("STUDENT_FILE", "read_config", "weights_sha256"),
         "model": ("Model",),
-        "registry": ("default_model", "find_model", "model_folders", "shipped_models"),
+        "registry": ("default_model", "find_model", "folder_of_weights", "model_folders", "shipped_models"),
         "student_file": ("read_update", "write_student"),
         "weights": ("load", "pick_device", "save"),
     },

@@ -1,6 +1,8 @@
 """The model: a network with its coding tables, as merges and splits, compress and restore on tensors."""
 
-from dataclasses import dataclass, field
+import copy
+import shutil
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,8 @@ from ..network import (
     level_of_ratio,
     pixels_from_frames,
 )
-from .folder import STUDENT_FILE
+from ..system.files import writing
+from .folder import STUDENT_FILE, check_free
 from .student_file import read_update
 
 
@@ -45,6 +48,36 @@ class Model:
     description: dict[str, Any] = field(default_factory=dict)
     _folded: dict[int, FoldedTree] = field(default_factory=dict, init=False, repr=False, compare=False)
     _students: dict[int, Student] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is derived from the rest is derived again, in the process that unpickles it.
+        state = {name: value for name, value in vars(self).items() if name != "_update"}
+        return state | {"_folded": {}, "_students": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+
+    def to(self, device: str | torch.device) -> "Model":
+        """The same model on another device; this one stays where it is."""
+        return replace(self, network=copy.deepcopy(self.network).to(torch.device(device)))
+
+    def save(self, folder: str | Path, *, force: bool = False) -> None:
+        """Write configuration, weights and student into `folder`, which is made where it is not there.
+
+        Raises `OutputError` where it holds a model already (without `force`) or cannot be written.
+        """
+        # That module makes models.
+        from .weights import save
+
+        folder = Path(folder)
+        check_free(folder, force=force)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        save(folder, self.network, self.entropy, self.description)
+        student = self.path / STUDENT_FILE
+        if student.is_file() and student.parent.resolve() != folder.resolve():
+            with writing(folder):
+                shutil.copyfile(student, folder / STUDENT_FILE)
 
     @property
     def ratios(self) -> tuple[int, ...]:

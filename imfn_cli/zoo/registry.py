@@ -1,5 +1,7 @@
 """Models by name: those that ship, folders, and the Hugging Face hub."""
 
+import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,21 @@ def find_model(name: str | Path | None = None) -> Path:
     raise ModelError(
         f"no model {name!r}; shipped: {', '.join(shipped) or 'none'} (see 'imfn models'), or give a path"
     )
+
+
+def own_folders() -> Iterator[Path]:
+    """Folders of models of one's own: the places that $IMFN_MODELS names, and what is in them."""
+    for name in filter(None, os.environ.get("IMFN_MODELS", "").split(os.pathsep)):
+        place = Path(name)
+        with contextlib.suppress(OSError):
+            for folder in (place, *sorted(place.iterdir())):
+                if (folder / CONFIG_FILE).is_file() and (folder / WEIGHTS_FILE).is_file():
+                    yield folder
+
+
+def folder_of_weights(sha256: str) -> Path | None:
+    """The folder of one's own model with these weights; None where there is none."""
+    return next((folder for folder in own_folders() if weights_sha256(folder) == sha256), None)
 
 
 def shipped_models() -> Iterator[tuple[str, dict[str, Any], str]]:

@@ -149,7 +149,7 @@ class TestModels:
         assert ran.code == 1
         assert ran.line == (
             f"{latent}: was written by model 'tiny', which does not ship with imfn; "
-            "give its folder with -m PATH"
+            "give its folder with -m PATH, or the one above it in $IMFN_MODELS"
         )
 
     def test_verify_without_the_model_checks_checksums(self, cli: Cli, latent: Path) -> None:

@@ -252,6 +252,21 @@ class TestOutput:
         assert ran.code == 1
         assert "exists already" in ran.line
 
+    def test_a_link_leads_where_it_led(self, cli: Cli, clip: Path, model: Words) -> None:
+        target, link = clip.with_name("real.safetensors"), clip.with_name("link.safetensors")
+        target.write_bytes(b"old")
+        link.symlink_to(target)
+        assert cli("compress", clip, *model, "-o", link, "--force").code == 0
+        assert link.is_symlink()
+        assert target.stat().st_size > 3
+
+    @pytest.mark.parametrize("name", ["x.mp4", "x.npy", "x.PNG"])
+    def test_a_name_that_promises_frames(self, cli: Cli, clip: Path, model: Words, name: str) -> None:
+        ran = cli("compress", clip, *model, "-o", clip.with_name(name))
+        assert ran.code == 1
+        assert "names no latent; write -o x.safetensors" in ran.line
+        assert not clip.with_name(name).exists()
+
 
 def test_notes_go_to_stderr(cli: Cli, clip_frames: np.ndarray, tmp_path: Path, model: Words) -> None:
     alpha = np.concatenate((clip_frames[:2], np.full((2, 48, 64, 1), 255, np.uint8)), axis=3)

@@ -13,9 +13,10 @@ from PIL import Image
 
 from imfn_cli.errors import OutputError
 from imfn_cli.evaluation import report
-from imfn_cli.evaluation.page_pictures import ClipPictures
+from imfn_cli.evaluation.page_pictures import ClipPictures, FramePicture
 from imfn_cli.evaluation.peers import PEERS
 from imfn_cli.evaluation.report import PageLimits, write_report
+from imfn_cli.evaluation.window_picture import COLOURS, draw_windows
 
 from .made_up import AWKWARD, make_document, make_pictures
 
@@ -88,7 +89,7 @@ def test_pictures_are_exact_while_they_are_few(tmp_path: Path) -> None:
             48,
         )
         for frame, picture in zip(clip.frames, shown["frames"], strict=True):
-            index, psnr, original, restored = frame
+            index, psnr, original, restored, _ = frame
             assert (picture["index"], picture["psnr"]) == (index, psnr)
             np.testing.assert_array_equal(decoded(picture["original"]), original)
             np.testing.assert_array_equal(decoded(picture["restored"]), restored)
@@ -96,7 +97,7 @@ def test_pictures_are_exact_while_they_are_few(tmp_path: Path) -> None:
 
 def test_pictures_stay_within_their_budget() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
-    frames = [(index, 20.0 + index, noise, noise) for index in range(6)]
+    frames = [FramePicture(index, 20.0 + index, noise, noise) for index in range(6)]
     pictures = [ClipPictures(name, "imfn", frames) for name in ("a", "b")]
     counts = []
     for budget in (600_000, 180_000, 1):
@@ -115,6 +116,25 @@ def test_pictures_stay_within_their_budget() -> None:
     assert counts[2] == 1
 
 
+def test_windows_are_pictures_of_their_own() -> None:
+    frame = np.full((32, 48, 3), 100, np.uint8)
+    levels = np.zeros((32, 48), np.int8)
+    levels[:16, 16:] = 6
+    drawn = draw_windows(frame, levels)
+    assert drawn.shape == frame.shape
+    for level, (y, x) in ((0, (20, 5)), (6, (5, 40))):
+        colour = [int(COLOURS[level][at : at + 2], 16) for at in (1, 3, 5)]
+        assert drawn[y, x].tolist() == [round(0.4 * 100 + 0.6 * part) for part in colour]
+    assert len({tuple(pixel) for pixel in drawn.reshape(-1, 3).tolist()}) == 4, "and their borders"
+    picture = FramePicture(0, 30.0, frame, frame, drawn)
+    page = report.render(make_document(), [ClipPictures("a", "imfn auto", [picture])])
+    extras = json.loads(Scripts(page).found["extras"])
+    np.testing.assert_array_equal(decoded(extras["pictures"][0]["frames"][0]["windows"]), drawn)
+    assert extras["window_colours"] == list(COLOURS)
+    without = json.loads(Scripts(report.render(make_document(), make_pictures())).found["extras"])
+    assert without["pictures"][0]["frames"][0]["windows"] is None
+
+
 def test_large_pictures_are_scaled_down() -> None:
     page = report.render(make_document(), make_pictures(), PageLimits(picture_side=32))
     extras = json.loads(Scripts(page).found["extras"])
@@ -125,7 +145,9 @@ def test_large_pictures_are_scaled_down() -> None:
 
 def test_gray_pictures_are_shown() -> None:
     gray = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)
-    page = report.render(make_document(), [ClipPictures("a", "imfn", [(0, 30.0, gray, gray[:, :, 0])])])
+    page = report.render(
+        make_document(), [ClipPictures("a", "imfn", [FramePicture(0, 30.0, gray, gray[:, :, 0])])]
+    )
     extras = json.loads(Scripts(page).found["extras"])
     np.testing.assert_array_equal(decoded(extras["pictures"][0]["frames"][0]["original"]), gray[:, :, 0])
 

@@ -30,7 +30,7 @@ from ..quantiser import checked_quality, step_of_quality
 FORMAT_VERSION = 5
 #: The version of an adaptive forest.
 ADAPTIVE_VERSION = 5
-#: The lowest version of a latent whose quality is not a whole number.
+#: The lowest version of a latent whose quality is not a whole number, or whose last frame is held.
 TENTHS_VERSION = 5
 #: The adaptive forest is a draft: a reader takes the one draft that it knows; files of others are compressed
 #: again.
@@ -137,6 +137,8 @@ class Header:
     gop_frames: frames in a GOP of an adaptive forest, whose largest windows are of `ratio` frames; the
     table then
         has one row for each GOP. 0: the forest's cut is fixed.   draft: of the adaptive forest's format.
+    last_ticks: how long the last frame is shown, where that is another time than the frames before it.
+    plays: how often an animation is played; 0: without end.
     """
 
     tool: Text
@@ -161,6 +163,8 @@ class Header:
     student: bool = since(4, default=False)
     gop_frames: Annotated[int, Field(ge=0, le=LONGEST_GOP)] = since(ADAPTIVE_VERSION, default=0)
     draft: Annotated[int, Field(ge=0, le=1 << 16)] = since(ADAPTIVE_VERSION, default=0)
+    last_ticks: Ticks | None = since(TENTHS_VERSION, default=None)
+    plays: Annotated[int, Field(ge=0, lt=1 << 32)] = since(TENTHS_VERSION, default=0)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -4,6 +4,7 @@ metadata  {"imfn": sorted JSON of `Header`, its own CRC-32 and those of `table` 
 table     U32 (n, 3): level, size in bytes and CRC-32 of each node, in time order; of an adaptive forest the
           number of frames, size and CRC-32 of each GOP
 ticks     U8 / U16 / U32 / I64 (T − 1,): ticks from frame to frame; absent when constant
+tracks    U8 (n,): a small MP4 or Matroska file with sound and subtitles; absent where there are none
 nodes     U8 (total,): the nodes' bytes, one after another
 """
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from ...errors import LatentError
 from .header import HIGHEST_LEVEL, METADATA_KEY, FutureVersionError, Header, HeaderError
-from .layout import DTYPES, Tensors
+from .layout import DTYPES, TRACKS, Tensors, checksum_of
 from .node import NodeEntry
 
 
@@ -26,6 +27,7 @@ class LatentReader(ABC):
 
     nodes_at: where the nodes' offsets count from in the file.   ticks: (T − 1,) ticks from frame to frame,
     None where they are constant.   table_bytes: what the node table takes in the file.
+    tracks_at: where sound and subtitles begin in the file.   tracks_bytes: how much they are, 0: none.
     """
 
     path: Path
@@ -34,6 +36,7 @@ class LatentReader(ABC):
     nodes_at: int
     ticks: NDArray[np.integer] | None
     table_bytes: int
+    tracks_at = tracks_bytes = 0
     growing = False
 
     def read(self, node: NodeEntry) -> bytes:
@@ -51,6 +54,9 @@ class LatentReader(ABC):
         if zlib.crc32(data) != node.crc32:
             raise LatentError(f"{self.path}: {node} is damaged (checksum differs)")
         return data
+
+    def check_tracks(self) -> None:  # noqa: B027 - most latents have none
+        """Raise `LatentError` where the sound and subtitles are damaged, or cannot be read."""
 
     def times(self, start: int = 0) -> Iterator[int]:
         """Presentation times of the frames from `start` on, in ticks of the header's time base."""
@@ -92,7 +98,22 @@ class FinishedLatent(LatentReader):
         except HeaderError as error:
             raise LatentError(f"{path}: {error}; compress the source again") from error
         self.nodes_at = self._tensors.place("nodes")
+        self._tracks_crc32 = checksums.get(TRACKS)
+        if TRACKS in self._tensors:
+            self.tracks_at = self._tensors.place(TRACKS)
+            self.tracks_bytes = self._tensors.bytes_of(TRACKS)
         self.table_bytes = table.nbytes
+
+    def check_tracks(self) -> None:
+        if not self.tracks_bytes:
+            return
+        try:
+            with self.path.open("rb") as file:
+                found = checksum_of(file, self.tracks_at, self.tracks_bytes)
+        except OSError as error:
+            raise LatentError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+        if found != self._tracks_crc32:
+            raise LatentError(f"{self.path}: its sound is damaged (checksum differs)")
 
     def _tensor(self, name: str, checksums: dict[str, int]) -> NDArray[np.integer]:
         dtype, _ = self._kind(name)

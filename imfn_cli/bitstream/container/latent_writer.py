@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import tempfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...system.files import replacing, writing
 from .header import METADATA_KEY, Header
-from .layout import layout_bytes, tensor_entry
+from .layout import TRACKS, checksum_of, layout_bytes, tensor_entry
 
 
 class LatentWriter:
@@ -48,8 +49,21 @@ class LatentWriter:
         """Bytes of all nodes so far."""
         return sum(size for _, size, _ in self._table)
 
-    def finish(self, header: Header, ticks: NDArray[np.int64] | None = None) -> None:
-        """Write header, table and nodes. `ticks` (T − 1,): ticks between frames, unless constant."""
+    def finish(
+        self,
+        header: Header,
+        ticks: NDArray[np.int64] | None = None,
+        tracks: Callable[[BinaryIO], bool] | None = None,
+    ) -> None:
+        """Write header, table, tracks and nodes.
+
+        ticks: (T − 1,), ticks between frames, unless constant.   tracks: writes sound and subtitles into a
+        file and says whether there are any.
+        """
+        with tempfile.TemporaryFile(dir=self._path.parent) as spool:
+            self._finish(header, ticks, spool if tracks is not None and tracks(spool) else None)
+
+    def _finish(self, header: Header, ticks: NDArray[np.int64] | None, tracks: BinaryIO | None) -> None:
         tensors: list[tuple[str, NDArray[np.integer]]] = [
             ("table", np.array(self._table, np.uint32).reshape(-1, 3))
         ]
@@ -58,17 +72,26 @@ class LatentWriter:
         # safetensors wants the widest type first, so that every tensor is aligned.
         tensors.sort(key=lambda item: -item[1].itemsize)
         checksums = {name: zlib.crc32(array.tobytes()) for name, array in tensors}
+        if tracks is not None:
+            checksums[TRACKS] = checksum_of(tracks)
         layout: dict[str, Any] = {"__metadata__": {METADATA_KEY: header.to_json(**checksums)}}
         position = 0
         for name, array in tensors:
             layout[name] = tensor_entry(array.dtype, array.shape, position, array.nbytes)
             position += array.nbytes
+        if tracks is not None:
+            size = tracks.seek(0, 2)
+            layout[TRACKS] = tensor_entry(np.dtype(np.uint8), (size,), position, size)
+            position += size
         layout["nodes"] = tensor_entry(np.dtype(np.uint8), (self.node_bytes,), position, self.node_bytes)
         with writing(self._path), self._temporary.open("wb") as file:
             self._spool.seek(0)
             file.write(layout_bytes(layout))
             for _, array in tensors:
                 file.write(array.tobytes())
+            if tracks is not None:
+                tracks.seek(0)
+                shutil.copyfileobj(tracks, file, 1 << 20)
             shutil.copyfileobj(self._spool, file, 1 << 20)
         self._finished = True
 

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,10 +14,22 @@ from ...errors import LatentError
 
 #: safetensors' names of the types that a latent's tensors have.
 DTYPES = {"U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "I64": np.int64}
+#: The name of the tensor that holds sound and subtitles.
+TRACKS = "tracks"
 #: Layouts that are looked into to tell what a file is are no longer than this, in bytes.
 LONGEST_LAYOUT = 1 << 20
 # What the safetensors library itself accepts.
 _LONGEST_ACCEPTED = 100_000_000
+
+
+def checksum_of(file: BinaryIO, start: int = 0, size: int | None = None) -> int:
+    """The CRC-32 of `size` bytes of a file from `start` on (None: to its end), read in pieces."""
+    checksum, rest = 0, size
+    file.seek(start)
+    while block := file.read(1 << 20 if rest is None else min(1 << 20, rest)):
+        checksum = zlib.crc32(block, checksum)
+        rest = None if rest is None else rest - len(block)
+    return checksum
 
 
 def layout_bytes(layout: dict[str, Any]) -> bytes:
@@ -84,9 +97,18 @@ class Tensors:
 
     def place(self, name: str) -> int:
         """Where a tensor's bytes begin in the file."""
+        return self._extent(name)[0]
+
+    def bytes_of(self, name: str) -> int:
+        """How many bytes a tensor takes in the file."""
+        begin, end = self._extent(name)
+        return end - begin
+
+    def _extent(self, name: str) -> tuple[int, int]:
         with self._path.open("rb") as file:
             size = struct.unpack("<Q", file.read(8))[0]
-            return int(8 + size + json.loads(file.read(size))[name]["data_offsets"][0])
+            begin, end = json.loads(file.read(size))[name]["data_offsets"]
+            return int(8 + size + begin), int(8 + size + end)
 
 
 def _opened(path: Path) -> Any:

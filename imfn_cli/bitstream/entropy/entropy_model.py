@@ -57,6 +57,10 @@ class EntropyModel:
     centroids (K, 3) float32: how far below their magnitude symbols of 1, 2 and more are restored, in steps.
     """
 
+    def __reduce__(self) -> Any:
+        # Its coders cannot be pickled; its tensors say all.
+        return type(self), (self.tensors,)
+
     NAMES = ("groups", "logs", "shared", "own", "bias", "predict", "counts", "centroids")
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]]) -> None:

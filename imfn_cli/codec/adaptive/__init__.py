@@ -11,13 +11,16 @@ from ...system.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from .compress import compress_adaptive
-    from .restore import adaptive_frames, check_gops, shares_of
+    from .restore import adaptive_frames, check_gops, frame_and_windows, shares_of
 
-__all__ = ["adaptive_frames", "check_gops", "compress_adaptive", "shares_of"]
+__all__ = ["adaptive_frames", "check_gops", "compress_adaptive", "frame_and_windows", "shares_of"]
 
 _attribute, __dir__ = lazy_attributes(
     __name__,
-    {"compress": ("compress_adaptive",), "restore": ("adaptive_frames", "check_gops", "shares_of")},
+    {
+        "compress": ("compress_adaptive",),
+        "restore": ("adaptive_frames", "check_gops", "frame_and_windows", "shares_of"),
+    },
 )
 
 

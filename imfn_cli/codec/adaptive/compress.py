@@ -19,7 +19,7 @@ from ...reports import CompressReport
 from ...system.threads import map_ordered, prefetch
 from ...zoo.model import Model
 from ..encoder import CODING_THREADS, Progress, compress_report
-from ..sequence_header import check_size, finish_latent
+from ..sequence_header import check_shape, check_size, finish_latent
 from .bases import bases_of, fits
 from .gop_bytes import split_gop
 from .gop_encoder import encode_gop
@@ -98,5 +98,6 @@ def compress_adaptive(
 def _gops(sequence: Sequence, size: int, times: "array[int]") -> Iterator[NDArray[np.uint8]]:
     """The frames in arrays (T, H, W, C) of `size`, the last one shorter; their times go to `times`."""
     for pixels, shown in prefetch(batched(sequence, size), 1):
+        check_shape(sequence, pixels)
         times.extend(shown)
         yield pixels

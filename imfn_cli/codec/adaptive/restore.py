@@ -1,6 +1,6 @@
 """The GOPs of an adaptive forest to frames, and the check that they could be."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +12,46 @@ from ...zoo.model import Model
 from .bases import bases_of, fits
 from .gop_bytes import split_gop
 from .gop_decoder import decode_gop
+from .gop_state import BLOCK
 from .shape import top_of
 
 
-def adaptive_frames(reader: LatentReader, model: Model, entry: NodeEntry) -> Iterator[NDArray[np.uint8]]:
-    """The frames of one GOP, tree by tree, pixels (·, H, W, C) uint8. Raises LatentError if it is damaged."""
+def adaptive_frames(
+    reader: LatentReader,
+    model: Model,
+    entry: NodeEntry,
+    tell_cut: Callable[[NDArray[np.int8]], None] = lambda _: None,
+) -> Iterator[NDArray[np.uint8]]:
+    """The frames of one GOP, tree by tree, pixels (·, H, W, C) uint8. Raises LatentError if it is damaged.
+
+    tell_cut: see `decode_gop`.
+    """
     header = reader.header
     data = reader.read(entry)
     top = _top(reader, model)
     size = header.height, header.width, header.channels
     try:
-        yield from decode_gop(data, entry.length, size, top, header.quality, bases_of(model, top))
+        yield from decode_gop(data, entry.length, size, top, header.quality, bases_of(model, top), tell_cut)
     except ValueError as error:
         raise LatentError(f"{reader.path}: {entry} is damaged ({error})") from error
+
+
+def frame_and_windows(
+    reader: LatentReader, model: Model, number: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
+    """A frame (H, W, C), and log2 of the frames in the window that each of its pixels is in (H, W).
+
+    Raises LatentError if its GOP is damaged.
+    """
+    cuts: list[NDArray[np.int8]] = []
+    entry = next(entry for entry in reader.nodes if number in entry.frames)
+    at = entry.first_frame
+    for pixels in adaptive_frames(reader, model, entry, cuts.append):
+        if number < at + len(pixels):
+            levels = cuts[-1][number - at].repeat(BLOCK, 0).repeat(BLOCK, 1)
+            return pixels[number - at], levels[: reader.header.height, : reader.header.width]
+        at += len(pixels)
+    raise LatentError(f"{reader.path}: {entry} is damaged (it is too short)")
 
 
 def check_gops(reader: LatentReader, model: Model | None) -> Iterator[tuple[NodeEntry, str]]:

@@ -29,6 +29,9 @@ class VideoEncoding:
     time_base: Fraction | None = None
     """Seconds per tick of the container; None: it takes any."""
 
+    shortest: int = 1
+    """Ticks for which a picture is shown at least; what comes sooner is left out."""
+
 
 def h264(info: SequenceInfo) -> VideoEncoding:
     """H.264 at crf 14: 4:2:0, or 4:4:4 where a side is odd, which 4:2:0 cannot be."""
@@ -65,15 +68,21 @@ def vp9(info: SequenceInfo) -> VideoEncoding:
 
 
 def gif(info: SequenceInfo) -> VideoEncoding:
-    """GIF with a palette per frame, repeated without end; times in hundredths of a second."""
+    """GIF with a palette per frame; times in hundredths of a second.
+
+    Browsers show for a tenth of a second what is to be shown for less than two hundredths.
+    """
+    # FFmpeg counts repeats: −1 is none, 0 without end.
+    loop = 0 if info.plays == 0 else info.plays - 1 or -1
     return VideoEncoding(
         codec="gif",
         pixel_format="pal8",
         colour=ColourDescription(),
         options={},
-        container_options={"loop": "0"},
-        pipe_options={"loop": "0"},
+        container_options={"loop": str(loop)},
+        pipe_options={"loop": str(loop)},
         time_base=Fraction(1, 100),
+        shortest=2,
     )
 
 

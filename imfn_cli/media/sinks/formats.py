@@ -14,6 +14,7 @@ from typing import Protocol
 from ...errors import OutputError
 from ...system.pipes import check_stdout, is_standard, stdout_from_disk
 from ..sequence import SequenceInfo
+from ..tracks import OutgoingTracks
 from .arrays import ArrayWriter
 from .encodings import VideoEncoding, ffv1, gif, h264, vp9, y4m
 from .frame_writer import STDOUT, FrameWriter
@@ -85,15 +86,25 @@ def open_writer(
 
 
 def open_output(
-    output: Path | str, info: SequenceInfo, *, force: bool = False, format: str | None = None
+    output: Path | str,
+    info: SequenceInfo,
+    *,
+    force: bool = False,
+    format: str | None = None,
+    tracks: OutgoingTracks | None = None,
 ) -> AbstractContextManager[FrameWriter]:
-    """`open_writer`, or a writer to standard output where `output` is "-"; that needs a format."""
+    """`open_writer`, or a writer to standard output where `output` is "-"; that needs a format.
+
+    tracks: sound and subtitles that go out too; the writer notes what the format cannot hold.
+    """
     if not is_standard(output):
-        return open_writer(output, info, force=force, format=format)
+        writer = open_writer(output, info, force=force, format=format)
+        writer.tracks = tracks
+        return writer
     if format is None:
         known = ", ".join(OUTPUT_FORMATS)
         raise OutputError(f"stdout: has no ending; say what goes out with --format, one of {known}")
-    return _to_stdout(format, info)
+    return _to_stdout(format, info, tracks)
 
 
 def _writer_of(format: str, name: str) -> Writer:
@@ -103,12 +114,14 @@ def _writer_of(format: str, name: str) -> Writer:
 
 
 @contextlib.contextmanager
-def _to_stdout(format: str, info: SequenceInfo) -> Iterator[FrameWriter]:
-    writer = _writer_of(format, "stdout")
-    if format in _STREAMED:
-        check_stdout()
-        with writer(STDOUT, info) as streamed:
-            yield streamed
-        return
-    with stdout_from_disk(f".{format}") as path, writer(path, info) as whole:
-        yield whole
+def _to_stdout(format: str, info: SequenceInfo, tracks: OutgoingTracks | None) -> Iterator[FrameWriter]:
+    make = _writer_of(format, "stdout")
+    with contextlib.ExitStack() as stack:
+        if format in _STREAMED:
+            check_stdout()
+            path = STDOUT
+        else:
+            path = stack.enter_context(stdout_from_disk(f".{format}"))
+        writer = make(path, info)
+        writer.tracks = tracks
+        yield stack.enter_context(writer)

@@ -12,6 +12,7 @@ from ...errors import OutputError
 from ...system.files import check_output, replacing
 from ..problems import writing
 from ..sequence import SequenceInfo
+from ..tracks import OutgoingTracks
 
 #: The path of a writer to standard output, which is there already and keeps what it got.
 STDOUT = Path("stdout")
@@ -23,10 +24,16 @@ class FrameWriter(ABC):
     The output appears under its name when the block ends without an exception. After one, nothing is left.
     """
 
+    tracks: OutgoingTracks | None = None
+    """Sound and subtitles that go out with the frames, set before the block begins."""
+
     def __init__(self, path: Path, info: SequenceInfo, *, force: bool = False) -> None:
         """Raises `OutputError` if nothing may be written at `path`."""
         self.path = path
         self.info = info
+        self.notes: list[str] = []
+        """What the output could not hold, once the block has ended; one line each."""
+
         self._force = force
         self._shape = (info.height, info.width, info.channels)
         self._count = 0
@@ -53,6 +60,8 @@ class FrameWriter(ABC):
             temporary = stack.enter_context(self._target())
             stack.callback(self._release)
             self._begin(temporary)
+            if self.tracks is not None:
+                self.notes.extend(self._begin_tracks(self.tracks))
             self._stack = stack.pop_all()
         return self
 
@@ -80,6 +89,10 @@ class FrameWriter(ABC):
     @abstractmethod
     def _begin(self, temporary: Path) -> None:
         """Open the output, before the first frame."""
+
+    def _begin_tracks(self, tracks: OutgoingTracks) -> list[str]:
+        """Take the tracks in, after `_begin`; a line for each that the output cannot hold."""
+        return [f"{tracks} left out: this format holds none; .mp4 and .mkv do"]
 
     @abstractmethod
     def _write(self, pixels: np.ndarray, time: int) -> None:

@@ -1,6 +1,7 @@
 """Video files and animated GIF, written frame by frame (PyAV)."""
 
 import contextlib
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,6 +14,7 @@ from PIL import Image
 
 from ..colour import MATRICES, PRIMARIES, RANGES, TRANSFERS, FromRgb, number_of
 from ..sequence import DEFAULT_RATE, SequenceInfo
+from ..tracks import OutgoingTracks
 from .encodings import VideoEncoding
 from .frame_writer import STDOUT, FrameWriter
 
@@ -34,8 +36,13 @@ class VideoWriter(FrameWriter):
         self._from_rgb = FromRgb(encoding.pixel_format)
         # A frame is sent when the next one tells how long it lasts.
         self._waiting: VideoFrame | None = None
+        self._sent = 0
         self._origin = 0
         self._step = 0
+        self._left_out = 0
+        self._held: Packet | None = None
+        # Ticks from the first packet's decoding to its presentation.
+        self._reordering: int | None = None
         self._durations: dict[int, int] = {}
 
     def _begin(self, temporary: Path) -> None:
@@ -59,21 +66,30 @@ class VideoWriter(FrameWriter):
             codec.sample_aspect_ratio = self.info.sample_aspect_ratio
         self._stream = stream
 
+    def _begin_tracks(self, tracks: OutgoingTracks) -> list[str]:
+        assert self._container is not None
+        return tracks.add_to(self._container)
+
     def _write(self, pixels: np.ndarray, time: int) -> None:
-        frame = self._coded(pixels)
         ticks = round(time * self.info.time_base / self._time_base)
         if self._waiting is None:
             # No format shows a frame before 0, and a GIF cannot begin later either.
             self._origin = ticks if ticks < 0 or self._encoding.codec == "gif" else 0
+            frame = self._coded(pixels)
             frame.pts = ticks - self._origin
         else:
             assert self._waiting.pts is not None
+            shown = (time - self._sent) * self.info.time_base
+            if self._encoding.shortest > 1 and shown < self._encoding.shortest * self._time_base:
+                self._left_out += 1
+                return
+            frame = self._coded(pixels)
             # Ticks of the format may be coarser than those of the frames.
-            frame.pts = max(ticks - self._origin, self._waiting.pts + 1)
-            self._step = frame.pts - self._waiting.pts
+            self._step = max(ticks - self._origin - self._waiting.pts, 1)
+            frame.pts = self._waiting.pts + self._step
             self._send(self._waiting, self._step)
         frame.time_base = self._time_base
-        self._waiting = frame
+        self._waiting, self._sent = frame, time
 
     def _coded(self, pixels: np.ndarray) -> VideoFrame:
         """uint8 (H, W, C) pixels as a frame in the encoder's pixel format."""
@@ -96,20 +112,62 @@ class VideoWriter(FrameWriter):
         if frame is not None and frame.pts is not None:
             self._durations[frame.pts] = duration
         packets: list[Packet] = self._stream.encode(frame)
-        assert self._container is not None
         for packet in packets:
             # Encoders guess durations from the nominal rate; here they are known.
             packet.duration = self._durations.pop(packet.pts or 0, duration)
-            self._container.mux(packet)
+            self._mux_held()
+            self._held = packet
+
+    def _mux_held(self) -> None:
+        """Write the packet that waits to be known as the last one, or not."""
+        assert self._container is not None
+        if self._held is not None:
+            if self._reordering is None:
+                self._reordering = (self._held.pts or 0) - (self._held.dts or 0)
+            if self.tracks is not None and self._held.dts is not None:
+                self.tracks.write(self._held.dts * self._time_base, self._shift)
+            self._container.mux(self._held)
+        self._held = None
+
+    @property
+    def _shift(self) -> Fraction:
+        """Seconds by which the frames, and what goes with them, are shown later than their times say."""
+        return -self._origin * self._time_base
 
     def _finish(self) -> None:
         assert self._container is not None
-        nominal = round(1 / (self.info.frame_rate * self._time_base)) if self.info.frame_rate else 0
-        last = nominal or self._step or round(1 / (DEFAULT_RATE * self._time_base))
-        self._send(self._waiting, max(last, 1))
-        self._send(None, max(last, 1))
+        assert self._waiting is not None
+        assert self._waiting.pts is not None
+        last = max(self._last_duration(self._waiting.pts), self._encoding.shortest)
+        self._send(self._waiting, last)
+        self._send(None, last)
+        assert self._held is not None
+        if self._held.dts is not None:
+            # The last packet need not hold the last frame, but MP4 sums durations in the order of packets.
+            end = self._waiting.pts + last - (self._reordering or 0)
+            self._held.duration = max(end - self._held.dts, 1)
+        self._mux_held()
+        if self.tracks is not None:
+            self.tracks.write(None, self._shift)
+        if self._left_out:
+            most = int(1 / (self._encoding.shortest * self._time_base))
+            self.notes.append(
+                f"{self._left_out} frames left out: this format shows {most} a second at most; "
+                "write .mp4 or .mkv to keep all"
+            )
         container, self._container = self._container, None
         container.close()
+
+    def _last_duration(self, begins: int) -> int:
+        """How long the last frame, which is shown from `begins` on, is shown, in ticks of the container."""
+        info = self.info
+        assert self._latest is not None
+        lasts = info.last_ticks or (1 / (info.frame_rate * info.time_base) if info.frame_rate else 0)
+        if not lasts:
+            return self._step or round(1 / (DEFAULT_RATE * self._time_base))
+        # From the last frame of all, which may have been left out.
+        end = round((self._latest + lasts) * info.time_base / self._time_base)
+        return end - self._origin - begins
 
     def _release(self) -> None:
         if self._container is not None:

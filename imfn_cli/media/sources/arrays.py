@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +16,11 @@ from ..sequence import DEFAULT_RATE, RGB_COLOUR, Frame, Sequence, SequenceInfo
 
 _WANTED = "wanted uint8 of shape (T, H, W), (T, H, W, 1) or (T, H, W, 3)"
 _DAMAGED = "cannot be read as a NumPy file; is it damaged or cut short?"
-_NAMES = ("frames", "video", "arr_0")
+# What tells the frames from other arrays.
+_NAMES = ("frames.npy", "video.npy")
+_MAGIC = b"\x93NUMPY"
+# Of an array of frames: time, height, width.
+_FEWEST_AXES = 3
 
 
 class ArraySequence(Sequence):
@@ -26,10 +31,12 @@ class ArraySequence(Sequence):
         check_selection(name, start, stop)
         self._path = path
         self._member: str | None = None
+        others: list[str] = []
         with reading(name, _DAMAGED):
             if zipfile.is_zipfile(path):
                 with zipfile.ZipFile(path) as archive:
                     self._member = _choose_member(archive, name)
+                    others = [member for member in archive.namelist() if member != self._member]
                     with archive.open(self._member) as stream:
                         shape, fortran, dtype = _read_header(stream)
                 if fortran:
@@ -37,10 +44,15 @@ class ArraySequence(Sequence):
             else:
                 array = np.load(path, mmap_mode="r", allow_pickle=False)
                 shape, dtype = array.shape, array.dtype
+                _check_end(path, array, name)
         _check_shape(name, shape, dtype)
         self._shape = shape
         self._chosen = select(name, shape[0], start, stop)
-        super().__init__(name, _info(shape, len(self._chosen), path.stat().st_size))
+        info = _info(shape, len(self._chosen), path.stat().st_size)
+        if others:
+            left_out = ", ".join(member.removesuffix(".npy") for member in others[:5])
+            info = replace(info, notes=(*info.notes, f"{len(others)} other arrays left out ({left_out})"))
+        super().__init__(name, info)
 
     def __iter__(self) -> Iterator[Frame]:
         frames = self._from_map() if self._member is None else self._from_archive(self._member)
@@ -114,17 +126,34 @@ def _as_pixels(frame: np.ndarray) -> np.ndarray:
 
 
 def _choose_member(archive: zipfile.ZipFile, name: str) -> str:
-    """The member of a .npz file that holds the frames. Raises `InputError` if the names do not tell."""
+    """The member of a .npz file that holds the frames. Raises `InputError` if that is not certain."""
     arrays = [member for member in archive.namelist() if member.endswith(".npy")]
-    for wanted in _NAMES:
-        if f"{wanted}.npy" in arrays:
-            return f"{wanted}.npy"
-    if len(arrays) != 1:
-        found = ", ".join(member.removesuffix(".npy") for member in arrays[:5]) or "none"
-        raise InputError(
-            f"{name}: holds {len(arrays)} arrays ({found}); name the one with the frames 'frames'"
-        )
-    return arrays[0]
+    for member in _NAMES:
+        if member in arrays:
+            return member
+    shapes = {member: _shape_of(archive, member) for member in arrays}
+    # Labels, times and the like beside the frames leave no doubt.
+    likely = [member for member in arrays if len(shapes[member]) >= _FEWEST_AXES]
+    if len(likely) == 1:
+        return likely[0]
+    found = ", ".join(member.removesuffix(".npy") for member in arrays[:5]) or "none"
+    raise InputError(f"{name}: holds {len(arrays)} arrays ({found}); name the one with the frames 'frames'")
+
+
+def _shape_of(archive: zipfile.ZipFile, member: str) -> tuple[int, ...]:
+    with archive.open(member) as stream:
+        return _read_header(stream)[0]
+
+
+def _check_end(path: Path, array: np.ndarray, name: str) -> None:
+    """Raises `InputError` if another array follows the first one, as np.save into one open file makes."""
+    with path.open("rb") as file:
+        _read_header(file)
+        file.seek(array.nbytes, 1)
+        if file.read(len(_MAGIC)) == _MAGIC:
+            raise InputError(
+                f"{name}: holds several arrays one after another; save them as one with np.concatenate"
+            )
 
 
 def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:

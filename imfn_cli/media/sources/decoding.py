@@ -1,5 +1,7 @@
 """From the packets of a video stream to decoded frames and their times (PyAV).
 
+    container ──video_stream──▶ packets ──decoder──▶ frames, fields woven ──Deinterlacer──▶ frames
+
 A packet that does not decode is counted in `Damage`; decoding goes on with the next one.
 """
 
@@ -10,42 +12,88 @@ from fractions import Fraction
 import av
 from av import VideoFrame
 from av.container import InputContainer
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from ...errors import InputError
 from ..problems import reason
 from ..sequence import DEFAULT_RATE
+from .deinterlacing import Deinterlacer
 
 # FFmpeg's formats that "decode" text and binary junk, as pictures of a terminal.
 _TERMINAL_ART = {"tty", "bin", "xbin", "adf", "idf"}
 
-# Packets at the very end that may fail to decode before a file counts as broken rather than cut: what a
-# decoder with one thread per core may hold back, and then some.
+# Decoders that give the alpha channel of a WebM file, by the name of FFmpeg's own.
+_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
+# Containers of a bare stream: the rate that they name is a default, the stream knows better.
+_ELEMENTARY = {"h264", "hevc", "vvc", "m4v", "mpegvideo", "h263", "obu", "av1"}
+
+# Packets at the very end that may fail to decode before a file counts as broken rather than cut.
 _LOST_AT_END = 16
 
 
-def first_video_stream(container: InputContainer, name: str, *, threads: int = 0) -> VideoStream:
-    """The first video stream, cover pictures aside; 0 threads means one per core.
+def video_stream(
+    container: InputContainer, name: str, *, wanted: int | None = None, threads: int = 1
+) -> VideoStream:
+    """The video stream to read, ready to be decoded.
+
+    wanted: its number among the video streams, cover pictures aside; None: the first that is a film rather
+    than one picture, those that the file marks as default before others.   threads: 0 means one per core; how
+    much of a damaged film comes back then depends on the machine.
 
     Raises `InputError`, with the container closed, if there is none that can be decoded.
     """
     try:
-        streams = [s for s in container.streams.video if not _is_cover(s)]
+        streams = _video_streams(container)
         if not streams or container.format.name in _TERMINAL_ART:
             raise InputError(f"{name}: has no video stream; name a video, images or an array")
-        stream = streams[0]
+        if wanted is not None and not 0 <= wanted < len(streams):
+            raise InputError(
+                f"{name}: has {len(streams)} video streams; --stream takes 0 to {len(streams) - 1}"
+            )
+        stream = max(streams, key=_preference) if wanted is None else streams[wanted]
         if stream.codec_context is None:
             raise InputError(f"{name}: there is no decoder for this kind of video; convert it to H.264 first")
         stream.thread_count = threads
-        stream.thread_type = "AUTO" if threads == 0 else "NONE"
+        stream.thread_type = "AUTO" if threads != 1 else "NONE"
         return stream
     except BaseException:
         container.close()
         raise
 
 
-def _is_cover(stream: VideoStream) -> bool:
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+def streams_note(container: InputContainer, chosen: VideoStream) -> list[str]:
+    """A line about the video streams that are not read, if there are any."""
+    streams = _video_streams(container)
+    others = [str(number) for number, stream in enumerate(streams) if stream.index != chosen.index]
+    if not others:
+        return []
+    several = f"{len(others)} more video streams" if len(others) > 1 else "1 more video stream"
+    return [f"{several} left out; choose with --stream {' or '.join(others)}"]
+
+
+def _video_streams(container: InputContainer) -> list[VideoStream]:
+    return [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+
+
+def _preference(stream: VideoStream) -> tuple[bool, bool]:
+    """What makes a stream the film, most telling first: a thumbnail is one picture."""
+    return stream.frames != 1, bool(stream.disposition & av.stream.Disposition.default)
+
+
+def _decoder(stream: VideoStream) -> VideoCodecContext:
+    """The decoder of a stream: FFmpeg's own ones leave the alpha channel of VP8 and VP9 out."""
+    context = stream.codec_context
+    name = _WITH_ALPHA.get(context.name)
+    transparent = any(key.lower() == "alpha_mode" and value == "1" for key, value in stream.metadata.items())
+    if not transparent or name is None or name not in av.codecs_available:
+        return context
+    decoder = av.CodecContext.create(name, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.thread_count = 1
+    return decoder
 
 
 @dataclass
@@ -60,6 +108,9 @@ class Damage:
 
     repaired: int = 0
     """Frames with errors that the decoder concealed, as it says."""
+
+    deinterlaced: int = 0
+    """Frames of two fields, made one picture."""
 
     resized: int = 0
     """Frames of another size than the first one."""
@@ -81,6 +132,8 @@ class Damage:
             lines.append(f"cut or damaged at the end: the last {self.lost_at_end} packets did not decode")
         if self.repaired:
             lines.append(f"damaged: {self.repaired} frames are shown as the decoder patched them up")
+        if self.deinterlaced:
+            lines.append(f"interlaced: {self.deinterlaced} frames were deinterlaced")
         if self.resized:
             lines.append(f"the size changes: {self.resized} frames were scaled to the size of the first one")
         return lines
@@ -92,10 +145,22 @@ def decode(container: InputContainer, stream: VideoStream, name: str, damage: Da
     Raises `InputError` if no packet decodes, or if none of the last packets does and they are more than a cut
     file explains.
     """
-    frames = 0
-    packets = 0
+    deinterlace = Deinterlacer()
+    for frame in _decoded(container, stream, name, damage):
+        yield from deinterlace(frame)
+    yield from deinterlace(None)
+    damage.deinterlaced += deinterlace.count
+
+
+def _decoded(
+    container: InputContainer, stream: VideoStream, name: str, damage: Damage
+) -> Iterator[VideoFrame]:
+    """`decode`, fields and all."""
+    frames = packets = 0
+    ends = _Ends(stream)
     latest = "no frame in it"
     demuxed = container.demux(stream)
+    decoder = _decoder(stream)
     at_end = False
     while not at_end:
         try:
@@ -104,11 +169,16 @@ def decode(container: InputContainer, stream: VideoStream, name: str, damage: Da
             damage.cut = f"the file is damaged after packet {packets} ({reason(error)})"
             damage.broke = error
             packet = None
-        # The demuxer ends with an empty packet, unless it failed.
-        at_end = packet is None or packet.size == 0
+        # The demuxer ends with a packet that is empty and has no time, unless it failed.
+        at_end = packet is None or (packet.size == 0 and packet.dts is None and packet.pts is None)
         packets += not at_end
+        if packet is not None and not at_end:
+            ends.saw(packet)
+            if packet.size == 0:
+                # The picture before is held; to a decoder it would mean the end.
+                continue
         try:
-            decoded = stream.decode(None if at_end else packet)
+            decoded = decoder.decode(None if at_end else packet)
         except av.error.FFmpegError as error:
             latest = reason(error)
             damage.lost_at_end += not at_end
@@ -125,8 +195,27 @@ def decode(container: InputContainer, stream: VideoStream, name: str, damage: Da
         raise InputError(
             f"{name}: decoding breaks at frame {frames} ({latest}); select what comes before with :{frames}"
         )
-    if not damage.cut and packets < stream.frames:
+    if not damage.cut and packets < stream.frames and ends.early:
         damage.cut = f"cut short: holds {packets} packets of the {stream.frames} that it announces"
+
+
+class _Ends:
+    """Where the packets of a stream end, against where it says that it ends."""
+
+    def __init__(self, stream: VideoStream) -> None:
+        self._start, self._duration = stream.start_time or 0, stream.duration
+        self._seen = 0
+
+    def saw(self, packet: "Packet[VideoStream]") -> None:
+        """Take a packet's time and duration into account."""
+        time = packet.pts if packet.pts is not None else packet.dts
+        if time is not None:
+            self._seen = max(self._seen, time + (packet.duration or 0))
+
+    @property
+    def early(self) -> bool:
+        """Whether packets are missing at the end; True where the stream does not say where it ends."""
+        return not self._duration or self._seen < self._start + self._duration
 
 
 class Clock:
@@ -162,7 +251,10 @@ class Clock:
 
 def nominal_rate(stream: VideoStream) -> Fraction | None:
     """Frames per second that a stream states; None where it states no sensible rate."""
-    for rate in (stream.average_rate, stream.guessed_rate, stream.codec_context.framerate):
+    rates = [stream.average_rate, stream.guessed_rate, stream.codec_context.framerate]
+    if stream.container.format.name in _ELEMENTARY:
+        rates.pop(0)
+    for rate in (*rates, stream.average_rate):
         # Raw streams may state their clock instead (1 200 000 per second).
         if rate and 0 < rate <= 10_000:
             return Fraction(rate)

@@ -15,7 +15,7 @@ from typing import Protocol
 from ..sequence import Sequence
 from .arrays import ArraySequence
 from .idx import IdxSequence, is_idx
-from .stacks import holds_several, read_image, read_tiff
+from .still_or_stack import holds_several, read_image, read_tiff
 from .video import VideoSequence
 
 #: Bytes at the beginning of a file by which `format_of_content` recognises it.
@@ -55,6 +55,11 @@ class Format:
 
     holds: Holds = Holds.SEQUENCE
 
+    @property
+    def has_mark(self) -> bool:
+        """Whether the content of such files tells what they are."""
+        return bool(self.magic) or self.recognises is not None
+
     def begins(self, head: bytes) -> bool:
         """Whether a file of this format begins with `head`."""
         return head.startswith(self.magic) or (self.recognises is not None and self.recognises(head))
@@ -71,6 +76,10 @@ class Format:
 
 def _is_webp(head: bytes) -> bool:
     return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+
+
+def _is_avif(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis")
 
 
 #: What FFmpeg reads, which has no magic bytes in common: the format of all content that no other one claims.
@@ -102,6 +111,7 @@ FORMATS = (
     ),
     Format("animation", read_image, (".gif",), magic=(b"GIF8",), holds=Holds.EITHER),
     Format("animation", read_image, (".webp",), recognises=_is_webp, holds=Holds.EITHER),
+    Format("animation", read_image, (".avif", ".avifs"), recognises=_is_avif, holds=Holds.EITHER),
     # Its content is recognised as PNG; one that is named .png counts as a still among others.
     Format("animation", read_image, (".apng",), holds=Holds.EITHER),
     Format("images", read_image, (".png",), magic=(b"\x89PNG\r\n\x1a\n",), holds=Holds.STILL),
@@ -114,6 +124,8 @@ FORMATS = (
         magic=(b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"),
         holds=Holds.STILL,
     ),
+    # Nothing in it tells what it is.
+    Format("images", read_image, (".tga",), holds=Holds.STILL),
     Format("images", read_image, (".jp2",), magic=(b"\0\0\0\x0cjP  ",), holds=Holds.STILL),
     VIDEO,
 )

@@ -38,6 +38,7 @@ class IdxSequence(Sequence):
         if height == 0 or width == 0:
             raise InputError(f"{name}: holds no pixels ({width}x{height})")
         self._shape = (height, width, 1)
+        self._count = count
         self._chosen = select(name, count, start, stop)
         super().__init__(
             name,
@@ -55,6 +56,7 @@ class IdxSequence(Sequence):
         )
 
     def __iter__(self) -> Iterator[Frame]:
+        self.warnings.clear()
         height, width, _ = self._shape
         with reading(self.name, _DAMAGED):
             stream = _open(self._path)
@@ -67,6 +69,12 @@ class IdxSequence(Sequence):
                     if len(data) < height * width:
                         raise EOFError("the data ends early")
                 yield Frame(np.frombuffer(data, np.uint8).reshape(self._shape), index - self._chosen.start)
+            if self._chosen.stop == self._count:
+                with reading(self.name, _DAMAGED):
+                    if surplus := _rest_of(stream):
+                        self.warnings.append(
+                            f"{surplus:,} bytes after the {self._count} images that it declares were left out"
+                        )
 
 
 def _open(path: Path) -> BinaryIO:
@@ -74,6 +82,14 @@ def _open(path: Path) -> BinaryIO:
     with path.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
     return cast(BinaryIO, gzip.open(path, "rb")) if compressed else path.open("rb")
+
+
+def _rest_of(stream: BinaryIO) -> int:
+    """How many bytes are left; reads to the end, for a compressed stream knows it no sooner."""
+    rest = 0
+    while block := stream.read(1 << 20):
+        rest += len(block)
+    return rest
 
 
 def _what_else(magic: bytes) -> str:

@@ -29,6 +29,9 @@ class Source:
     root: Path | None = None
     """The directory that the user named, where the source was found in it."""
 
+    notes: tuple[str, ...] = ()
+    """What was left out on the way to this source; one line each."""
+
     @property
     def rereadable(self) -> bool:
         """Whether it can be read more than once, as pipes cannot. What is missing counts as such."""
@@ -118,20 +121,27 @@ def _still_source(paths: list[Path]) -> Source:
     return Source(ordered, f"{ordered[0].parent / pattern} ({len(ordered)} images)", "images")
 
 
-def _in_directory(directory: Path) -> list[Source]:
-    """The sources in a directory and its sub-directories; one that cannot be read is a source itself."""
+def _in_directory(directory: Path, above: frozenset[Path] = frozenset()) -> list[Source]:
+    """The sources in a directory and its sub-directories; one that cannot be read is a source itself.
+
+    above: the directories on the way here, as they are: links may lead in circles.
+    """
     try:
+        here = directory.resolve(strict=True)
         entries = _entries(directory)
     except OSError:
         return [Source((directory,), str(directory), "unknown")]
     files = [entry for entry in entries if entry.is_file()]
     sources = [Source((file,), str(file), _guess(file)) for file in files if _is_sequence(file)]
-    if not sources and any(_is_still(file) for file in files):
+    stills = sum(_is_still(file) for file in files)
+    if sources and stills:
+        note = f"{stills} images beside it in {directory} left out; name {directory}/*.png for them"
+        sources[0] = replace(sources[0], notes=(note,))
+    elif stills:
         sources = [Source((directory,), str(directory), "images")]
     for entry in entries:
-        # Links to directories may lead in circles.
-        if entry.is_dir() and not entry.is_symlink():
-            sources.extend(_in_directory(entry))
+        if entry.is_dir() and entry.resolve() not in above | {here}:
+            sources.extend(_in_directory(entry, above | {here}))
     return sources
 
 

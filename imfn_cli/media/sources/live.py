@@ -8,6 +8,7 @@ stays behind in a network read.
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -17,7 +18,7 @@ from ...system.pipes import check_stdin
 from ...system.threads import interruptible
 from ..problems import reading, reason
 from ..sequence import Frame, Sequence
-from .decoding import Clock, Damage, decode, first_video_stream, nominal_rate
+from .decoding import Clock, Damage, decode, nominal_rate, video_stream
 from .files import open_sequence
 from .picture import Picture, describe
 from .raw_video import RawVideo
@@ -91,7 +92,7 @@ class LiveVideo(Sequence):
         container = route.open(opening, timeout)
         self.timeout = timeout
         self._container = container
-        self._stream = first_video_stream(container, route.name)
+        self._stream = video_stream(container, route.name, threads=0)
         # Threads that decode whole frames delay them.
         self._stream.thread_type = "SLICE"
         self._damage = Damage()
@@ -111,6 +112,9 @@ class LiveVideo(Sequence):
         self._picture = Picture.of(self._first)
         self._begun = False
         info = describe(self._stream, self._first, self._picture, frame_count=None, size_bytes=0)
+        if container.streams.audio:
+            note = "sound left out: this source is read once; compress a file to keep it"
+            info = replace(info, notes=(*info.notes, note))
         super().__init__(route.name, info)
 
     def __iter__(self) -> Iterator[Frame]:

@@ -9,7 +9,7 @@ from av import VideoFrame
 from av.video.stream import VideoStream
 
 from ..colour import MATRICES, PRIMARIES, RANGES, TRANSFERS, ToRgb, is_convertible
-from ..pixels import ALPHA_NOTE, on_black
+from ..pixels import ALPHA_NOTE, ValueRange, on_black
 from ..sequence import DEFAULT_RATE, ColourDescription, SequenceInfo
 from .decoding import nominal_rate
 
@@ -60,6 +60,8 @@ class Picture:
     turn: _Turn
     is_gray: bool
     has_alpha: bool
+    value_range: ValueRange | None = None
+    """Of the samples, where they are measurements of more than 8 bits and all have been seen."""
 
     @classmethod
     def of(cls, frame: VideoFrame) -> "Picture":
@@ -77,6 +79,10 @@ class Picture:
         to_rgb = ToRgb(self.width, self.height, "rgba" if self.has_alpha else "rgb24")
 
         def convert(frame: VideoFrame) -> np.ndarray:
+            if self.value_range is not None and (frame.width, frame.height) == self.size:
+                samples = measured_samples(frame)
+                if samples is not None:
+                    return self.turn(self.value_range(samples))
             if frame.format.name == "gray" and (frame.width, frame.height) == self.size:
                 pixels = np.asarray(frame.to_ndarray())[:, :, None]
             else:
@@ -107,8 +113,37 @@ def describe(
         size_bytes=size_bytes,
         colour=_colour_of(stream, first),
         sample_aspect_ratio=1 / aspect if aspect and picture.turn.transposed else aspect,
+        value_range=(picture.value_range.low, picture.value_range.high) if picture.value_range else None,
         notes=tuple(_notes(picture, first, TRANSFERS.get(stream.codec_context.color_trc))),
     )
+
+
+def measured_samples(frame: VideoFrame) -> np.ndarray | None:
+    """The integer samples of a frame whose depth is not that of a display: uint16 (H, W, 1 or 3).
+
+    Gray of more than 8 bits (thermal cameras, microscopes) and RGB of 16, which need not fill their range;
+    None of all others.
+    """
+    name = frame.format.name
+    order = ">" if name.endswith("be") else "<"
+    gray = name.startswith("gray") and name[4:].removesuffix("be").removesuffix("le") not in (
+        "",
+        "f32",
+        "f16",
+    )
+    if gray or name in ("rgb48le", "rgb48be"):
+        return _plane(frame, 0, f"{order}u2", 1 if gray else 3)
+    if name in ("gbrp16le", "gbrp16be"):
+        green, blue, red = (_plane(frame, index, f"{order}u2", 1) for index in range(3))
+        return np.concatenate((red, green, blue), axis=2)
+    return None
+
+
+def _plane(frame: VideoFrame, index: int, dtype: str, channels: int) -> np.ndarray:
+    """A plane's samples (H, W, channels); a copy, since the frame's memory is FFmpeg's."""
+    plane = frame.planes[index]
+    samples = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, plane.line_size // 2)
+    return samples[:, : plane.width * channels].reshape(plane.height, plane.width, channels).copy()
 
 
 def _is_gray(frame: VideoFrame) -> bool:
@@ -140,7 +175,9 @@ def _notes(picture: Picture, first: VideoFrame, transfer: str | None) -> Iterato
     if picture.turn != _Turn():
         yield f"{picture.turn}, as the file asks"
     bits = max((component.bits for component in first.format.components), default=8)
-    if bits > 8:
+    if picture.value_range is not None:
+        yield str(picture.value_range)
+    elif bits > 8:
         yield f"{bits}-bit samples rounded to 8 bits"
     if transfer in ("smpte2084", "arib-std-b67"):
         yield f"HDR ({transfer}) kept as coded, without tone mapping"

@@ -44,6 +44,8 @@ headers = st.builds(
     source_bytes=st.integers(0, 2**63 - 1),
     gop_nodes=st.integers(1, 99),
     student=st.booleans(),
+    last_ticks=st.none() | st.integers(1, 2**63 - 1),
+    plays=st.integers(0, 2**32 - 1),
 )
 
 
@@ -77,6 +79,8 @@ def test_json_is_sorted_ascii_with_nothing_between() -> None:
         ({"gop_nodes": 2, "student": True}, 4),
         ({"quality": 43.7}, 5),
         ({"quality": 43.0}, 1),
+        ({"last_ticks": 3000}, 5),
+        ({"plays": 3}, 5),
     ],
 )
 def test_the_lowest_version_that_has_every_field(changes: dict[str, Any], version: int) -> None:
@@ -84,7 +88,7 @@ def test_the_lowest_version_that_has_every_field(changes: dict[str, Any], versio
     values = json.loads(header.to_json(table=7))
     assert values["format"] == header.version == version
     later = {{"gop_nodes": "chain"}.get(name, name) for name in changes} - {"quality"}
-    assert {"chain", "student"} & set(values) == later
+    assert {"chain", "student", "last_ticks", "plays"} & set(values) == later
     assert values["quality"] == header.quality
     assert Header.from_json(header.to_json(table=7)) == (header, {"table": 7})
     grows = Header.from_growing_json(header.to_growing_json())

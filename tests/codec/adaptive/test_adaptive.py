@@ -11,6 +11,7 @@ import imfn_cli as imfn
 from imfn_cli import codec
 from imfn_cli.bitstream import open_latent
 from imfn_cli.bitstream.container.header import ADAPTIVE_VERSION, DRAFT, Header, HeaderError
+from imfn_cli.codec import adaptive
 from imfn_cli.codec.adaptive.gop_state import nodes_at, trees_of
 from imfn_cli.codec.adaptive.shape import gop_frames_of, top_of
 from tests.bitstream.builders import HEADER
@@ -188,3 +189,24 @@ def test_missing_packages_are_named(
     monkeypatch.setattr("imfn_cli.codec.adaptive.find_spec", lambda name: None)
     with pytest.raises(imfn.ImfnError, match=r"package numba; pip install 'imfn\[adaptive\]'"):
         imfn.compress(clip, tmp_path / "x.safetensors", model=tiny_model, ratio="auto")
+
+
+def test_the_windows_of_a_frame(clip: np.ndarray, tiny_model: imfn.Model, tmp_path: Path) -> None:
+    """A picture that stands, beside one that moves: long windows, and single frames."""
+    frames = clip[:9].copy()
+    frames[:, :, :32] = frames[:1, :, :32]
+    path = tmp_path / "clip.safetensors"
+    imfn.compress(frames, path, model=tiny_model, ratio="auto", quality=40)
+    reader = open_latent(path)
+    found = restored(path, tiny_model)
+    shares = np.zeros(4)
+    for number in range(9):
+        pixels, levels = adaptive.frame_and_windows(reader, tiny_model, number)
+        np.testing.assert_array_equal(pixels, found[number])
+        assert levels.shape == (48, 64)
+        if number:
+            shares += np.bincount(levels.ravel(), minlength=4)
+    assert levels[:, :32].mean() > levels[:, 32:].mean()
+    told = adaptive.shares_of(reader)
+    assert (shares / shares.sum()).tolist() == pytest.approx([told[1 << level] for level in range(4)])
+    assert not adaptive.frame_and_windows(reader, tiny_model, 0)[1].any()

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imfn_cli.media import ColourDescription, open_sequence
+from imfn_cli.media import ColourDescription, open_sequence, open_writer
 
-from ..frames import make_frames, write_frames
+from ..frames import make_frames, make_info, write_frames
 
 TIMED = [".mp4", ".mov", ".mkv", ".webm", ".gif"]
 
 
 @pytest.mark.parametrize("ending", TIMED)
 def test_irregular_times_are_kept(tmp_path: Path, ending: str) -> None:
-    times = [0, 40, 53, 200, 211, 900, 940]
+    times = [0, 40, 73, 200, 221, 900, 940]
     path = write_frames(tmp_path / f"clip{ending}", make_frames(7, 48, 64), times, frame_rate=None)
     sequence = open_sequence(path)
     seconds = [frame.time * sequence.info.time_base for frame in sequence]
@@ -96,3 +96,36 @@ def test_h264_is_encoded_by_the_fast_preset(tmp_path: Path) -> None:
     options = dict(word.split(b"=", 1) for word in found[1].split() if b"=" in word)
     assert (options[b"ref"], options[b"subme"], options[b"rc_lookahead"]) == (b"1", b"2", b"10")
     assert options[b"crf"] == b"14.0"
+
+
+def test_a_gif_shows_no_more_than_browsers_do(tmp_path: Path) -> None:
+    frames = make_frames(24, 16, 16)
+    with open_writer(
+        tmp_path / "clip.gif", make_info(frames[0], time_base=Fraction(1, 240), frame_rate=Fraction(240))
+    ) as writer:
+        for index, frame in enumerate(frames):
+            writer.write(frame, index)
+    assert writer.notes == [
+        "19 frames left out: this format shows 50 a second at most; write .mp4 or .mkv to keep all"
+    ]
+    with Image.open(tmp_path / "clip.gif") as image:
+        assert image.n_frames == 5  # type: ignore[attr-defined]
+        durations = []
+        for page in range(5):
+            image.seek(page)
+            durations.append(image.info["duration"])
+    assert sum(durations) == 100
+    assert min(durations) >= 20
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".gif"])
+def test_the_last_frame_lasts_as_long_as_it_did(tmp_path: Path, ending: str) -> None:
+    path = write_frames(tmp_path / f"clip{ending}", make_frames(4, 32, 32), last_ticks=3000)
+    with av.open(str(path)) as container:
+        assert container.duration == 3_120_000
+
+
+@pytest.mark.parametrize("plays", [0, 1, 4])
+def test_a_gif_is_played_as_often(tmp_path: Path, plays: int) -> None:
+    path = write_frames(tmp_path / "clip.gif", make_frames(4, 32, 32), plays=plays)
+    assert open_sequence(path).info.plays == plays
