@@ -4,8 +4,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import imfn_cli as imfn
 from imfn_cli.evaluation.psnr import psnr
+
+import imfn_cli as imfn
 from imfn_cli.media import open_sequence
 
 clip = sys.argv[1] if len(sys.argv) > 1 else "examples/clip.mp4"

@@ -4,10 +4,10 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from imfn_cli.evaluation.psnr import psnr
 from PIL import Image, ImageDraw
 
 import imfn_cli as imfn
-from imfn_cli.evaluation.psnr import psnr
 from imfn_cli.media import open_sequence
 
 parser = argparse.ArgumentParser(description=__doc__)

@@ -46,6 +46,7 @@ def compress(
     target_kbps: float | None = None,
     target_size: int | str | None = None,
     gop: int = defaults.GOP,
+    effort: int = defaults.EFFORT,
     student: bool = False,
     frames: Selection | None = None,
     stream: int | None = None,
@@ -76,6 +77,7 @@ def compress(
     gop: frames in a group of pictures (GOP), from one intra node to the next; the nodes between are predicted
         from the frame before them: far fewer bytes where the picture stays alike. A frame then needs
         the nodes before it in its GOP, and a damaged one costs those after it. 0: all are intra nodes.
+    effort: 1 to 3, of ratio "auto": how hard its encoder tries; 3 also looks at windows longer than a frame.
     student: one recurrent update per frame instead of the tree; every linear model has one, others carry
         theirs or raise `ModelError`.
     frames: (start, stop) to compress only frames start … stop − 1; a stop of None means the end.
@@ -116,7 +118,7 @@ def compress(
         check_output(place, force=force)
     loaded = _loaded(model, device)
     coded: Callable[..., CompressReport] = (
-        partial(codec.compress_adaptive, gop=gop)
+        partial(codec.compress_adaptive, gop=gop, effort=effort)
         if isinstance(ratio, str)
         else partial(codec.compress_sequence, ratio=ratio, student=student, gop=gop)
     )

@@ -6,6 +6,8 @@ RATIO = 16
 AUTO = "auto"
 #: 0 to 100, see `bitstream/quantiser.py`.
 QUALITY = 50
+#: Of an adaptive forest's encoder, 1 to 3.
+EFFORT = 2
 #: Frames in a group of pictures.
 GOP = 256
 #: Frames after which an error in a fading memory counts half.

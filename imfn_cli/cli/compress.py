@@ -36,6 +36,7 @@ def compress(
     target_kbps: options.TargetKbps = None,
     target_size: options.TargetSize = None,
     gop: options.Gop = defaults.GOP,
+    effort: options.Effort = None,
     output: Annotated[
         str | None,
         typer.Option(
@@ -79,6 +80,12 @@ def compress(
     selection, chosen = options.parse_frames(frames), options.parse_ratio(ratio)
     if student and chosen == defaults.AUTO:
         raise typer.BadParameter("a student has one ratio; name it with -r", param_hint="--student")
+    if effort == 0 and chosen == defaults.RATIO:
+        gop = 0
+    elif effort is not None and (effort == 0 or chosen != defaults.AUTO):
+        raise typer.BadParameter(
+            "0 is a fixed 16:1 without GOPs; 1 to 3 go with -r auto", param_hint="--effort"
+        )
     sources = media.expand_inputs(inputs)
     if not sources:
         raise InputError("no input found; name a file or a directory")
@@ -100,6 +107,7 @@ def compress(
         "target_kbps": target_kbps,
         "target_size": target_size,
         "gop": gop,
+        "effort": effort or defaults.EFFORT,
         "student": student,
         "frames": selection,
         "stream": stream,

@@ -51,6 +51,17 @@ RatioOrAuto = Annotated[
         help="Frames per memory: auto (an adaptive forest, a draft), or a power of two, 1 to 64.",
     ),
 ]
+Effort = Annotated[
+    int | None,
+    typer.Option(
+        "--effort",
+        metavar="N",
+        min=0,
+        max=3,
+        help="Time for bytes: 1 to 3 with -r auto; 0: a fixed 16:1 without GOPs, the fastest.",
+        show_default=f"{defaults.EFFORT} with -r auto",
+    ),
+]
 _QUALITY = ("--quality", "-q")
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..system.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from .adaptive import compress_adaptive, shares_of
+    from .adaptive import compress_adaptive, fit_adaptive_tables, shares_of
     from .decoder import DecodedNode, Decoder, restored_frames
     from .encoder import compress_sequence, encode_intra
     from .fading_memory import restore_fading_memory, stream_into_memory, verify_fading_memory
@@ -28,6 +28,7 @@ __all__ = [
     "compress_to_target",
     "decompress_latent",
     "encode_intra",
+    "fit_adaptive_tables",
     "gop_size",
     "latent_path",
     "latent_place",
@@ -48,7 +49,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
-        "adaptive": ("compress_adaptive", "shares_of"),
+        "adaptive": ("compress_adaptive", "fit_adaptive_tables", "shares_of"),
         "decoder": ("DecodedNode", "Decoder", "restored_frames"),
         "encoder": ("compress_sequence", "encode_intra"),
         "fading_memory": ("restore_fading_memory", "stream_into_memory", "verify_fading_memory"),

@@ -1,5 +1,6 @@
 """`imfn bench`: the tables of docs/RESULTS.md, on clips that are made here."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from tests.conftest import read_csv
 
 from .conftest import Ran, environment
 
-COMMANDS = ("factorisation", "mnist", "camera", "student", "ucf101", "codecs", "speed", "memory")
+COMMANDS = ("factorisation", "mnist", "camera", "student", "ucf101", "codecs", "speed", "memory", "coder")
 
 #: Few settings, so that the tests are quick.
 FEW = ("-r", "2,8", "-q", "20,60")
@@ -61,6 +62,15 @@ def test_codecs(cli: Callable[..., Ran], short: Path, tiny_model_dir: Path, tmp_
     own = [row for row in read_csv(tmp_path / "codecs-bd-tiny.csv") if row["anchor"] == str(tiny_model_dir)]
     assert {float(row["bd_rate"]) for row in own} == {0.0}
     assert not any("fps" in name or "memory" in name for name in rows[0])
+
+
+def test_coder(cli: Callable[..., Ran], short: Path, tiny_model_dir: Path, tmp_path: Path) -> None:
+    output = tmp_path / "tables.npz"
+    words = ("bench", "coder", short, "-m", tiny_model_dir, "-o", output, "--frames", 2)
+    ran = cli(*words, "--json")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out) == {"path": str(output), "clips": 1, "bytes": output.stat().st_size}
+    assert "--force" in cli(*words).err
 
 
 def test_help_is_quick() -> None:

@@ -325,3 +325,23 @@ def test_tenths_of_quality(cli: Cli, clip: Path, model: Words) -> None:
     reader = open_latent(clip.with_suffix(".safetensors"))
     assert (reader.header.quality, reader.header.version) == (43.7, 5)
     assert cli("verify", reader.path, "-m", model[1]).code == 0
+
+
+@pytest.mark.parametrize(
+    "words", [("--effort", 2), ("-r", "auto", "--effort", 0), ("-r", 8, "--effort", 0), ("--effort", 4)]
+)
+def test_efforts_go_with_their_ratios(
+    cli: Callable[..., Ran], short: Path, tmp_path: Path, words: tuple[object, ...]
+) -> None:
+    ran = cli("compress", short, "-o", tmp_path / "x.safetensors", *words)
+    assert ran.code == 2
+    assert "--effort" in ran.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_effort_is_without_gops(cli: Callable[..., Ran], short: Path, tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    ran = cli("compress", short, "-o", path, "--effort", 0, "--json")
+    assert ran.code == 0, ran.err
+    report = json.loads(ran.out)
+    assert (report["ratio"], report["gop"]) == (16, 0)

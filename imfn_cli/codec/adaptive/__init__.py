@@ -11,14 +11,23 @@ from ...system.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from .compress import compress_adaptive
+    from .fitting import fit_adaptive_tables
     from .restore import adaptive_frames, check_gops, frame_and_windows, shares_of
 
-__all__ = ["adaptive_frames", "check_gops", "compress_adaptive", "frame_and_windows", "shares_of"]
+__all__ = [
+    "adaptive_frames",
+    "check_gops",
+    "compress_adaptive",
+    "fit_adaptive_tables",
+    "frame_and_windows",
+    "shares_of",
+]
 
 _attribute, __dir__ = lazy_attributes(
     __name__,
     {
         "compress": ("compress_adaptive",),
+        "fitting": ("fit_adaptive_tables",),
         "restore": ("adaptive_frames", "check_gops", "frame_and_windows", "shares_of"),
     },
 )

@@ -12,11 +12,11 @@ from .kernels.block_search import Choice, Search, new_choice
 from .parameters import STEP_UNIT
 
 #: λ of rate–distortion optimisation: squared quantisation steps that one saved bit is worth.
-LAMBDA = 0.1
-# Candidates of a block that are evaluated in full: while nothing is known, and with hints.
-_TRIES, _HINTED_TRIES = 2, 1
+LAMBDA = 0.32
+# Candidates of a block that are evaluated in full where there are hints.
+_HINTED_TRIES = 2
 # Where skipping costs less than this a number, in squared steps, no other mode is tried.
-_EARLY = 0.04
+_EARLY = 0.01
 _NO_BITS = np.zeros((0, 0))
 
 
@@ -30,12 +30,14 @@ class Hints(NamedTuple):
 class Analysis:
     """Codes the nodes of one GOP; holds what the encoder alone needs."""
 
-    def __init__(self, state: GopState) -> None:
+    def __init__(self, state: GopState, tries: int) -> None:
+        """tries: candidates of a block that are evaluated in full where there are no hints."""
         height, width = state.frames.shape[2:]
         self._luma = np.zeros((height, width), np.int16)
         self._reference_luma = np.zeros(state.reference.shape[1:], np.int16)
         self._phases = np.zeros((16, *self._reference_luma.shape), np.int16)
         self._scratch = np.zeros(self._reference_luma.shape, np.int32)
+        self._tries = tries
         self._choices: dict[int, Choice] = {}
         self._nothing = Hints(np.zeros_like(state.fields.mode), np.zeros_like(state.fields.mv))
 
@@ -59,7 +61,7 @@ class Analysis:
             hint_mv=(hints or self._nothing).mv,
             lam=LAMBDA,
             lam_sad=4 * float(np.sqrt(LAMBDA / 3)) * step / STEP_UNIT,
-            tries=_TRIES if hints is None else _HINTED_TRIES,
+            tries=self._tries if hints is None else _HINTED_TRIES,
             early=_EARLY,
             ch=self._choices[level],
         )

@@ -21,6 +21,7 @@ from ...zoo.model import Model
 from ..encoder import CODING_THREADS, Progress, compress_report
 from ..sequence_header import check_shape, check_size, finish_latent
 from .bases import bases_of, fits
+from .effort import effort_of
 from .gop_bytes import split_gop
 from .gop_encoder import encode_gop
 from .gop_state import BLOCK
@@ -37,17 +38,18 @@ def compress_adaptive(
     *,
     quality: float = defaults.QUALITY,
     gop: int = defaults.GOP,
+    effort: int = defaults.EFFORT,
     force: bool = False,
     progress: Progress = lambda _: None,
 ) -> CompressReport:
     """Compress the frames of `sequence` into an adaptive forest at `output`.
 
-    gop: frames in a group of pictures, about: full trees and the intra frame before them. Uses the linear
-    maps of `model`. Raises ModelError if they are not of 8×8 RGB patches with all channels, and as
-    `compress_sequence` does; nothing is left then.
+    gop: frames in a group of pictures, about: full trees and the intra frame before them.   effort: 1 to 3.
+    Uses the linear maps of `model`. Raises ModelError if they are not of 8×8 RGB patches with all channels,
+    and as `compress_sequence` does; nothing is left then.
     """
     began = time.perf_counter()
-    quality = checked_quality(quality)
+    quality, tried = checked_quality(quality), effort_of(effort)
     if gop < 0:
         raise ValueError(f"gop {gop}: must be a number of frames, or 0")
     if not fits(model.network.config):
@@ -62,7 +64,7 @@ def compress_adaptive(
     bases = bases_of(model, top)
 
     def encode(pixels: NDArray[np.uint8]) -> tuple[int, bytes]:
-        return len(pixels), encode_gop(pixels, top, quality, bases)
+        return len(pixels), encode_gop(pixels, top, quality, bases, tried)
 
     shares, firsts, done = np.zeros(top + 1, np.int64), 0, 0
     with LatentWriter(output, force=force) as writer:

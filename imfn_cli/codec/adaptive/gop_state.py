@@ -18,12 +18,12 @@ from ...bitstream.adaptive.binary_coder import new_coder, silent
 from ...bitstream.adaptive.frame_flags import CONTEXTS, SETS, code_filtered
 from ...motion.interpolate import BORDER, pad_frame
 from .bases import Bases
-from .kernels.block_state import Fields, Node, Work, new_fields, new_work
+from .kernels.block_state import C, Fields, Node, Work, new_fields, new_work
 from .kernels.deblock import deblock
 from .kernels.frames import copy_blocks, squared_error
 from .kernels.loop_filter import filter_frame
 from .parameters import ACTIVITY, deblocking_thresholds, step_of_node
-from .tables import BOTH, INITIAL_STATE, LOOP_WEIGHTS, NEAR
+from .tables import TABLES, Tables
 
 #: Side of a block in pixels.
 BLOCK = 16
@@ -51,12 +51,13 @@ class GopState:
         *,
         data: bytes | None = None,
         capacity: int = 0,
+        tables: Tables = TABLES,
     ) -> None:
         height, width = size[0] + -size[0] % BLOCK, size[1] + -size[1] % BLOCK
-        self.quality, self.bases = quality, bases
+        self.quality, self.bases, self.tables = quality, bases, tables
         self.blocks = height // BLOCK, width // BLOCK
         self.coder = new_coder(CONTEXTS, SETS, data=data, capacity=capacity)
-        self.coder.p[:], self.coder.n[:], self.coder.w[:] = INITIAL_STATE
+        self.coder.p[:], self.coder.n[:], self.coder.w[:] = tables.p, tables.n, tables.w
         self.fields = new_fields(height, width)
         self.frames: Planes = np.zeros((1 + (1 << top), 3, height, width), np.int16)
         self.frames[0] = 128 * GREY
@@ -67,9 +68,9 @@ class GopState:
         """A node of `level` that begins at frame `index` of `frames`, the GOP's frame `time`."""
         if level not in self._work:
             self._work[level] = new_work(1 << level)
-        step = step_of_node(self.quality, level, time)
+        step = step_of_node(self.quality, time)
         return Node(
-            *(self.coder, NEAR, BOTH, self.bases.integers[level], level, intra, step),
+            *(self.coder, self.tables.near, self.tables.both, self.bases.integers[level], level, intra, step),
             *(self.frames, index, self.reference, self.fields, self._work[level]),
         )
 
@@ -98,25 +99,30 @@ class GopState:
         Leaf edges first, then the loop filter. original (1 + 2^top, 3, H', W'): the encoder's frames, which
         say whether the filter helps; a decoder has none.
         """
-        frame, fields, step = self.frames[index], self.fields, step_of_node(self.quality, 0, time)
+        frame, fields, step = self.frames[index], self.fields, step_of_node(self.quality, time)
         deblock(frame, fields.lasts, fields.mode, fields.mv, *deblocking_thresholds(step))
+        self.filter_frame(frame, max(1, step >> 2), None if original is None else original[index])
+
+    def filter_frame(self, frame: Planes, step: int, original: Planes | None) -> None:
+        """The loop filter of one frame (3, H', W'), where the coder says so. step in 1/16 grey levels."""
         if original is None:
             if code_filtered(self.coder, False):
                 self._filter(frame, step)
             return
         before = frame.copy()
         self._filter(frame, step)
-        helps = squared_error(frame, original[index]) < squared_error(before, original[index])
+        helps = squared_error(frame, original) < squared_error(before, original)
         if not code_filtered(self.coder, helps):
             frame[:] = before
 
-    def _filter(self, frame: Planes, step: int) -> None:
-        # The next frame makes the reference frame anew.
+    def pad(self, frame: Planes) -> None:
+        """Put a frame with its border where the reference frame is, which the next frame makes anew."""
         pad_frame(frame, self.reference)
-        fields = self.fields
-        filter_frame(
-            *(self.reference, frame, fields.lasts, fields.mode, max(1, step >> 2), LOOP_WEIGHTS, ACTIVITY)
-        )
+
+    def _filter(self, frame: Planes, step: int) -> None:
+        self.pad(frame)
+        lasts, modes = self.fields.lasts, self.fields.mode
+        filter_frame(self.reference, frame, lasts, modes, step, self.tables.loop, ACTIVITY)
 
     def end_tree(self, level: int) -> None:
         """Go on to the next tree: its frame before is the last of this one."""
@@ -162,3 +168,10 @@ def pixels_of(planes: Planes, size: tuple[int, int, int]) -> NDArray[np.uint8]:
         shown = (shown.sum(axis=1, keepdims=True) * 2 + 3) // 6
     rounded = np.clip((shown + GREY // 2) // GREY, 0, 255).astype(np.uint8)
     return np.ascontiguousarray(rounded.transpose(0, 2, 3, 1))
+
+
+def leaves_of(frames: NDArray[np.generic]) -> NDArray[np.float32]:
+    """The leaves of frames (T, 3, H', W'), block by block: (T, leaves, C) float32."""
+    count, planes, height, width = frames.shape
+    blocks = frames.reshape(count, planes, height // BLOCK, 2, 8, width // BLOCK, 2, 8)
+    return blocks.transpose(0, 2, 5, 3, 6, 1, 4, 7).reshape(count, -1, C).astype(np.float32)

@@ -1,7 +1,6 @@
 """Steps and thresholds that the format fixes; whole numbers, the same on every machine.
 
-A node's step is that of the quality, scaled by what refers to it: finer for a GOP's first frame, which all
-others inherit from, coarser for frames in between.
+A node's step is that of the quality; half of it for a GOP's first frame, which all others inherit from.
 """
 
 from functools import lru_cache
@@ -15,9 +14,6 @@ from ...bitstream.quantiser import tenths_of_quality
 STEP_UNIT = 64
 # Bits of a power of two's fraction.
 _POWER = 20
-# Scale of a node's step in 1/64: of a GOP's first frame; of windows of one frame by their time modulo 4; of
-# longer windows.
-_FIRST, _SINGLE, _LONGER = 45, (54, 68, 64, 68), 64
 #: Thresholds between the loop filter's classes of activity, in steps.
 ACTIVITY = np.array([2, 5, 10, 20], np.int64)
 # Deblocking: thresholds and largest changes by strength, in 1/100 of the step.
@@ -25,12 +21,12 @@ _ALPHA, _BETA, _LIMITS = 110, 35, (0, 3, 5, 8)
 _UNIT = 16  # of frames, in a grey level
 
 
-def step_of_node(quality: float, level: int, time: int) -> int:
+def step_of_node(quality: float, time: int) -> int:
     """The quantisation step of a node in 1/64 grey levels. time: of its first frame in the GOP."""
     doublings, hundredths = divmod(1000 - tenths_of_quality(quality), 100)
-    step = _power_of_two(hundredths) << doublings
-    scale = _LONGER if level else _SINGLE[time % 4] if time else _FIRST
-    return max(1, (step * scale + (1 << (_POWER - 1))) >> _POWER)
+    step = _power_of_two(hundredths) * STEP_UNIT << doublings
+    unit = 1 << (_POWER + (time == 0))
+    return max(1, (step + unit // 2) // unit)
 
 
 @lru_cache

@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .analysis import LAMBDA, Analysis, Hints
-from .gop_state import BLOCK, GREY, GopState, Planes
+from .gop_state import BLOCK, GREY, GopState, Planes, leaves_of
 from .kernels.block_state import C
 from .kernels.frames import block_errors
 from .kernels.window_costs import moves, moving_costs, still_costs, still_errors
 
 Costs = NDArray[np.float64]
 
-# A window's estimated cost counts a little more: it is open-loop, the single frames' is not.
-_WINDOW_BIAS = 1.05
+# A window's estimated cost counts for more. What it would save in the frames counted here costs more in those
+# that refer to its last one; measured, a chain of single frames is hard to beat.
+_WINDOW_BIAS = 3.0
 # Windows whose error against a still picture is beyond this many times the pair's cost are not looked at …
 _SCREEN = 3.0
 # … and windows that move only up to this level.
@@ -34,20 +35,26 @@ _GREY2 = float(GREY**2)
 class Plan(NamedTuple):
     """How a tree is to be coded.
 
-    cut (n, rows, columns) int8: the level of the window of every frame and block.   hints: of each frame.
+    cut (n, rows, columns) int8: the level of the window of every frame and block.   hints: of each frame, if
+    any.
     """
 
     cut: NDArray[np.int8]
-    hints: list[Hints]
+    hints: list[Hints | None]
+
+
+def single_frames(state: GopState, level: int) -> Plan:
+    """The plan of a tree that is cut into single frames, which need no analysis."""
+    return Plan(np.zeros((1 << level, *state.blocks), np.int8), [None] * (1 << level))
 
 
 class Planner:
     """Plans the trees of a GOP, one after the other."""
 
-    def __init__(self, state: GopState) -> None:
+    def __init__(self, state: GopState, tries: int) -> None:
         """Of the GOP that `state` is of, once its first frame is there."""
         self._state = state.copied()
-        self._analysis = Analysis(state)
+        self._analysis = Analysis(state, tries)
 
     def plan(self, original: Planes, time: int, level: int) -> Plan:
         """The plan of the next tree.
@@ -60,7 +67,7 @@ class Planner:
         for row in range(state.blocks[0]):
             _Row(state, self._analysis, original, time, singles, row).cut(level, cut[:, row])
         state.end_tree(level)
-        return Plan(cut, singles.hints)
+        return Plan(cut, list(singles.hints))
 
     def _code_singles(self, original: Planes, time: int, level: int) -> "_Singles":
         state, count = self._state, 1 << level
@@ -107,14 +114,14 @@ class _Row:
         """Choose cut (n, columns); the hints of longer windows are put right."""
         singles, row, bases = self._singles, self._row, self._state.bases
         best = singles.costs[:, row]
-        length = 1 << level
-        numbers = _leaves(self._original[1 : 1 + length], row) @ bases.rows[0].T
+        length, strip = 1 << level, np.s_[row * BLOCK : (row + 1) * BLOCK]
+        numbers = leaves_of(self._original[1 : 1 + length, :, strip]) @ bases.rows[0].T
         for above in range(1, level + 1):
             pairs = best[0::2] + best[1::2]
             count = len(pairs)
             halves = numbers.reshape(count, 2, -1, C).transpose(0, 2, 1, 3)
             numbers = halves.reshape(count, -1, 2 * C) @ bases.sweepers[above - 1].T
-            before = _leaves(self._state.frames[: length : 1 << above], row) @ bases.still[above].T
+            before = leaves_of(self._state.frames[: length : 1 << above, :, strip]) @ bases.still[above].T
             costs = self._still(above, pairs, numbers - before)
             moving = self._moving(above, pairs)
             costs, along = np.minimum(costs, moving), moving < costs
@@ -155,11 +162,3 @@ class _Row:
                 search = self._analysis.search(state, level, node.step, self._original, hints)
                 moving_costs(node, search, wanted, self._row, costs[window])
         return costs
-
-
-def _leaves(frames: Planes, row: int) -> NDArray[np.float32]:
-    """The leaves of a row of blocks of frames (T, 3, H', W'): (T, 4·columns, C) float32, block by block."""
-    count, _, _, width = frames.shape
-    strip = frames[:, :, row * BLOCK : (row + 1) * BLOCK].astype(np.float32)
-    leaves = strip.reshape(count, 3, 2, 8, width // BLOCK, 2, 8).transpose(0, 4, 2, 5, 1, 3, 6)
-    return leaves.reshape(count, -1, C)

@@ -5,7 +5,7 @@ import pytest
 
 from imfn_cli.bitstream.adaptive.binary_coder import finish, new_coder
 from imfn_cli.bitstream.adaptive.residual import MAX_SYMBOL, RESIDUAL_CONTEXTS, RESIDUAL_SETS, code_leaf
-from imfn_cli.codec.adaptive.tables import BOTH, NEAR
+from imfn_cli.codec.adaptive.tables import TABLES
 
 pytestmark = pytest.mark.xdist_group("adaptive")
 
@@ -17,14 +17,14 @@ def test_symbols_beyond_the_grid_are_cut_off(symbol: int, found: int) -> None:
 
     encoder, symbols = new_coder(RESIDUAL_CONTEXTS, RESIDUAL_SETS), np.zeros(192, np.int32)
     symbols[0] = symbol
-    code_leaf(encoder, NEAR, BOTH, 1, *fields(), 1, 1, symbols, 0)
+    code_leaf(encoder, TABLES.near, TABLES.both, 1, *fields(), 1, 1, symbols, 0)
     decoder = new_coder(RESIDUAL_CONTEXTS, RESIDUAL_SETS, data=finish(encoder) + bytes(range(200)))
     grid, lasts = fields()
     symbols[:] = 0
-    assert code_leaf(decoder, NEAR, BOTH, 1, grid, lasts, 1, 1, symbols, -1) == 0
+    assert code_leaf(decoder, TABLES.near, TABLES.both, 1, grid, lasts, 1, 1, symbols, -1) == 0
     assert (symbols[0], grid[1, 1, 0]) == (found, found)
     # What is made up comes after it, and refers to it.
     for column in range(2, 7):
-        code_leaf(decoder, NEAR, BOTH, 1, grid, lasts, 1, column, symbols, -1)
+        code_leaf(decoder, TABLES.near, TABLES.both, 1, grid, lasts, 1, column, symbols, -1)
         assert decoder.ctx.min() >= 0
         assert decoder.ctx.max() < RESIDUAL_CONTEXTS

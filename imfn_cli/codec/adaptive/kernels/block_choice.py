@@ -1,11 +1,11 @@
 """The encoder's choice for one block: its mode, vectors and symbols with the least J = D + λR."""
 
 import numpy as np
-from numba import njit
 
 from ....bitstream.adaptive import block_syntax as bs
 from ....motion.search import search, vector_bits
 from .block_search import block_satd, evaluate, keep
+from .compiled import inner
 from .quantise import bits_of
 
 #: What `choose_inter` may find.
@@ -19,7 +19,7 @@ _SPLIT_CHANCE = 1.02
 _NUMBERS = 4 * 192
 
 
-@njit(cache=True, nogil=True)
+@inner
 def choose_inter(nd, se, rkind, bkind, r, c):
     """Best of skip, merge, one vector and four → ch.best_*. Returns (J, which of them, candidate)."""
     fd, ch = nd.fd, se.ch
@@ -56,7 +56,7 @@ def choose_inter(nd, se, rkind, bkind, r, c):
     return best, what, index
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _rank(nd, se, r, c, n):
     """ch.order (n,): error of each candidate's luma + λ · bits. Returns the least."""
     ch, cand = se.ch, nd.wk.cand
@@ -68,7 +68,7 @@ def _rank(nd, se, r, c, n):
     return ch.order[:n].min()
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _choose_candidate(nd, se, rkind, bkind, r, c, n, low):
     """Skip or merge, with the best few of `n` candidates. Returns (J, which, candidate, nothing to gain)."""
     cd, fd, ch, lam = nd.cd, nd.fd, se.ch, se.lam
@@ -98,7 +98,7 @@ def _choose_candidate(nd, se, rkind, bkind, r, c, n, low):
     return best, what, index, False
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _which_bits(cd, bkind, merge, n, k):
     """Bits of choosing candidate k of n."""
     bits = np.float64(0)
@@ -107,7 +107,7 @@ def _which_bits(cd, bkind, merge, n, k):
     return bits
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _vector_mode_bits(nd, bkind, r, c):
     """Bits of saying that a block has vectors of its own."""
     cd, fd = nd.cd, nd.fd
@@ -116,12 +116,12 @@ def _vector_mode_bits(nd, bkind, r, c):
     return bits_of(cd, skip, 0) + bits_of(cd, bs.MERGE_SIDES + bkind * 16 + same, 0)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _split_bits(nd, bkind, split):
     return bits_of(nd.cd, bs.SPLIT_SIDES + bkind * 16, split)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _search_vector(nd, se, r, c, n):
     """The best vector by luma → ch.vec. Returns its error + λ · bits."""
     fd, ch = nd.fd, se.ch
@@ -136,7 +136,7 @@ def _search_vector(nd, se, r, c, n):
     return np.float64(cost)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _try_vector(nd, se, rkind, bkind, r, c, n):
     """J of the block with vector ch.vec, 1e30 where a candidate has it."""
     fd, ch = nd.fd, se.ch
@@ -152,7 +152,7 @@ def _try_vector(nd, se, rkind, bkind, r, c, n):
     return j + se.lam * bits
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _search_split(nd, se, r, c, vy, vx, limit):
     """Four vectors by luma → ch.vec. Returns their bits, −1 where their error is not below `limit`."""
     fd, ch = nd.fd, se.ch
@@ -175,7 +175,7 @@ def _search_split(nd, se, r, c, vy, vx, limit):
     return bits if total < limit else np.float64(-1)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _hinted_split(nd, se, r, c):
     """Four vectors that analysis found → ch.vec. Returns their bits, −1 where it found one."""
     fd, ch, hint = nd.fd, se.ch, se.hint_mv

@@ -7,11 +7,11 @@ F = 2**level frames have one residual of C numbers a leaf: the model's linear tr
 """
 
 import numpy as np
-from numba import njit
 
 from ....bitstream.adaptive import block_syntax as bs
 from ....bitstream.adaptive import residual as rs
 from ....motion.interpolate import clamp_position, predict_block
+from .compiled import inner, kernel
 from .dequantise import restore_residual
 from .intra import MODES, predict_leaf
 
@@ -21,7 +21,7 @@ _HALF = 1 << (SHIFT - 1)
 _WHITE = 255 << 4
 
 
-@njit(cache=True, nogil=True)
+@inner
 def predict(ref, y, x, height, width, vec, split, pred, tap):
     """Prediction of block (y, x) over the window: vectors per frame times the time since the reference."""
     for f in range(pred.shape[0]):
@@ -42,7 +42,7 @@ def predict(ref, y, x, height, width, vec, split, pred, tap):
             predict_block(ref, y4, x4, 16, pred[f], 0, 0, tap)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def write_leaf(nd, y, x, i, q, last):
     """Leaf i of block (y, x): prediction + residual → frames[t0:], clipped."""
     oy, ox = (i >> 1) * 8, (i & 1) * 8
@@ -60,7 +60,7 @@ def write_leaf(nd, y, x, i, q, last):
                     out[y + oy + dy, x + ox + dx] = min(max(v, 0), _WHITE)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def write_intra_leaf(nd, leaf, y, x, q, last):
     """Leaf at (y, x): prediction `leaf` (C,) + residual → frame t0, clipped."""
     acc = nd.wk.acc
@@ -77,7 +77,7 @@ def write_intra_leaf(nd, leaf, y, x, q, last):
                 out[y + dy, x + dx] = min(max(v, 0), _WHITE)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def set_block(fd, r, c, mode, vec, split):
     """Note the mode and vectors of block (r, c)."""
     for i in range(4):
@@ -93,7 +93,7 @@ def set_block(fd, r, c, mode, vec, split):
             fd.imode[y, x] = MODES
 
 
-@njit(cache=True, nogil=True)
+@inner
 def clear_leaf(fd, y, x):
     """No residual at leaf (y, x)."""
     if fd.lasts[y, x] > 0:
@@ -101,7 +101,7 @@ def clear_leaf(fd, y, x):
         fd.lasts[y, x] = 0
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_residual_leaf(nd, kind, y, x, place, q, last):
     """Flag and symbols of one leaf. Returns the last channel, −1 for none."""
     fd = nd.fd
@@ -111,7 +111,7 @@ def code_residual_leaf(nd, kind, y, x, place, q, last):
     return np.int64(-1)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def kinds_of(nd):
     """Which contexts a node's residuals and its blocks have."""
     if nd.intra:
@@ -121,7 +121,7 @@ def kinds_of(nd):
     return (2, 1) if nd.level <= 3 else (3, 2)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_vectors(cd, fd, r, c, split, vec):
     """One vector, or four; each as its difference to the prediction, which may use those before."""
     if not split:
@@ -140,7 +140,7 @@ def code_vectors(cd, fd, r, c, split, vec):
         fd.mv[y, x, 0], fd.mv[y, x, 1] = vec[i, 0], vec[i, 1]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def decode_node(nd, active):
     """Decode the blocks `active` (rows, columns) of a node into its frames."""
     rkind, bkind = kinds_of(nd)
@@ -159,7 +159,7 @@ def decode_node(nd, active):
                 _decode_inter(nd, rkind, r, c, mode, split)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _decode_block(nd, kind, r, c):
     """A block's mode and vectors → wk.vec. Returns mode, split."""
     cd, fd, wk = nd.cd, nd.fd, nd.wk
@@ -178,7 +178,7 @@ def _decode_block(nd, kind, r, c):
     return bs.INTER, split
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _decode_inter(nd, kind, r, c, mode, split):
     fd, wk = nd.fd, nd.wk
     y, x = 8 * (r - 1), 8 * (c - 1)
@@ -194,7 +194,7 @@ def _decode_inter(nd, kind, r, c, mode, split):
         write_leaf(nd, y, x, i, wk.q[i], last)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _decode_intra(nd, r, c):
     fd, wk = nd.fd, nd.wk
     set_block(fd, r, c, bs.INTRA, wk.vec, False)
@@ -204,5 +204,5 @@ def _decode_intra(nd, r, c):
         fd.imode[ry, rx] = m
         y, x = 8 * (ry - 1), 8 * (rx - 1)
         predict_leaf(nd.frames[nd.t0], y, x, m, wk.leaf)
-        last = code_residual_leaf(nd, 0, ry, rx, i, wk.q[i], np.int64(-1))
+        last = code_residual_leaf(nd, np.int64(0), ry, rx, i, wk.q[i], np.int64(-1))
         write_intra_leaf(nd, wk.leaf, y, x, wk.q[i], last)

@@ -1,7 +1,6 @@
 """Blocks of one node, coded in raster order: the encoder, which chooses by J = D + λR."""
 
 import numpy as np
-from numba import njit
 
 from ....bitstream.adaptive import block_syntax as bs
 from .block_choice import MERGE, SKIP, SPLIT, choose_inter
@@ -14,6 +13,7 @@ from .block_decoder import (
     set_block,
     write_leaf,
 )
+from .compiled import inner, kernel
 from .frames import block_error
 from .intra_choice import choose_intra
 from .quantise import bits_of
@@ -25,7 +25,7 @@ _LEAST_BITS = 0.02
 _NUMBERS = 4 * 192
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def encode_node(nd, se, active, bits):
     """Choose and code the blocks `active` of a node; its frames then hold them as the decoder will.
 
@@ -57,7 +57,7 @@ def encode_node(nd, se, active, bits):
                 bits[br, bc] = max((j * s2 - error) / (se.lam * s2), _LEAST_BITS)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _intra_instead(nd, se, bkind, r, c, j, what):
     """J of the block with intra modes, where they may beat J; 1e30 else. The frame holds the better."""
     if nd.level > 0 or what == SKIP or j <= _NUMBERS * _POOR + _POOR_BITS * se.lam:
@@ -80,7 +80,7 @@ def _intra_instead(nd, se, bkind, r, c, j, what):
     return instead
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _write_intra(nd, se, r, c):
     """Code the modes and symbols that `choose_intra` found."""
     fd, ch = nd.fd, se.ch
@@ -89,10 +89,10 @@ def _write_intra(nd, se, r, c):
         ry, rx = r + (i >> 1), c + (i & 1)
         bs.code_intra_mode(nd.cd, fd.imode[ry, rx - 1], fd.imode[ry - 1, rx], ch.imodes[i])
         fd.imode[ry, rx] = ch.imodes[i]
-        code_residual_leaf(nd, 0, ry, rx, i, ch.iq[i], ch.ilast[i])
+        code_residual_leaf(nd, np.int64(0), ry, rx, i, ch.iq[i], ch.ilast[i])
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _write_inter(nd, se, rkind, bkind, r, c, what, index):
     """Code what `choose_inter` found, and restore the block."""
     cd, fd, wk, ch = nd.cd, nd.fd, nd.wk, se.ch

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ....bitstream.adaptive import block_syntax as bs
@@ -12,6 +11,7 @@ from ....motion.interpolate import clamp_position
 from ....motion.search import satd
 from .block_decoder import predict
 from .block_state import C
+from .compiled import inner, inner_float
 from .intra import MODES
 from .quantise import ZERO_ENERGY, bits_of, quantise_leaf
 from .transform import subtract, transform
@@ -101,7 +101,7 @@ class Search(NamedTuple):
     ch: Choice
 
 
-@njit(cache=True, nogil=True)
+@inner
 def evaluate(nd, se, kind, r, c, split):
     """Predict along ch.vec, transform and quantise → ch.q, ch.last.
 
@@ -120,7 +120,7 @@ def evaluate(nd, se, kind, r, c, split):
     return quantise_block(nd, se, kind, r, c, energy), energy
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@inner_float
 def quantise_block(nd, se, kind, r, c, energy):
     """Symbols of the numbers ch.y (4, C) of a block whose residual has this energy → ch.q, ch.last. J."""
     cd, fd, ch, lam = nd.cd, nd.fd, se.ch, se.lam
@@ -147,7 +147,7 @@ def quantise_block(nd, se, kind, r, c, energy):
     return coded + max(outside, 0.0)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def keep(ch):
     """What was tried is the best so far."""
     ch.best_vec[:] = ch.vec
@@ -155,7 +155,7 @@ def keep(ch):
     ch.best_last[:] = ch.last
 
 
-@njit(cache=True, nogil=True)
+@inner
 def block_satd(se, r, c, vy, vx):
     """Error of luma along one vector."""
     height, width = se.luma.shape

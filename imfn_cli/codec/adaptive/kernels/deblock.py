@@ -1,10 +1,11 @@
 """Smoothing of leaf edges in restored frames, inside the loop; exact integers (after H.264, 8.7)."""
 
 import numpy as np
-from numba import njit
+
+from .compiled import inner, kernel
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _strength(lasts, mode, mv, r0, c0, r1, c1):
     if mode[r0, c0] == 3 or mode[r1, c1] == 3:
         return 3
@@ -15,7 +16,7 @@ def _strength(lasts, mode, mv, r0, c0, r1, c1):
     return 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def deblock(frame, lasts, mode, mv, alpha, beta, limits):
     """frame (3, H, W) int16 in 1/16, in place.
 
@@ -49,7 +50,7 @@ def deblock(frame, lasts, mode, mv, alpha, beta, limits):
                         frame[p, y - 4 + i, x] = line[i]
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _edge(row, x, alpha, beta, limit, strength):
     p2, p1, p0 = np.int64(row[x - 3]), np.int64(row[x - 2]), np.int64(row[x - 1])
     q0, q1, q2 = np.int64(row[x]), np.int64(row[x + 1]), np.int64(row[x + 2])

@@ -1,14 +1,15 @@
 """A leaf's symbols to its residual, in exact integers."""
 
 import numpy as np
-from numba import njit
+
+from .compiled import inner
 
 # Sums of products stay within 32 bits while the symbols, in 1/64 grey levels, add up to less than this:
 # no number of a basis is above 2^BASIS_BITS.
 _NARROW = 1 << 16
 
 
-@njit(cache=True, nogil=True)
+@inner
 def restore_residual(q, last, step, basis, acc, narrow):
     """acc (F·C,) int64 = Σ q·step·basis. step in 1/64 grey levels, basis (C, F·C) int32 in 1/16384.
 
@@ -30,13 +31,13 @@ def restore_residual(q, last, step, basis, acc, narrow):
             _add_wide(acc, basis[k], np.int64(q[k]) * step)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _add_narrow(out, row, factor):
     for i in range(out.shape[0]):
         out[i] = np.int32(out[i] + np.int32(row[i] * factor))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _add_wide(out, row, factor):
     for i in range(out.shape[0]):
         out[i] += factor * row[i]

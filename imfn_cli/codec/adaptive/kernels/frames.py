@@ -1,10 +1,11 @@
 """Whole frames: copied where windows begin, and compared."""
 
 import numpy as np
-from numba import njit
+
+from .compiled import inner, kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def copy_blocks(before, frame, time, cut):
     """Copy the 16×16 blocks whose window begins at `time`, where windows begin at 0, to `frame`."""
     for row in range(cut.shape[0]):
@@ -14,7 +15,7 @@ def copy_blocks(before, frame, time, cut):
                 frame[:, y : y + 16, x : x + 16] = before[:, y : y + 16, x : x + 16]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def squared_error(frame, original):
     """Between two frames (3, H', W') int16."""
     total = np.int64(0)
@@ -26,7 +27,7 @@ def squared_error(frame, original):
     return total
 
 
-@njit(cache=True, nogil=True)
+@inner
 def block_error(orig, frames, t0, count, r, c):
     """Squared error of block (r, c) over frames t0 … t0 + count − 1, in squared grey levels.
 
@@ -45,7 +46,7 @@ def block_error(orig, frames, t0, count, r, c):
     return total / 256.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def block_errors(orig, frames, index, out):
     """Squared error of every block of one frame, in squared grey levels → out (rows, columns)."""
     for row in range(out.shape[0]):

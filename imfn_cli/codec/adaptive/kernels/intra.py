@@ -1,12 +1,12 @@
 """Prediction of a leaf from the pixels around it, in exact integers."""
 
-from numba import njit
+from .compiled import inner
 
 #: Mean, vertical, horizontal, planar, gradient, diagonal.
 MODES = 6
 
 
-@njit(cache=True, nogil=True)
+@inner
 def predict_leaf(frame, y, x, mode, out):
     """Leaf at (y, x) of frame (3, H, W) int16 from the row above and the column to the left → out (192,)
     int32, plane, y, x.

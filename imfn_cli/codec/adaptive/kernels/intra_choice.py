@@ -1,11 +1,11 @@
 """The encoder's choice of intra modes for the four leaves of a block."""
 
 import numpy as np
-from numba import njit
 
 from ....bitstream.adaptive import block_syntax as bs
 from ....bitstream.adaptive import residual as rs
 from .block_decoder import write_intra_leaf
+from .compiled import inner
 from .intra import MODES, predict_leaf
 from .quantise import bits_of, quantise_leaf
 from .transform import transform
@@ -14,7 +14,7 @@ from .transform import transform
 _TRIES = 4
 
 
-@njit(cache=True, nogil=True)
+@inner
 def choose_intra(nd, se, r, c, limit):
     """Best modes of four leaves, one after the other → ch.i…; frame t0 keeps the restored block.
 
@@ -39,7 +39,7 @@ def choose_intra(nd, se, r, c, limit):
     return total
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _predict_modes(nd, se, r, c):
     """All predictions of leaf (r, c) → ch.leaves; numbers of the best by energy → ch.iy. Their modes."""
     ch = se.ch
@@ -60,7 +60,7 @@ def _predict_modes(nd, se, r, c):
     return order
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _leaf_energy(orig, leaf, y, x):
     total = np.int64(0)
     for p in range(3):
@@ -71,7 +71,7 @@ def _leaf_energy(orig, leaf, y, x):
     return np.float64(total)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _leaf_residual(orig, leaf, y, x, scale, out):
     for p in range(3):
         for dy in range(8):
@@ -80,12 +80,12 @@ def _leaf_residual(orig, leaf, y, x, scale, out):
                 out[k] = np.float32(np.int32(orig[p, y + dy, x + dx]) - leaf[k]) * scale
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _quantise_mode(nd, se, r, c, place, k, mode):
     """J and last channel of leaf (r, c) with the numbers ch.iy[k] of `mode`; symbols → wk.q[place]."""
     cd, fd, ch, lam = nd.cd, nd.fd, se.ch, se.lam
     last, j = quantise_leaf(
-        cd, nd.near, 0, fd.grid, fd.lasts, r, c, ch.iy[k], lam, nd.wk.q[place], ch.cost, ch.lastbits
+        cd, nd.near, np.int64(0), fd.grid, fd.lasts, r, c, ch.iy[k], lam, nd.wk.q[place], ch.cost, ch.lastbits
     )
     left, above = np.int64(fd.imode[r, c - 1]), np.int64(fd.imode[r - 1, c])
     bits = np.float64(bits_of(cd, rs.CODED_PLACE + place, last >= 0))

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from ....motion.interpolate import BORDER
+from .compiled import inner, kernel
 
 # Point-symmetric pairs: a diamond of 7 × 7; the first four a second time with a small limit.
 _DY = np.array([0, 1, 1, 1, 0, 2, 0, 3, 2, 2, 1, 1], np.int64)
@@ -22,7 +23,7 @@ CLASSES = 3 * 3 * 5
 WEIGHT_BITS = 12
 
 
-@njit(cache=True, nogil=True)
+@inner
 def leaf_class(src, y, x, mode, last, step16, thresholds):
     """Class of the leaf at (y, x) of the bordered green plane: kind, direction, activity in steps."""
     h, v = np.int64(0), np.int64(0)
@@ -47,7 +48,7 @@ def _tap(plane, y, x, k, p, limit):
     return min(max(a, -limit), limit) + min(max(b, -limit), limit)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def filter_frame(src, frame, lasts, mode, step16, weights, thresholds):
     """Filter the leaves of frame (3, H, W) that have a residual.
 
@@ -73,3 +74,32 @@ def filter_frame(src, frame, lasts, mode, step16, weights, thresholds):
                         for k in range(4):
                             total += w[PAIRS + k] * _tap(plane, y + i, x + j, k, v, small)
                         frame[p, r * 8 + i, c * 8 + j] = min(max(v + (total >> WEIGHT_BITS), 0), 4080)
+
+
+@kernel
+def gather_statistics(src, frame, original, lasts, mode, step16, thresholds, a, b):
+    """Normal equations of the weights, of one frame: a (classes, taps, taps) and b (classes, taps) grow.
+
+    Arguments as of `filter_frame`; original (3, H, W): what the weights are to come near.
+    """
+    small = max(step16 >> 2, 1)
+    taps = np.zeros(TAPS, np.float64)
+    for r in range(frame.shape[1] // 8):
+        for c in range(frame.shape[2] // 8):
+            last = lasts[r + 1, c + 1]
+            if last == 0:
+                continue
+            y, x = r * 8 + BORDER, c * 8 + BORDER
+            n = leaf_class(src[1], y, x, mode[r + 1, c + 1], last, step16, thresholds)
+            for p in range(3):
+                for i in range(8):
+                    for j in range(8):
+                        v = np.int64(src[p, y + i, x + j])
+                        for k in range(TAPS):
+                            pair = k if k < PAIRS else k - PAIRS
+                            taps[k] = _tap(src[p], y + i, x + j, pair, v, step16 if k < PAIRS else small)
+                        error = np.float64(original[p, r * 8 + i, c * 8 + j]) - v
+                        for k in range(TAPS):
+                            b[n, k] += taps[k] * error
+                            for m in range(TAPS):
+                                a[n, k, m] += taps[k] * taps[m]

@@ -5,6 +5,7 @@ from numba import njit
 
 from ....bitstream.adaptive import residual as rs
 from ....bitstream.adaptive.binary_coder import BITS
+from .compiled import inner, inner_float
 
 # Numbers below this are always 0; a leaf with less energy than its square has no symbol.
 _DEAD = 0.58
@@ -23,7 +24,7 @@ def bits_of(cd, context, bit):
     return BITS[p] if bit else BITS[4096 - p]
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _last_bits(cd, kind, lasts, r, c, out):
     """Estimated bits of each bucket of the last channel → out (16,)."""
     left, above = rs.bucket_of(lasts[r, c - 1]), rs.bucket_of(lasts[r - 1, c])
@@ -38,7 +39,7 @@ def _last_bits(cd, kind, lasts, r, c, out):
         out[bucket] = total + _OFFSET_BITS[bucket]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@inner_float
 def quantise_leaf(cd, near, kind, grid, lasts, r, c, x, lam, q, cost, lastbits):
     """Choose symbols q (C,) for coefficients x (C,), in units of the step, by distortion + lam · bits.
 

@@ -1,10 +1,11 @@
 """The encoder's transform of a block: residual, and its numbers in the window's basis; float32."""
 
 import numpy as np
-from numba import njit
+
+from .compiled import inner_float
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@inner_float
 def subtract(orig, t0, y, x, pred, scale, out, energies):
     """(orig − pred) · scale of block (y, x) → out (4, F·C) float32; energies (4,): of each leaf."""
     energies[:] = 0
@@ -23,7 +24,7 @@ def subtract(orig, t0, y, x, pred, scale, out, energies):
                 energies[i] += energy
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@inner_float
 def transform(x, rows, y):
     """x (4, K) · rows (C, K)ᵀ → y (4, C). C even. Faster than a library's product for four rows."""
     x0, x1, x2, x3 = x[0], x[1], x[2], x[3]

@@ -1,11 +1,11 @@
 """What blocks would cost as one window: estimates for the partition; nothing is coded."""
 
 import numpy as np
-from numba import njit
 
 from ....bitstream.adaptive import block_syntax as bs
 from .block_decoder import kinds_of
 from .block_search import evaluate, quantise_block
+from .compiled import kernel
 from .quantise import ZERO_ENERGY
 
 # Bits of skipping, and of all that is said before a residual, with the vector 0 and with another.
@@ -13,7 +13,7 @@ _SKIP_BITS, _STILL_BITS, _MOVING_BITS = 0.3, 2.0, 3.0
 _NEVER = 1e30
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def still_errors(original, t0, level, frames, row, out):
     """Squared error of windows of a row of blocks against the frame before each, repeated.
 
@@ -39,7 +39,7 @@ def still_errors(original, t0, level, frames, row, out):
             out[window, column] = total * 16.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def still_costs(nd, se, wanted, row, numbers, errors, out):
     """J of windows that stand still, where `wanted` (windows, columns), in squared grey levels → out.
 
@@ -64,7 +64,7 @@ def still_costs(nd, se, wanted, row, numbers, errors, out):
             out[window, column] = best * s2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def moving_costs(nd, se, wanted, row, out):
     """J of one window that moves along the vectors se.hint_mv, where `wanted` (columns,) → out (columns,)."""
     kind, _ = kinds_of(nd)
@@ -78,7 +78,7 @@ def moving_costs(nd, se, wanted, row, out):
         out[column] = min(none + se.lam * _SKIP_BITS, some + se.lam * _MOVING_BITS) * s2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def moves(mode, mv, row, out):
     """Whether each block of a row moves along one vector: out (columns,) bool. mode, mv: see `Fields`."""
     for column in range(out.shape[0]):
