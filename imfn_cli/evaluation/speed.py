@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 
 from ..bitstream.open import open_latent
-from ..codec import compress_sequence, decompress_latent
+from ..codec import compress_adaptive, compress_sequence, decompress_latent
 from ..media import Source, open_sequence, open_writer
 from ..zoo import Model, load
 
@@ -44,19 +44,23 @@ class _Run:
 def speed_rows(
     model: str | None,
     source: Source,
-    ratios: Sequence[int],
+    ratios: Sequence[int | str],
     *,
     runs: int = 3,
     progress: Progress = lambda *_: None,
 ) -> list[SpeedRow]:
-    """Time compressing `source` to a latent and restoring it to .mp4, and libx264 medium doing the same."""
+    """Time compressing `source` to a latent and restoring it to .mp4, and libx264 medium doing the same.
+
+    ratios: frames per memory, or "auto".
+    """
     loaded = load(model)
     options = " ".join(f"{name} {value}" for name, value in X264_OPTIONS.items())
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         work: dict[str, Callable[[], _Run]] = {
-            f"imfn {loaded.name} {ratio}:1": partial(_imfn, source, folder, loaded, ratio) for ratio in ratios
+            f"imfn {loaded.name} {_named(ratio)}": partial(_imfn, source, folder, loaded, ratio)
+            for ratio in ratios
         }
         work[f"libx264 {options}"] = partial(_x264, source, folder)
         for index, (codec, once) in enumerate(work.items()):
@@ -69,10 +73,17 @@ def speed_rows(
     return rows
 
 
-def _imfn(source: Source, folder: Path, model: Model, ratio: int) -> _Run:
+def _named(ratio: int | str) -> str:
+    return ratio if isinstance(ratio, str) else f"{ratio}:1"
+
+
+def _imfn(source: Source, folder: Path, model: Model, ratio: int | str) -> _Run:
     latent, video = folder / "clip.safetensors", folder / "clip.mp4"
     with open_sequence(source) as sequence:
-        there = compress_sequence(sequence, latent, model, ratio=ratio, force=True)
+        if isinstance(ratio, str):
+            there = compress_adaptive(sequence, latent, model, force=True)
+        else:
+            there = compress_sequence(sequence, latent, model, ratio=ratio, force=True)
     back = decompress_latent(open_latent(latent), video, model, force=True)
     return _Run(there.frames, there.frames_per_second, back.frames_per_second, there.bytes)
 

@@ -64,6 +64,16 @@ def test_codecs(cli: Callable[..., Ran], short: Path, tiny_model_dir: Path, tmp_
     assert not any("fps" in name or "memory" in name for name in rows[0])
 
 
+def test_speed(cli: Callable[..., Ran], short: Path, tiny_model_dir: Path, tmp_path: Path) -> None:
+    words = ("bench", "speed", short, "-m", tiny_model_dir, "-r", "2,auto", "--runs", 1)
+    ran = cli(*words, "--results", tmp_path, "--json")
+    assert ran.code == 0, ran.err
+    rows = json.loads(ran.out)["rows"]
+    codecs = ["imfn tiny 2:1", "imfn tiny auto", "libx264 preset medium crf 23"]
+    assert [(row["codec"], row["frames"]) for row in rows] == [(codec, 9) for codec in codecs]
+    assert all(row["compress"] > 0 and row["decompress"] > 0 and row["bytes"] > 0 for row in rows)
+
+
 def test_coder(cli: Callable[..., Ran], short: Path, tiny_model_dir: Path, tmp_path: Path) -> None:
     output = tmp_path / "tables.npz"
     words = ("bench", "coder", short, "-m", tiny_model_dir, "-o", output, "--frames", 2)
