@@ -4,10 +4,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from imfn_cli.evaluation.psnr import psnr
-
 import imfn_cli as imfn
 from imfn_cli.media import open_sequence
+from imfn_cli.media.psnr import psnr
 
 clip = sys.argv[1] if len(sys.argv) > 1 else "examples/clip.mp4"
 

@@ -4,11 +4,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from imfn_cli.evaluation.psnr import psnr
 from PIL import Image, ImageDraw
 
 import imfn_cli as imfn
 from imfn_cli.media import open_sequence
+from imfn_cli.media.psnr import psnr
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("clip", nargs="?", default="examples/clip.mp4")
