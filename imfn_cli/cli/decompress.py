@@ -70,7 +70,7 @@ def decompress(
     selection = options.parse_frames(frames)
     found = _expanded(latents)
     if not found:
-        raise InputError("no latent found; name a file, or a folder with some")
+        raise InputError(f"{', '.join(latents)}: no latent found; name a file, or a folder with some")
     outputs, places = _places(found, output, format, force, skip_existing)
 
     def task(index: int) -> _Task:

@@ -110,7 +110,7 @@ def test_a_format_for_all(cli: Cli, footage: Path, model: list[str], tmp_path: P
 
 def test_a_folder_without_any(cli: Cli, tmp_path: Path) -> None:
     ran = cli("decompress", tmp_path)
-    assert (ran.code, ran.line) == (1, "no latent found; name a file, or a folder with some")
+    assert (ran.code, ran.line) == (1, f"{tmp_path}: no latent found; name a file, or a folder with some")
 
 
 def test_ctrl_c_ends_all_of_them_and_leaves_nothing_half(
