@@ -25,7 +25,7 @@ Pixels = NDArray[np.uint8]
 
 #: The extras of `pyproject.toml` that users install, and what Python imports of each.
 EXTRAS = {
-    "adaptive": ("numba", "scipy"),
+    "adaptive": ("numba",),
     "baselines": ("transformers",),
     "eval": ("pytorch_msssim", "matplotlib"),
     "export": ("onnx", "onnxscript", "onnxruntime"),

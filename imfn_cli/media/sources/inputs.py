@@ -4,7 +4,7 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...system.pipes import is_standard
@@ -26,10 +26,10 @@ class Source:
     kind: str
     """A guess by name: "video", "images", "animation", "array", "idx", "stdin", "missing" or "unknown"."""
 
-    root: Path | None = None
+    root: Path | None = field(default=None, compare=False)
     """The directory that the user named, where the source was found in it."""
 
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
     """What was left out on the way to this source; one line each."""
 
     @property
