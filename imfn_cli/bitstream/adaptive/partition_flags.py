@@ -14,6 +14,14 @@ PARTITION_SETS = BLOCK_SETS + 8
 
 
 @njit(cache=True, nogil=True)
+def code_cut(cd, levels, cut):
+    """Code the windows of all blocks of a tree, in raster order; see `code_partition`."""
+    for br in range(cut.shape[1]):
+        for bc in range(cut.shape[2]):
+            code_partition(cd, levels, cut, br, bc)
+
+
+@njit(cache=True, nogil=True)
 def code_partition(cd, levels, cut, br, bc):
     """Code the windows of block (br, bc): cut (frames, rows, columns) int8 holds the level of the window of
     every frame.

@@ -51,4 +51,5 @@ def coder(
 def _first(source: "media.Source", frames: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
     import numpy as np
 
-    return np.stack([frame.pixels for frame in islice(media.open_sequence(source), frames)])
+    with media.open_sequence(source) as sequence:
+        return np.stack([frame.pixels for frame in islice(sequence, frames)])

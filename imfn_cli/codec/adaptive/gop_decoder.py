@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ...bitstream.adaptive.partition_flags import code_partition
+from ...bitstream.adaptive.partition_flags import code_cut
 from .bases import Bases
 from .gop_bytes import split_gop
 from .gop_state import GopState, Mask, nodes_at, pixels_of, trees_of
@@ -26,22 +26,19 @@ def decode_gop(
     size: (H, W, 1 or 3).   top: level of the largest windows.   tell_cut: called before each tree's frames
     come, the first frame's too, with (T, rows, columns), the level of the window of every frame and block.
 
-    Raises ValueError if the bytes cannot be a GOP
-    of so many frames; whatever bytes there are, the work is bounded by the frames.
+    Raises ValueError if the bytes cannot be a GOP of so many frames. Whatever bytes there are, the work is
+    bounded by the frames.
     """
     shares, payload = split_gop(data, top)
     state = GopState(size[:2], top, quality, bases, data=payload)
-    rows, columns = state.blocks
     _decode(state, 0, 0, 0, np.ones(state.blocks, np.bool_), intra=True)
     state.finish_frame(0, 0)
-    tell_cut(np.zeros((1, rows, columns), np.int8))
+    tell_cut(np.zeros((1, *state.blocks), np.int8))
     yield pixels_of(state.frames[:1], size)
     found = np.zeros(top + 1, np.int64)
     for time, level in trees_of(frames, top):
-        cut = np.zeros((1 << level, rows, columns), np.int8)
-        for row in range(rows):
-            for column in range(columns):
-                code_partition(state.coder, level, cut, row, column)
+        cut = np.zeros((1 << level, *state.blocks), np.int8)
+        code_cut(state.coder, level, cut)
         found += np.bincount(cut.ravel(), minlength=top + 1)
         for index in range(1 << level):
             state.begin_frame(index + 1, cut[index])

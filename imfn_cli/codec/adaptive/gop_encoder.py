@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...bitstream.adaptive.binary_coder import finish
-from ...bitstream.adaptive.partition_flags import code_partition
+from ...bitstream.adaptive.partition_flags import code_cut
 from ...system.threads import prefetch
 from .analysis import Analysis
 from .bases import Bases
-from .effort import Effort, effort_of
+from .effort import Effort
 from .gop_bytes import join_gop
 from .gop_state import BLOCK, GopState, Planes, nodes_at, planes_of, trees_of
 from .partition import Plan, Planner, single_frames
@@ -23,16 +23,14 @@ from .partition import Plan, Planner, single_frames
 _BYTES_PER_PIXEL = 4
 
 
-def encode_gop(
-    pixels: NDArray[np.uint8], top: int, quality: float, bases: Bases, effort: Effort | None = None
-) -> bytes:
+def encode_gop(pixels: NDArray[np.uint8], top: int, quality: float, bases: Bases, effort: Effort) -> bytes:
     """Pixels (T, H, W, 1 or 3) uint8 of a GOP → its bytes.
 
     top: level of the largest windows.   quality: 0 … 100.
     """
     frames, height, width, _ = pixels.shape
     state = GopState((height, width), top, quality, bases, capacity=capacity_of(frames, height, width))
-    shares = encode_frames(state, pixels, top, effort or effort_of())
+    shares = encode_frames(state, pixels, top, effort)
     return join_gop(shares, finish(state.coder))
 
 
@@ -71,9 +69,7 @@ def _planned(
 def _encode_tree(
     state: GopState, analysis: Analysis, original: Planes, plan: Plan, time: int, level: int
 ) -> None:
-    for row in range(state.blocks[0]):
-        for column in range(state.blocks[1]):
-            code_partition(state.coder, level, plan.cut, row, column)
+    code_cut(state.coder, level, plan.cut)
     for index in range(1 << level):
         state.begin_frame(index + 1, plan.cut[index])
         analysis.see(original[index + 1], state.reference)

@@ -8,6 +8,7 @@ The single frames are a chain of their own from the GOP's first frame to its las
 ahead of being coded.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -40,7 +41,7 @@ class Plan(NamedTuple):
     """
 
     cut: NDArray[np.int8]
-    hints: list[Hints | None]
+    hints: Sequence[Hints | None]
 
 
 def single_frames(state: GopState, level: int) -> Plan:
@@ -67,27 +68,28 @@ class Planner:
         for row in range(state.blocks[0]):
             _Row(state, self._analysis, original, time, singles, row).cut(level, cut[:, row])
         state.end_tree(level)
-        return Plan(cut, list(singles.hints))
+        return Plan(cut, singles.hints)
 
     def _code_singles(self, original: Planes, time: int, level: int) -> "_Singles":
         state, count = self._state, 1 << level
         every, cut = np.ones(state.blocks, np.bool_), np.zeros(state.blocks, np.int8)
         bits = np.zeros((count, *state.blocks))
         errors = np.zeros_like(bits)
-        singles = _Singles([], [], errors)
+        hints: list[Hints] = []
+        references: list[Planes] = []
         for index in range(1, count + 1):
             state.begin_frame(index, cut)
             if index % 2:
-                singles.references.append(state.reference.copy())
+                references.append(state.reference.copy())
             self._analysis.see(original[index], state.reference)
             shown = time + index - 1
             self._analysis.encode(state, 0, index, shown, every, original, bits=bits[index - 1])
             state.finish_frame(index, shown, original)
-            singles.hints.append(Hints(state.fields.mode.copy(), state.fields.mv.copy()))
+            hints.append(Hints(state.fields.mode.copy(), state.fields.mv.copy()))
             block_errors(original, state.frames, index, errors[index - 1])
         # λ in squared grey levels a bit.
-        errors += LAMBDA * 4.0 ** ((100 - state.quality) / 10) * bits
-        return singles
+        lam = LAMBDA * 4.0 ** ((100 - state.quality) / 10)
+        return _Singles(hints, references, errors + lam * bits)
 
 
 class _Singles(NamedTuple):

@@ -49,7 +49,7 @@ def choose_inter(nd, se, rkind, bkind, r, c):
     if bits < 0:
         return best, what, index
     j, _ = evaluate(nd, se, rkind, r, c, True)
-    j += se.lam * (bits + _vector_mode_bits(nd, bkind, r, c) + _split_bits(nd, bkind, 1))
+    j += se.lam * (bits + mode_bits(nd, bkind, r, c, 0) + _split_bits(nd, bkind, 1))
     if j < best:
         best, what = j, SPLIT
         keep(ch)
@@ -72,10 +72,8 @@ def _rank(nd, se, r, c, n):
 def _choose_candidate(nd, se, rkind, bkind, r, c, n, low):
     """Skip or merge, with the best few of `n` candidates. Returns (J, which, candidate, nothing to gain)."""
     cd, fd, ch, lam = nd.cd, nd.fd, se.ch, se.lam
-    skip = bs.SKIP_SIDES + bkind * 64 + bs.skip_context(fd.mode, fd.lasts, r, c)
-    same = (fd.mode[r, c - 1] == bs.SKIP) + (fd.mode[r - 1, c] == bs.SKIP)
-    merged = bits_of(cd, skip, 0) + bits_of(cd, bs.MERGE_SIDES + bkind * 16 + same, 1)
-    skipped = bits_of(cd, skip, 1)
+    skipped = bits_of(cd, _skip_place(fd, bkind, r, c), 1)
+    merged = mode_bits(nd, bkind, r, c, 1)
     best, what, index = np.float64(1e30), SKIP, np.int64(0)
     for _ in range(min(n, se.tries)):
         k = ch.order[:n].argmin()
@@ -108,12 +106,18 @@ def _which_bits(cd, bkind, merge, n, k):
 
 
 @inner
-def _vector_mode_bits(nd, bkind, r, c):
-    """Bits of saying that a block has vectors of its own."""
+def _skip_place(fd, bkind, r, c):
+    """The context that tells most of whether a block is skipped."""
+    return bs.SKIP_SIDES + bkind * 64 + bs.skip_context(fd.mode, fd.lasts, r, c)
+
+
+@inner
+def mode_bits(nd, bkind, r, c, merge):
+    """Bits of saying that a block is not skipped, and whether it takes over a vector."""
     cd, fd = nd.cd, nd.fd
-    skip = bs.SKIP_SIDES + bkind * 64 + bs.skip_context(fd.mode, fd.lasts, r, c)
     same = (fd.mode[r, c - 1] == bs.SKIP) + (fd.mode[r - 1, c] == bs.SKIP)
-    return bits_of(cd, skip, 0) + bits_of(cd, bs.MERGE_SIDES + bkind * 16 + same, 0)
+    merge_place = bs.MERGE_SIDES + bkind * 16 + same
+    return bits_of(cd, _skip_place(fd, bkind, r, c), 0) + bits_of(cd, merge_place, merge)
 
 
 @inner
@@ -145,7 +149,7 @@ def _try_vector(nd, se, rkind, bkind, r, c, n):
         if nd.wk.cand[k, 0] == vy and nd.wk.cand[k, 1] == vx:
             return np.float64(1e30)
     py, px = bs.predicted_vector(fd.mode, fd.mv, r, c, 2)
-    bits = vector_bits(vy - py, vx - px) + _vector_mode_bits(nd, bkind, r, c)
+    bits = vector_bits(vy - py, vx - px) + mode_bits(nd, bkind, r, c, 0)
     if nd.level == 0:
         bits += _split_bits(nd, bkind, 0)
     j, _ = evaluate(nd, se, rkind, r, c, False)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ....bitstream.adaptive import block_syntax as bs
-from .block_choice import MERGE, SKIP, SPLIT, choose_inter
+from .block_choice import MERGE, SKIP, SPLIT, choose_inter, mode_bits
 from .block_decoder import (
     clear_leaf,
     code_residual_leaf,
@@ -64,16 +64,11 @@ def _intra_instead(nd, se, bkind, r, c, j, what):
         return np.float64(1e30)
     if se.hinted and se.hint_mode[r, c] != bs.INTRA:
         return np.float64(1e30)
-    cd, fd, block = nd.cd, nd.fd, se.ch.block
+    fd, block = nd.fd, se.ch.block
     y, x = 8 * (r - 1), 8 * (c - 1)
     block[:] = nd.frames[nd.t0, :, y : y + 16, x : x + 16]
     near = (fd.mode[r, c - 1] == bs.INTRA) + (fd.mode[r - 1, c] == bs.INTRA)
-    same = (fd.mode[r, c - 1] == bs.SKIP) + (fd.mode[r - 1, c] == bs.SKIP)
-    extra = se.lam * (
-        bits_of(cd, bs.SKIP_SIDES + bkind * 64 + bs.skip_context(fd.mode, fd.lasts, r, c), 0)
-        + bits_of(cd, bs.MERGE_SIDES + bkind * 16 + same, 0)
-        + bits_of(cd, bs.INTRA_SIDES + near, 1)
-    )
+    extra = se.lam * (mode_bits(nd, bkind, r, c, 0) + bits_of(nd.cd, bs.INTRA_SIDES + near, 1))
     instead = choose_intra(nd, se, r, c, j - extra) + extra
     if instead >= j:
         nd.frames[nd.t0, :, y : y + 16, x : x + 16] = block
