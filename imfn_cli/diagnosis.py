@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from math import log10
 from pathlib import Path
 
 import av
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from . import bitstream, codec, media, zoo
 from .errors import ImfnError
 from .evaluation import PEERS
+from .media.psnr import psnr
 from .reports import DoctorReport, InstalledModel, SelfTest
 from .version import __version__
 
@@ -122,14 +122,14 @@ def _models() -> Iterable[InstalledModel]:
 def _self_test() -> SelfTest:
     """Compress and restore a made-up clip with the default model, on the CPU."""
     began = time.perf_counter()
-    psnr, problem = None, ""
+    reached, problem = None, ""
     try:
-        psnr = _round_trip(_made_up())
-        if psnr < _ENOUGH:
-            problem = f"the clip came back at {psnr:.1f} dB, below {_ENOUGH:g}"
+        reached = _round_trip(_made_up())
+        if reached < _ENOUGH:
+            problem = f"the clip came back at {reached:.1f} dB, below {_ENOUGH:g}"
     except Exception as error:
         problem = " ".join(f"{type(error).__name__}: {error}".split())
-    return SelfTest(ok=not problem, seconds=time.perf_counter() - began, psnr=psnr, problem=problem)
+    return SelfTest(ok=not problem, seconds=time.perf_counter() - began, psnr=reached, problem=problem)
 
 
 def _round_trip(clip: Pixels) -> float:
@@ -148,8 +148,7 @@ def _round_trip(clip: Pixels) -> float:
         codec.decompress_latent(bitstream.open_latent(latent), restored, model)
         with media.open_sequence(media.Source((restored,), str(restored), "video")) as read:
             back = np.stack([frame.pixels for frame in read])
-    error = np.mean((clip.astype(np.float32) - back) ** 2)
-    return 10 * log10(255**2 / max(float(error), 1e-5))
+    return psnr(clip, back)
 
 
 def _made_up() -> Pixels:

@@ -16,6 +16,7 @@ from ..codec.encoder import compress_sequence
 from ..codec.node_builders import node_builder
 from ..media import Sequence as Frames
 from ..network import forest_levels, level_of_ratio
+from ..reports import CompressReport
 from ..zoo import Model
 from . import peer_coding
 from .rows import Setting
@@ -54,13 +55,12 @@ def code_imfn(frames: Frames, setting: Setting, model: Model, folder: Path) -> C
     return Coded(path.stat().st_size, options, restore)
 
 
-def write_latent(frames: Frames, path: Path, model: Model, setting: Setting) -> None:
+def write_latent(frames: Frames, path: Path, model: Model, setting: Setting) -> CompressReport:
     """Compress `frames` as `setting` says, over what is at `path`."""
     quality = defaults.QUALITY if setting.quality is None else setting.quality
     if isinstance(setting.ratio, str):
-        adaptive.compress_adaptive(frames, path, model, quality=quality, gop=setting.gop, force=True)
-        return
-    compress_sequence(
+        return adaptive.compress_adaptive(frames, path, model, quality=quality, gop=setting.gop, force=True)
+    return compress_sequence(
         frames,
         path,
         model,

@@ -23,6 +23,11 @@ _RENAMED = {"in_float": "float"}
 _EARLIER = {"group": "gop"}
 
 
+def ratio_text(ratio: int | str | None) -> str:
+    """A ratio as labels show it: "16:1", "auto"."""
+    return ratio if isinstance(ratio, str) else f"{ratio}:1"
+
+
 @dataclass(frozen=True)
 class Setting:
     """One codec with all its knobs: an IMFN ratio at a quality or in float, or a peer at a preset and CRF.
@@ -46,8 +51,7 @@ class Setting:
         if self.codec == IMFN:
             how = (" student" if self.student else "") + (" float" if self.in_float else "")
             how += " intra" if not self.gop and not self.in_float else ""
-            ratio = self.ratio if isinstance(self.ratio, str) else f"{self.ratio}:1"
-            return f"{IMFN} {ratio}{how}"
+            return f"{IMFN} {ratio_text(self.ratio)}{how}"
         return f"{self.codec} {self.preset}"
 
 

@@ -11,9 +11,11 @@ from pathlib import Path
 import av
 
 from ..bitstream.open import open_latent
-from ..codec import compress_adaptive, compress_sequence, decompress_latent
+from ..codec import decompress_latent
 from ..media import Source, open_sequence, open_writer
 from ..zoo import Model, load
+from .coding import write_latent
+from .rows import IMFN, Setting, ratio_text
 
 Progress = Callable[[str, int, int], None]
 #: What the peer is, exactly.
@@ -59,7 +61,7 @@ def speed_rows(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         work: dict[str, Callable[[], _Run]] = {
-            f"imfn {loaded.name} {_named(ratio)}": partial(_imfn, source, folder, loaded, ratio)
+            f"{IMFN} {loaded.name} {ratio_text(ratio)}": partial(_imfn, source, folder, loaded, ratio)
             for ratio in ratios
         }
         work[f"libx264 {options}"] = partial(_x264, source, folder)
@@ -73,17 +75,10 @@ def speed_rows(
     return rows
 
 
-def _named(ratio: int | str) -> str:
-    return ratio if isinstance(ratio, str) else f"{ratio}:1"
-
-
 def _imfn(source: Source, folder: Path, model: Model, ratio: int | str) -> _Run:
     latent, video = folder / "clip.safetensors", folder / "clip.mp4"
     with open_sequence(source) as sequence:
-        if isinstance(ratio, str):
-            there = compress_adaptive(sequence, latent, model, force=True)
-        else:
-            there = compress_sequence(sequence, latent, model, ratio=ratio, force=True)
+        there = write_latent(sequence, latent, model, Setting(IMFN, ratio=ratio))
     back = decompress_latent(open_latent(latent), video, model, force=True)
     return _Run(there.frames, there.frames_per_second, back.frames_per_second, there.bytes)
 

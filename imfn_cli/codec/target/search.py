@@ -1,6 +1,6 @@
 """Which quality to try next: by the secant through the passes nearest the aim."""
 
-from ...bitstream.quantiser import tenths_of_quality
+from ...bitstream.quantiser import checked_quality, tenths_of_quality
 from .target import Target
 
 # A measured slope counts within these factors of the usual one: near a ratio's best PSNR little is gained,
@@ -82,4 +82,4 @@ class Search:
 
 
 def _quality(tenths: int) -> float:
-    return tenths / 10 if tenths % 10 else tenths // 10
+    return checked_quality(tenths / 10)
