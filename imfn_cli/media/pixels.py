@@ -8,7 +8,7 @@ from typing import cast
 
 import av
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from .profiles import profile_note, to_srgb
 
@@ -16,8 +16,6 @@ ALPHA_NOTE = "alpha channel dropped (composited on black)"
 
 _GRAY_MODES = {"1", "L", "LA", "La"}
 _DEEP_GRAY_MODES = {"I", "I;16", "I;16L", "I;16B", "I;16N"}
-_ORIENTATION = 0x0112
-_BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
 _SIGNED, _FLOAT = 2, 3
 # FFmpeg's formats of 16-bit colour, as NumPy arrays: uint16 (H, W, 3 or 4).
 _DEEP_COLOUR = {"rgb48be", "rgb48le", "rgba64be", "rgba64le"}
@@ -105,7 +103,7 @@ class Traits:
         deep_gray = image.mode in _DEEP_GRAY_MODES
         # Before Pillow looks for EXIF, which decodes a PNG.
         deep = deep_gray or _is_deep_colour(image)
-        orientation = image.getexif().get(_ORIENTATION, 1)
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         return cls(
             # Pillow turns TIFF by itself when it decodes, and says so in the size.
             size=image.size if tiff or orientation < 5 else image.size[::-1],
@@ -114,8 +112,8 @@ class Traits:
             alpha=image.has_transparency_data,
             orientation=1 if tiff and not (deep and not deep_gray) else orientation,
             turned=orientation != 1,
-            signed=image.mode == "L" and _SIGNED in _tag(image, _SAMPLE_FORMAT),
-            white_is_zero=deep_gray and 0 in _tag(image, _PHOTOMETRIC),
+            signed=image.mode == "L" and _SIGNED in _tag(image, TiffImagePlugin.SAMPLEFORMAT),
+            white_is_zero=deep_gray and 0 in _tag(image, TiffImagePlugin.PHOTOMETRIC_INTERPRETATION),
             profile="" if deep else profile_note(image),
         )
 
@@ -146,8 +144,8 @@ def deep_samples(image: Image.Image, traits: Traits, path: Path, page: int = 0) 
         return _turned(_deep_colour(path, page), traits.orientation)
     samples = _turned(np.asarray(image), traits.orientation)
     if traits.white_is_zero:
-        signed = _SIGNED in _tag(image, _SAMPLE_FORMAT)
-        white = -1 if signed else (1 << max(_tag(image, _BITS))) - 1
+        signed = _SIGNED in _tag(image, TiffImagePlugin.SAMPLEFORMAT)
+        white = -1 if signed else (1 << max(_tag(image, TiffImagePlugin.BITSPERSAMPLE))) - 1
         samples = white - samples.astype(np.int64)
     return samples
 
@@ -211,7 +209,9 @@ def _is_deep_colour(image: Image.Image) -> bool:
     """Whether Pillow would round colours of 16 bits to 8 when it decodes the image."""
     if image.mode not in ("RGB", "RGBA"):
         return False
-    if max(_tag(image, _BITS), default=8) > 8 and _FLOAT not in _tag(image, _SAMPLE_FORMAT):
+    if max(_tag(image, TiffImagePlugin.BITSPERSAMPLE), default=8) > 8 and _FLOAT not in _tag(
+        image, TiffImagePlugin.SAMPLEFORMAT
+    ):
         return True
     for tile in getattr(image, "tile", ()):
         args = tile.args if isinstance(tile.args, tuple) else (tile.args,)

@@ -82,6 +82,34 @@ class SequenceInfo:
     notes: tuple[str, ...] = ()
     """What the user should know about how the source was read; one line each."""
 
+    @classmethod
+    def untimed(
+        cls,
+        *,
+        width: int,
+        height: int,
+        channels: int,
+        frame_count: int,
+        kind: str,
+        size_bytes: int,
+        value_range: tuple[int, int] | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> Self:
+        """Of frames that have no times, which are shown at `DEFAULT_RATE`; the arguments are the fields."""
+        return cls(
+            width=width,
+            height=height,
+            channels=channels,
+            time_base=1 / DEFAULT_RATE,
+            frame_rate=DEFAULT_RATE,
+            frame_count=frame_count,
+            kind=kind,
+            size_bytes=size_bytes,
+            colour=RGB_COLOUR,
+            value_range=value_range,
+            notes=notes,
+        )
+
 
 class Sequence(ABC):
     """Frames of one source, in order. Each `iter()` starts again at the first selected frame.

@@ -242,7 +242,6 @@ def _muxer_for(container_format: str, streams: list[Stream]) -> str:
 
 
 def _held_by(muxer: str) -> set[str]:
-
     with av.open(io.BytesIO(), "w", format=muxer) as container:
         assert isinstance(container, OutputContainer)
         return container.supported_codecs

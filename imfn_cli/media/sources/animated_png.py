@@ -17,7 +17,7 @@ from ..pixels import ALPHA_NOTE, on_black
 from ..problems import reading
 from ..selection import check_selection, select
 from ..sequence import RGB_COLOUR, Frame, Sequence, SequenceInfo
-from .stacks import UNSTATED_DURATION
+from .durations import UNSTATED_DURATION, steady_rate, times_of
 
 _DAMAGED = "cannot be read as an animated PNG; is it damaged or cut short?"
 _GRAY_TYPES = (0, 4)
@@ -45,10 +45,7 @@ class AnimatedPng(Sequence):
         self._chosen = select(name, count, start, stop)
         time_base = _common_tick(delays)
         durations = [max(1, round(delay / time_base)) for delay in delays[:count]]
-        self._times = [0]
-        for duration in durations:
-            self._times.append(self._times[-1] + duration)
-        steady = len(set(durations)) == 1
+        self._times = times_of(durations)
         super().__init__(
             name,
             SequenceInfo(
@@ -56,7 +53,7 @@ class AnimatedPng(Sequence):
                 height=size[1],
                 channels=1 if colour_type in _GRAY_TYPES else 3,
                 time_base=time_base,
-                frame_rate=1 / (durations[0] * time_base) if steady else None,
+                frame_rate=steady_rate(durations, time_base),
                 frame_count=len(self._chosen),
                 kind="animation",
                 size_bytes=path.stat().st_size,

@@ -12,7 +12,7 @@ from ...errors import InputError
 from ..pixels import ALPHA_NOTE, on_black
 from ..problems import reading
 from ..selection import check_selection, select, selected
-from ..sequence import DEFAULT_RATE, RGB_COLOUR, Frame, Sequence, SequenceInfo
+from ..sequence import Frame, Sequence, SequenceInfo
 
 _WANTED = "wanted uint8 of shape (T, H, W), (T, H, W, 1) or (T, H, W, 3)"
 _DAMAGED = "cannot be read as a NumPy file; is it damaged or cut short?"
@@ -103,16 +103,13 @@ def _info(shape: tuple[int, ...], count: int, size_bytes: int) -> SequenceInfo:
     notes = [ALPHA_NOTE] if len(shape) == 4 and shape[3] == 4 else []
     if len(shape) == 3 and shape[2] in (3, 4):
         notes.append(f"read as {shape[0]} gray frames of {shape[2]}x{shape[1]}; one RGB image needs a T axis")
-    return SequenceInfo(
+    return SequenceInfo.untimed(
         width=shape[2],
         height=shape[1],
         channels=3 if len(shape) == 4 and shape[3] in (3, 4) else 1,
-        time_base=1 / DEFAULT_RATE,
-        frame_rate=DEFAULT_RATE,
         frame_count=count,
         kind="array",
         size_bytes=size_bytes,
-        colour=RGB_COLOUR,
         notes=tuple(notes),
     )
 

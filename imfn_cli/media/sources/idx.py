@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import InputError
 from ..problems import reading
 from ..selection import check_selection, select
-from ..sequence import DEFAULT_RATE, RGB_COLOUR, Frame, Sequence, SequenceInfo
+from ..sequence import Frame, Sequence, SequenceInfo
 
 _DAMAGED = "cannot be read as MNIST images (idx3-ubyte); is it damaged or cut short?"
 _UNSIGNED_BYTE = 0x08
@@ -42,16 +42,13 @@ class IdxSequence(Sequence):
         self._chosen = select(name, count, start, stop)
         super().__init__(
             name,
-            SequenceInfo(
+            SequenceInfo.untimed(
                 width=width,
                 height=height,
                 channels=1,
-                time_base=1 / DEFAULT_RATE,
-                frame_rate=DEFAULT_RATE,
                 frame_count=len(self._chosen),
                 kind="idx",
                 size_bytes=path.stat().st_size,
-                colour=RGB_COLOUR,
             ),
         )
 

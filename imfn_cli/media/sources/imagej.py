@@ -11,9 +11,8 @@ from ...errors import InputError
 from ..pixels import ValueRange, joined_range, opened_image
 from ..problems import reading
 from ..selection import check_selection, select
-from ..sequence import DEFAULT_RATE, RGB_COLOUR, Frame, Sequence, SequenceInfo
+from ..sequence import Frame, Sequence, SequenceInfo
 
-_DESCRIPTION, _BITS, _COMPRESSION, _OFFSETS, _SAMPLES = 270, 258, 259, 273, 277
 _IMAGES = re.compile(r"^images=(\d{1,9})\s*$", re.MULTILINE | re.ASCII)
 _DAMAGED = "cannot be read as an ImageJ stack; is it damaged or cut short?"
 
@@ -22,7 +21,7 @@ def images_declared(image: Image.Image) -> int:
     """How many images ImageJ's description announces; 0 where there is none."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return 0
-    description = image.tag_v2.get(_DESCRIPTION, "")
+    description = image.tag_v2.get(TiffImagePlugin.IMAGEDESCRIPTION, "")
     if not isinstance(description, str) or not description.startswith("ImageJ="):
         return 0
     found = _IMAGES.search(description)
@@ -39,13 +38,16 @@ class ImageJStack(Sequence):
         with reading(name, _DAMAGED), opened_image(path) as image:
             assert isinstance(image, TiffImagePlugin.TiffImageFile)
             count = images_declared(image)
-            bits = image.tag_v2.get(_BITS, (1,))
-            plain = image.tag_v2.get(_COMPRESSION, 1) == 1 and image.tag_v2.get(_SAMPLES, 1) == 1
+            bits = image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,))
+            plain = (
+                image.tag_v2.get(TiffImagePlugin.COMPRESSION, 1) == 1
+                and image.tag_v2.get(TiffImagePlugin.SAMPLESPERPIXEL, 1) == 1
+            )
             if bits not in ((8,), (16,)) or not plain:
                 raise InputError(
                     f"{name}: announces {count} images but has one directory; save it again in ImageJ as TIFF"
                 )
-            self._offset = image.tag_v2[_OFFSETS][0]
+            self._offset = image.tag_v2[TiffImagePlugin.STRIPOFFSETS][0]
             order = "<" if image.tag_v2.prefix == b"II" else ">"
             self._dtype = np.dtype(f"{order}u{bits[0] // 8}")
             width, height = image.size
@@ -60,16 +62,13 @@ class ImageJStack(Sequence):
         self._range = self._range_of_all() if self._dtype.itemsize > 1 else None
         super().__init__(
             name,
-            SequenceInfo(
+            SequenceInfo.untimed(
                 width=width,
                 height=height,
                 channels=1,
-                time_base=1 / DEFAULT_RATE,
-                frame_rate=DEFAULT_RATE,
                 frame_count=len(self._chosen),
                 kind="images",
                 size_bytes=path.stat().st_size,
-                colour=RGB_COLOUR,
                 value_range=(self._range.low, self._range.high) if self._range else None,
                 notes=(str(self._range),) if self._range else (),
             ),

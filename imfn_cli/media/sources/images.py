@@ -8,7 +8,7 @@ from ...errors import InputError
 from ..pixels import Traits, ValueRange, deep_samples, joined_range, notes_of, opened_image, to_pixels
 from ..problems import reading
 from ..selection import check_selection, select
-from ..sequence import DEFAULT_RATE, RGB_COLOUR, Frame, Sequence, SequenceInfo
+from ..sequence import Frame, Sequence, SequenceInfo
 
 _UNREADABLE = "cannot be read as an image; is it damaged?"
 
@@ -37,16 +37,13 @@ class StillImages(Sequence):
         width, height = self._traits[0].size
         super().__init__(
             name,
-            SequenceInfo(
+            SequenceInfo.untimed(
                 width=width,
                 height=height,
                 channels=1 if all(traits.gray for traits in self._traits) else 3,
-                time_base=1 / DEFAULT_RATE,
-                frame_rate=DEFAULT_RATE,
                 frame_count=len(self._chosen),
                 kind="images",
                 size_bytes=sum(path.stat().st_size for path in paths),
-                colour=RGB_COLOUR,
                 value_range=(self._range.low, self._range.high) if self._range else None,
                 notes=tuple(notes),
             ),

@@ -14,10 +14,9 @@ from ..pixels import Traits, ValueRange, deep_samples, joined_range, notes_of, o
 from ..problems import reading
 from ..selection import check_selection, select
 from ..sequence import DEFAULT_RATE, RGB_COLOUR, Frame, Sequence, SequenceInfo
+from .durations import UNSTATED_DURATION, steady_rate, times_of
 
-# How long browsers show a picture of an animation that states no duration, in milliseconds.
-UNSTATED_DURATION = 100
-# They take the shortest durations that GIF can state for unstated ones.
+# Browsers take the shortest durations that GIF can state for unstated ones.
 _SHORTEST_IN_GIF = 20
 # Milliseconds.
 _TIME_BASE = Fraction(1, 1000)
@@ -45,10 +44,7 @@ class _Stack(Sequence):
                 self._traits.append(traits)
                 self._durations.append(self._inspect(image, traits, page))
         self._chosen = select(name, len(self._traits), start, stop)
-        self._times = [0]
-        for duration in self._durations:
-            self._times.append(self._times[-1] + duration)
-        steady = len(set(self._durations)) == 1
+        self._times = times_of(self._durations)
         width, height = self._traits[0].size
         super().__init__(
             name,
@@ -57,7 +53,7 @@ class _Stack(Sequence):
                 height=height,
                 channels=1 if all(traits.gray for traits in self._traits) else 3,
                 time_base=self._time_base,
-                frame_rate=1 / (self._durations[0] * self._time_base) if steady else None,
+                frame_rate=steady_rate(self._durations, self._time_base),
                 frame_count=len(self._chosen),
                 kind=self._kind,
                 size_bytes=path.stat().st_size,

@@ -14,7 +14,6 @@ from .imagej import ImageJStack, images_declared
 from .images import StillImages
 from .stacks import Animation, ImageStack
 
-_BITS, _SAMPLE_FORMAT = 258, 339
 _UNREADABLE = "cannot be read as an image; is it damaged?"
 
 
@@ -48,7 +47,10 @@ def _why_unidentified(path: Path) -> str:
         tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
         file.seek(tags.next)
         tags.load(file)
-        bits, kinds = tags.get(_BITS, (1,)), tags.get(_SAMPLE_FORMAT, (1,))
+        bits, kinds = (
+            tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)),
+            tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,)),
+        )
         kind = {2: "signed", 3: "floating-point"}.get(max(kinds), "unsigned")
         return f"holds {kind} samples of {max(bits)} bits, {len(bits)} a pixel; convert them to 8 or 16 bits"
     return _UNREADABLE
