@@ -4,7 +4,8 @@ Planes are int16 in 1/16 grey levels with a border of `BORDER` repeated pixels o
 """
 
 import numpy as np
-from numba import njit
+
+from ..system.compiled import inner, kernel
 
 #: Repeated pixels around a reference frame; vectors that lead further are cut off there.
 BORDER = 80
@@ -20,7 +21,7 @@ TAPS = np.array(
 )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def pad_frame(frame, out):
     """frame (3, H, W) int16 → out (3, H + 2·BORDER, W + 2·BORDER)."""
     planes, height, width = frame.shape
@@ -28,12 +29,13 @@ def pad_frame(frame, out):
         for y in range(height + 2 * BORDER):
             sy = min(max(y - BORDER, 0), height - 1)
             row, source = out[p, y], frame[p, sy]
-            row[:BORDER] = source[0]
-            row[BORDER : BORDER + width] = source
-            row[BORDER + width :] = source[width - 1]
+            for x in range(BORDER):
+                row[x], row[BORDER + width + x] = source[0], source[width - 1]
+            for x in range(width):
+                row[BORDER + x] = source[x]
 
 
-@njit(cache=True, nogil=True)
+@inner
 def clamp_position(y, x, size, height, width):
     """Quarter-pel position of a block's corner in a frame → one in the bordered frame that can be read
     with all taps.
@@ -43,7 +45,7 @@ def clamp_position(y, x, size, height, width):
     return y, x
 
 
-@njit(cache=True, nogil=True)
+@inner
 def predict_block(ref, y4, x4, size, out, oy, ox, scratch):
     """Motion-compensated block of `size`² pixels at clamped quarter-pel (y4, x4) of ref → out[:, oy:, ox:]
     (3, ·, ·) int32.
@@ -110,7 +112,7 @@ def predict_block(ref, y4, x4, size, out, oy, ox, scratch):
                 out[p, oy + i, ox + j] = (v + 2048) >> 12
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def luma_of(frame, out):
     """(3, H, W) int16 in 1/16 → (H, W) int16 in 1/4: (R + 2G + B) / 4."""
     for y in range(frame.shape[1]):
@@ -120,7 +122,7 @@ def luma_of(frame, out):
             ) >> 4
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def phase_planes(luma, out, scratch):
     """luma (H, W) int16 → out (16, H, W) int16.
 

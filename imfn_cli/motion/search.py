@@ -1,21 +1,21 @@
 """Motion search of an encoder: best vector of a block by error of luma + λ · bits, in quarter pixels."""
 
 import numpy as np
-from numba import njit
 
+from ..system.compiled import inner
 from .interpolate import clamp_position
 
 #: Estimated bits of a vector component's difference to its prediction, up to 1023 quarter pixels.
 VECTOR_BITS = np.array([0.7] + [3.0 + 1.9 * np.floor(np.log2(d)) for d in range(1, 1024)], np.float32)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def vector_bits(dy, dx):
     """Roughly the bits of a vector difference."""
     return VECTOR_BITS[min(abs(dy), 1023)] + VECTOR_BITS[min(abs(dx), 1023)]
 
 
-@njit(cache=True, nogil=True)
+@inner
 def sad(luma, planes, y, x, size, y4, x4):
     """Sum of absolute differences between luma[y:, x:] and the planes at clamped quarter-pel position (y4,
     x4).
@@ -31,7 +31,7 @@ def sad(luma, planes, y, x, size, y4, x4):
     return total
 
 
-@njit(cache=True, nogil=True)
+@inner
 def satd(luma, planes, y, x, size, y4, x4, d):
     """Sum of absolute Hadamard coefficients of 8×8 differences, scaled like `sad`.
 
@@ -51,7 +51,7 @@ def satd(luma, planes, y, x, size, y4, x4, d):
     return total
 
 
-@njit(cache=True, nogil=True)
+@inner
 def hadamard(d):
     """Sum of absolute values of the 8×8 Hadamard transform of d, over 4; d is lost."""
     for i in range(8):
@@ -72,14 +72,14 @@ def hadamard(d):
     return total >> 2
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _cost(luma, planes, y, x, size, vy, vx, py, px, lam):
     height, width = luma.shape
     y4, x4 = clamp_position(4 * y + vy, 4 * x + vx, size, height, width)
     return sad(luma, planes, y, x, size, y4, x4) + lam * vector_bits(vy - py, vx - px)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def search(luma, planes, y, x, size, starts, count, py, px, lam, limit, d):
     """Best vector of the block: seeded by `starts` (count, 2), full-pel by growing diamonds, then half and
     quarter.

@@ -14,12 +14,14 @@ from imfn_cli.motion.interpolate import (
     phase_planes,
     predict_block,
 )
+from tests.kernels import from_python
 
 #: 255 in 1/16 grey levels.
 WHITE = 255 * 16
 pytestmark = pytest.mark.xdist_group("adaptive")
 
 HEIGHT, WIDTH = 32, 48
+_clamp_position, _predict_block = from_python(clamp_position), from_python(predict_block)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def bordered(frame: np.ndarray) -> np.ndarray:
 
 def _predict(ref: np.ndarray, y4: int, x4: int, size: int) -> np.ndarray:
     out = np.zeros((3, size, size), np.int32)
-    predict_block(ref, y4, x4, size, out, 0, 0, np.zeros((24, 16), np.int32))
+    _predict_block(ref, y4, x4, size, out, 0, 0, np.zeros((24, 16), np.int32))
     return out
 
 
@@ -51,7 +53,7 @@ def test_the_border_repeats_the_edge(frame: np.ndarray, bordered: np.ndarray) ->
 
 @pytest.mark.parametrize("size", [8, 16])
 def test_whole_pixels_are_themselves(frame: np.ndarray, bordered: np.ndarray, size: int) -> None:
-    y4, x4 = clamp_position(4 * 5, 4 * 9, size, HEIGHT, WIDTH)
+    y4, x4 = _clamp_position(4 * 5, 4 * 9, size, HEIGHT, WIDTH)
     assert np.array_equal(_predict(bordered, y4, x4, size), frame[:, 5 : 5 + size, 9 : 9 + size])
 
 
@@ -73,7 +75,7 @@ def test_fractions_are_the_filters(bordered: np.ndarray, phase: int) -> None:
 @pytest.mark.parametrize("size", [8, 16])
 def test_far_vectors_are_cut_off_within_the_border(size: int) -> None:
     for y, x in [(-(1 << 20), 1 << 20), (1 << 20, -(1 << 20))]:
-        y4, x4 = clamp_position(y, x, size, HEIGHT, WIDTH)
+        y4, x4 = _clamp_position(y, x, size, HEIGHT, WIDTH)
         for at, length in ((y4 >> 2, HEIGHT), (x4 >> 2, WIDTH)):
             assert at - 3 >= 0
             assert at + size + 4 <= length + 2 * BORDER

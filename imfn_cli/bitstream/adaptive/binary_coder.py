@@ -16,8 +16,9 @@ everywhere).
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ...system.compiled import inner, kernel
 
 ENCODE, DECODE = 0, 1
 # Places in `Coder.io`.
@@ -104,7 +105,7 @@ def new_coder(contexts: int, sets: int, *, data: bytes | None = None, capacity: 
     return Coder(io, buf, p, np.zeros(contexts, np.uint8), w, scratch, scratch.copy())
 
 
-@njit(cache=True, nogil=True, inline="never")
+@kernel
 def _next(io, buf):
     """The next byte; zeros beyond the end, so that a truncated stream decodes to something and ends."""
     pos = io[POS]
@@ -112,7 +113,7 @@ def _next(io, buf):
     return np.int64(buf[pos]) if pos < io[END] else np.int64(0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _shift_low(io, buf):
     low = io[LOW]
     if low < 0xFF000000 or low > 0xFFFFFFFF:
@@ -134,7 +135,7 @@ def _shift_low(io, buf):
     io[LOW] = (low & 0x00FFFFFF) << 8
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_probability(io, buf, p1, bit):
     """Encode `bit`, or decode and return one, at probability p1/65536 of a one, 1 ≤ p1 ≤ 65535."""
     bound = (io[RANGE] >> 16) * p1
@@ -161,7 +162,7 @@ def code_probability(io, buf, p1, bit):
     return bit
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_bit(cd, count, wset, bit):
     """Code `bit` in the `count` contexts `cd.ctx`, mixed by weights `wset`; returns the bit."""
     dot = np.int64(0)
@@ -185,13 +186,13 @@ def code_bit(cd, count, wset, bit):
     return bit
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_direct(cd, bit):
     """A bit that is as likely one as zero."""
     return code_probability(cd.io, cd.buf, np.int64(32768), bit)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_single(cd, context, bit):
     """A bit in one context, not mixed."""
     p = np.int64(cd.p[context])

@@ -12,8 +12,8 @@ frame.
 """
 
 import numpy as np
-from numba import njit
 
+from ...system.compiled import inner
 from .binary_coder import code_bit, code_direct, code_single
 from .residual import RESIDUAL_CONTEXTS, RESIDUAL_SETS, code_exp_golomb
 
@@ -43,7 +43,7 @@ _W = RESIDUAL_SETS
 BLOCK_SETS = _W + 8
 
 
-@njit(cache=True, nogil=True)
+@inner
 def candidates(mode, mv, r, c, out):
     """Vectors that block (r, c), its first leaf's place in the fields, may take over → out (CANDIDATES,
     2); how many.
@@ -81,7 +81,7 @@ def candidates(mode, mv, r, c, out):
     return n
 
 
-@njit(cache=True, nogil=True)
+@inner
 def predicted_vector(mode, mv, r, c, size):
     """Median of the vectors to the left, above and above right of the block of `size` leaves at (r, c)."""
     ly, lx, ay, ax, by, bx = 0, 0, 0, 0, 0, 0
@@ -107,7 +107,7 @@ def predicted_vector(mode, mv, r, c, size):
     )
 
 
-@njit(cache=True, nogil=True)
+@inner
 def skip_context(mode, lasts, r, c):
     """How many of the neighbours were skipped."""
     return (
@@ -118,7 +118,7 @@ def skip_context(mode, lasts, r, c):
     )
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_skip(cd, kind, mode, lasts, r, c, flag):
     """Whether the block has neither vectors of its own nor a residual."""
     context = skip_context(mode, lasts, r, c)
@@ -139,7 +139,7 @@ def code_skip(cd, kind, mode, lasts, r, c, flag):
     return code_bit(cd, 4, _W + kind, flag)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_merge(cd, kind, mode, r, c, flag):
     """Whether the block takes over a vector."""
     same = (mode[r, c - 1] == SKIP) + (mode[r - 1, c] == SKIP)
@@ -148,7 +148,7 @@ def code_merge(cd, kind, mode, r, c, flag):
     return code_bit(cd, 2, _W + 3, flag)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_intra(cd, mode, r, c, flag):
     """Whether the block is predicted from its surroundings in the same frame."""
     cd.ctx[0] = INTRA_SIDES + (mode[r, c - 1] == INTRA) + (mode[r - 1, c] == INTRA)
@@ -156,7 +156,7 @@ def code_intra(cd, mode, r, c, flag):
     return code_bit(cd, 2, _W + 4, flag)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_split(cd, kind, mode, mv, r, c, flag):
     """Whether each leaf has a vector of its own."""
     rough = 0
@@ -173,7 +173,7 @@ def code_split(cd, kind, mode, mv, r, c, flag):
     return code_bit(cd, 2, _W + 5, flag)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_which(cd, kind, merge, count, index):
     """Which of `count` candidates."""
     for i in range(count - 1):
@@ -182,7 +182,7 @@ def code_which(cd, kind, merge, count, index):
     return count - 1
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_vector(cd, split, dy, dx):
     """A vector's difference to its prediction, each component within ±2·LIMIT."""
     zy = code_single(cd, _VZERO + split * 8, np.int64(dy != 0))
@@ -192,14 +192,14 @@ def code_vector(cd, split, dy, dx):
     return dy, dx
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _component(cd, which, d):
     sign = code_direct(cd, np.int64(d < 0))
     m = code_exp_golomb(cd, _VSIZE + which * 48, 11, abs(d) - 1) + 1
     return -m if sign else m
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_intra_mode(cd, left, above, value):
     """Mode 0 … 5 of a leaf, given those of the leaves to the left and above (6: not intra)."""
     for i in range(5):

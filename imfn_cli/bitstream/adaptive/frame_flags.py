@@ -1,5 +1,7 @@
 """What is said of a whole frame: whether the loop filter smooths it; and the size of the coder's state."""
 
+from ...system.compiled import kernel
+from ...system.held import held
 from .binary_coder import Coder, code_single
 from .partition_flags import PARTITION_CONTEXTS, PARTITION_SETS
 
@@ -10,4 +12,9 @@ CONTEXTS, SETS = PARTITION_CONTEXTS + 8, PARTITION_SETS
 
 def code_filtered(coder: Coder, flag: bool) -> bool:
     """Whether the loop filter smooths the frame; a decoder's `flag` is not looked at."""
-    return bool(code_single(coder, _FILTER, int(flag)))
+    return bool(_code_filtered(coder, int(flag)))
+
+
+@kernel
+def _code_filtered(cd, flag):
+    return code_single(held(cd), _FILTER, flag)

@@ -1,8 +1,9 @@
 """How each block's time is cut: one flag a window, split or not, from the whole tree down; integers only."""
 
 import numpy as np
-from numba import njit
 
+from ...system.compiled import inner, kernel
+from ...system.held import held
 from .binary_coder import code_bit
 from .block_syntax import BLOCK_CONTEXTS, BLOCK_SETS
 
@@ -13,15 +14,16 @@ PARTITION_CONTEXTS = _P2 + 8 * 9 * 9
 PARTITION_SETS = BLOCK_SETS + 8
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def code_cut(cd, levels, cut):
     """Code the windows of all blocks of a tree, in raster order; see `code_partition`."""
+    cd = held(cd)
     for br in range(cut.shape[1]):
         for bc in range(cut.shape[2]):
             code_partition(cd, levels, cut, br, bc)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_partition(cd, levels, cut, br, bc):
     """Code the windows of block (br, bc): cut (frames, rows, columns) int8 holds the level of the window of
     every frame.
@@ -49,7 +51,7 @@ def code_partition(cd, levels, cut, br, bc):
         start += 1 << level
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _open_level(start, levels):
     """The level of the largest window that starts at `start`: every larger one around it has been split."""
     level = 0
@@ -58,7 +60,7 @@ def _open_level(start, levels):
     return level
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _relation(level, here):
     """Whether a neighbour's window is larger than one of level `here` (2), as large (1) or smaller (0)."""
     return 2 if level > here else (1 if level == here else 0)

@@ -12,9 +12,9 @@ place).
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ...system.compiled import inner
 from .binary_coder import Coder, code_bit, code_direct, code_single
 
 CHANNELS = 192
@@ -76,7 +76,7 @@ class Tables(NamedTuple):
     both: NDArray[np.int16]
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_coded_flag(cd, kind, lasts, r, c, place, flag):
     """Whether leaf (r, c) has any symbol but 0.
 
@@ -93,12 +93,12 @@ def code_coded_flag(cd, kind, lasts, r, c, place, flag):
     return code_bit(cd, 4, _WC + kind, flag)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def bucket_of(last):
     return LAST[last - 1] + 1 if last > 0 else 0
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _code_last(cd, kind, lasts, r, c, last):
     left, above, before = bucket_of(lasts[r, c - 1]), bucket_of(lasts[r - 1, c]), bucket_of(lasts[r, c])
     bucket = LAST[last] if last >= 0 else 0
@@ -133,7 +133,7 @@ def _code_last(cd, kind, lasts, r, c, last):
     return LAST_START[bucket] + value
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_leaf(cd, near, both, kind, grid, lasts, r, c, q, last):
     """Code symbols q (C,) int32 of leaf (r, c), at least one of them not 0; `last` is the highest such
     channel.
@@ -146,7 +146,8 @@ def code_leaf(cd, near, both, kind, grid, lasts, r, c, q, last):
     left, above, here = grid[r, c - 1], grid[r - 1, c], grid[r, c]
     decoding = cd.io[5] == 1
     if decoding:
-        q[:] = 0
+        for k in range(CHANNELS):
+            q[k] = 0
     lastb = LAST[last]
     nonzero, large = 0, 0
     for k in range(last, -1, -1):
@@ -207,7 +208,7 @@ def code_leaf(cd, near, both, kind, grid, lasts, r, c, q, last):
     return last
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _code_magnitude(cd, kind, band, tq, la, m, decoding):
     """A magnitude of 2 and more: unary up to `UNARY`, then Exp-Golomb."""
     i = 2
@@ -223,7 +224,7 @@ def _code_magnitude(cd, kind, band, tq, la, m, decoding):
     return min(UNARY + excess, MAX_SYMBOL)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def code_exp_golomb(cd, context, longest, value):
     """A number 0 … 2**longest − 1, its length in unary in adaptive contexts context … context + longest."""
     bits = 0

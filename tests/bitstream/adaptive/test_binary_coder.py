@@ -5,16 +5,13 @@ import pytest
 
 pytest.importorskip("numba")
 
-from imfn_cli.bitstream.adaptive.binary_coder import (
-    WAITING,
-    Coder,
-    code_bit,
-    code_direct,
-    code_probability,
-    code_single,
-    finish,
-    new_coder,
-)
+from imfn_cli.bitstream.adaptive import binary_coder
+from imfn_cli.bitstream.adaptive.binary_coder import WAITING, Coder, finish, new_coder
+from tests.kernels import from_python
+
+code_bit, code_direct = from_python(binary_coder.code_bit), from_python(binary_coder.code_direct)
+code_probability = from_python(binary_coder.code_probability)
+code_single = from_python(binary_coder.code_single)
 
 pytestmark = pytest.mark.xdist_group("adaptive")
 

@@ -7,10 +7,12 @@ pytest.importorskip("numba")
 
 from imfn_cli.bitstream.adaptive.binary_coder import Coder, finish, new_coder
 from imfn_cli.bitstream.adaptive.partition_flags import PARTITION_CONTEXTS, PARTITION_SETS, code_partition
+from tests.kernels import from_python
 
 pytestmark = pytest.mark.xdist_group("adaptive")
 
 ROWS, COLUMNS = 3, 4
+_code_partition = from_python(code_partition)
 
 
 def _random_cut(random: np.random.Generator, levels: int) -> np.ndarray:
@@ -31,7 +33,7 @@ def _cut_window(random: np.random.Generator, window: np.ndarray, level: int) -> 
 
 def _code(coder: Coder, levels: int, cut: np.ndarray) -> None:
     for row, column in np.ndindex(ROWS, COLUMNS):
-        code_partition(coder, levels, cut, row, column)
+        _code_partition(coder, levels, cut, row, column)
 
 
 def _is_dyadic(levels: np.ndarray) -> bool:

@@ -4,8 +4,8 @@ import numpy as np
 
 from ....bitstream.adaptive import block_syntax as bs
 from ....motion.search import search, vector_bits
-from .block_search import block_satd, evaluate, keep
-from .compiled import inner
+from ....system.compiled import inner
+from .block_search import block_satd, evaluate, keep, keep_place, restore_place, set_vectors
 from .quantise import bits_of
 
 #: What `choose_inter` may find.
@@ -31,7 +31,7 @@ def choose_inter(nd, se, rkind, bkind, r, c):
     if se.hinted:
         if se.hint_mode[r, c] != bs.SKIP and se.hint_mode[r, c] != bs.INTER:
             return best, what, index
-        ch.vec[:] = se.hint_mv[r, c]
+        set_vectors(ch.vec, se.hint_mv[r, c, 0], se.hint_mv[r, c, 1])
         cost = np.float64(0)
     else:
         cost = _search_vector(nd, se, r, c, n)
@@ -48,7 +48,7 @@ def choose_inter(nd, se, rkind, bkind, r, c):
         bits = _search_split(nd, se, r, c, vy, vx, min(cost, low) * _SPLIT_CHANCE)
     if bits < 0:
         return best, what, index
-    j, _ = evaluate(nd, se, rkind, r, c, True)
+    j, _ = evaluate(nd, se, rkind, r, c, np.bool_(True))
     j += se.lam * (bits + mode_bits(nd, bkind, r, c, 0) + _split_bits(nd, bkind, 1))
     if j < best:
         best, what = j, SPLIT
@@ -65,7 +65,17 @@ def _rank(nd, se, r, c, n):
         if nd.level > 0 and cand[k, 0] == se.hint_mv[r, c, 0] and cand[k, 1] == se.hint_mv[r, c, 1]:
             # Luma of the first frame says little of a long window; analysis has seen all of it.
             ch.order[k] = 0
-    return ch.order[:n].min()
+    return ch.order[_least(ch.order, n)]
+
+
+@inner
+def _least(order, n):
+    """Place of the least of order (n,)."""
+    least = 0
+    for k in range(1, n):
+        if order[k] < order[least]:
+            least = k
+    return least
 
 
 @inner
@@ -76,13 +86,13 @@ def _choose_candidate(nd, se, rkind, bkind, r, c, n, low):
     merged = mode_bits(nd, bkind, r, c, 1)
     best, what, index = np.float64(1e30), SKIP, np.int64(0)
     for _ in range(min(n, se.tries)):
-        k = ch.order[:n].argmin()
+        k = _least(ch.order, n)
         if ch.order[k] > low * _FAR + _FAR_BITS * se.lam_sad:
             break
         ch.order[k] = 1e18
-        ch.vec[:] = nd.wk.cand[k]
-        some, none = evaluate(nd, se, rkind, r, c, False)
-        empty = ch.last.max() < 0
+        set_vectors(ch.vec, nd.wk.cand[k, 0], nd.wk.cand[k, 1])
+        some, none = evaluate(nd, se, rkind, r, c, np.bool_(False))
+        empty = ch.last[0] < 0 and ch.last[1] < 0 and ch.last[2] < 0 and ch.last[3] < 0
         j = none + lam * (skipped + _which_bits(cd, bkind, 0, n, k))
         if j < best:
             best, what, index = j, SKIP, k
@@ -130,13 +140,14 @@ def _search_vector(nd, se, r, c, n):
     """The best vector by luma → ch.vec. Returns its error + λ · bits."""
     fd, ch = nd.fd, se.ch
     py, px = bs.predicted_vector(fd.mode, fd.mv, r, c, 2)
-    ch.starts[:n] = nd.wk.cand[:n]
+    for k in range(n):
+        ch.starts[k, 0], ch.starts[k, 1] = nd.wk.cand[k, 0], nd.wk.cand[k, 1]
     ch.starts[n, 0], ch.starts[n, 1] = py, px
     y, x = 8 * (r - 1), 8 * (c - 1)
     vy, vx, cost = search(
         se.luma, se.planes, y, x, 16, ch.starts, n + 1, py, px, se.lam_sad, bs.LIMIT, ch.had
     )
-    ch.vec[:, 0], ch.vec[:, 1] = vy, vx
+    set_vectors(ch.vec, vy, vx)
     return np.float64(cost)
 
 
@@ -152,7 +163,7 @@ def _try_vector(nd, se, rkind, bkind, r, c, n):
     bits = vector_bits(vy - py, vx - px) + mode_bits(nd, bkind, r, c, 0)
     if nd.level == 0:
         bits += _split_bits(nd, bkind, 0)
-    j, _ = evaluate(nd, se, rkind, r, c, False)
+    j, _ = evaluate(nd, se, rkind, r, c, np.bool_(False))
     return j + se.lam * bits
 
 
@@ -161,7 +172,7 @@ def _search_split(nd, se, r, c, vy, vx, limit):
     """Four vectors by luma → ch.vec. Returns their bits, −1 where their error is not below `limit`."""
     fd, ch = nd.fd, se.ch
     total, bits = np.float64(0), np.float64(0)
-    mode, mv = fd.mode[r : r + 2, c : c + 2].copy(), fd.mv[r : r + 2, c : c + 2].copy()
+    keep_place(fd, r, c, ch.place)
     ch.starts[0, 0], ch.starts[0, 1] = vy, vx
     for i in range(4):
         ry, rx = r + (i >> 1), c + (i & 1)
@@ -174,8 +185,7 @@ def _search_split(nd, se, r, c, vy, vx, limit):
         ch.vec[i, 0], ch.vec[i, 1] = sy, sx
         fd.mode[ry, rx] = bs.INTER
         fd.mv[ry, rx, 0], fd.mv[ry, rx, 1] = sy, sx
-    fd.mode[r : r + 2, c : c + 2] = mode
-    fd.mv[r : r + 2, c : c + 2] = mv
+    restore_place(fd, r, c, ch.place)
     return bits if total < limit else np.float64(-1)
 
 
@@ -190,14 +200,13 @@ def _hinted_split(nd, se, r, c):
     if same:
         return np.float64(-1)
     bits = np.float64(0)
-    mode, mv = fd.mode[r : r + 2, c : c + 2].copy(), fd.mv[r : r + 2, c : c + 2].copy()
+    keep_place(fd, r, c, ch.place)
     for i in range(4):
         ry, rx = r + (i >> 1), c + (i & 1)
         py, px = bs.predicted_vector(fd.mode, fd.mv, ry, rx, 1)
         bits += vector_bits(hint[ry, rx, 0] - py, hint[ry, rx, 1] - px)
-        ch.vec[i] = hint[ry, rx]
+        ch.vec[i, 0], ch.vec[i, 1] = hint[ry, rx, 0], hint[ry, rx, 1]
         fd.mode[ry, rx] = bs.INTER
-        fd.mv[ry, rx] = hint[ry, rx]
-    fd.mode[r : r + 2, c : c + 2] = mode
-    fd.mv[r : r + 2, c : c + 2] = mv
+        fd.mv[ry, rx, 0], fd.mv[ry, rx, 1] = hint[ry, rx, 0], hint[ry, rx, 1]
+    restore_place(fd, r, c, ch.place)
     return bits

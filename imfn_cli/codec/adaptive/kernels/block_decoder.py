@@ -11,7 +11,9 @@ import numpy as np
 from ....bitstream.adaptive import block_syntax as bs
 from ....bitstream.adaptive import residual as rs
 from ....motion.interpolate import clamp_position, predict_block
-from .compiled import inner, kernel
+from ....system.compiled import inner, kernel
+from ....system.held import held
+from .copies import copy_rows, fill_row
 from .dequantise import restore_residual
 from .intra import MODES, predict_leaf
 
@@ -34,7 +36,8 @@ def predict(ref, y, x, height, width, vec, split, pred, tap):
                 predict_block(ref, y4, x4, 8, pred[f], dy, dx, tap)
         else:
             if f > 0 and vec[0, 0] == 0 and vec[0, 1] == 0:
-                pred[f] = pred[0]
+                for p in range(3):
+                    copy_rows(pred[0, p], pred[f, p])
                 continue
             y4, x4 = clamp_position(
                 4 * y + vec[0, 0] * (f + 1), 4 * x + vec[0, 1] * (f + 1), 16, height, width
@@ -97,7 +100,7 @@ def set_block(fd, r, c, mode, vec, split):
 def clear_leaf(fd, y, x):
     """No residual at leaf (y, x)."""
     if fd.lasts[y, x] > 0:
-        fd.grid[y, x, :] = 0
+        fill_row(fd.grid[y, x], 0)
         fd.lasts[y, x] = 0
 
 
@@ -143,6 +146,7 @@ def code_vectors(cd, fd, r, c, split, vec):
 @kernel
 def decode_node(nd, active):
     """Decode the blocks `active` (rows, columns) of a node into its frames."""
+    nd = held(nd)
     rkind, bkind = kinds_of(nd)
     for br in range(active.shape[0]):
         for bc in range(active.shape[1]):
@@ -197,7 +201,7 @@ def _decode_inter(nd, kind, r, c, mode, split):
 @inner
 def _decode_intra(nd, r, c):
     fd, wk = nd.fd, nd.wk
-    set_block(fd, r, c, bs.INTRA, wk.vec, False)
+    set_block(fd, r, c, bs.INTRA, wk.vec, np.bool_(False))
     for i in range(4):
         ry, rx = r + (i >> 1), c + (i & 1)
         m = bs.code_intra_mode(nd.cd, fd.imode[ry, rx - 1], fd.imode[ry - 1, rx], np.int64(0))

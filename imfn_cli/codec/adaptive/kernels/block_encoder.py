@@ -3,6 +3,8 @@
 import numpy as np
 
 from ....bitstream.adaptive import block_syntax as bs
+from ....system.compiled import inner, kernel
+from ....system.held import held
 from .block_choice import MERGE, SKIP, SPLIT, choose_inter, mode_bits
 from .block_decoder import (
     clear_leaf,
@@ -13,7 +15,6 @@ from .block_decoder import (
     set_block,
     write_leaf,
 )
-from .compiled import inner, kernel
 from .frames import block_error
 from .intra_choice import choose_intra
 from .quantise import bits_of
@@ -31,6 +32,7 @@ def encode_node(nd, se, active, bits):
 
     bits (rows, columns), or empty: filled with an estimate of what each block takes.
     """
+    nd, se = held(nd), held(se)
     rkind, bkind = kinds_of(nd)
     for br in range(active.shape[0]):
         for bc in range(active.shape[1]):
@@ -66,20 +68,29 @@ def _intra_instead(nd, se, bkind, r, c, j, what):
         return np.float64(1e30)
     fd, block = nd.fd, se.ch.block
     y, x = 8 * (r - 1), 8 * (c - 1)
-    block[:] = nd.frames[nd.t0, :, y : y + 16, x : x + 16]
+    _copy_block(nd.frames[nd.t0], y, x, block, 0, 0)
     near = (fd.mode[r, c - 1] == bs.INTRA) + (fd.mode[r - 1, c] == bs.INTRA)
     extra = se.lam * (mode_bits(nd, bkind, r, c, 0) + bits_of(nd.cd, bs.INTRA_SIDES + near, 1))
     instead = choose_intra(nd, se, r, c, j - extra) + extra
     if instead >= j:
-        nd.frames[nd.t0, :, y : y + 16, x : x + 16] = block
+        _copy_block(block, 0, 0, nd.frames[nd.t0], y, x)
     return instead
+
+
+@inner
+def _copy_block(source, y, x, target, ty, tx):
+    """The 16×16 block at (y, x) of source (3, ·, ·) → (ty, tx) of target."""
+    for p in range(3):
+        for i in range(16):
+            for j in range(16):
+                target[p, ty + i, tx + j] = source[p, y + i, x + j]
 
 
 @inner
 def _write_intra(nd, se, r, c):
     """Code the modes and symbols that `choose_intra` found."""
     fd, ch = nd.fd, se.ch
-    set_block(fd, r, c, bs.INTRA, ch.vec, False)
+    set_block(fd, r, c, bs.INTRA, ch.vec, np.bool_(False))
     for i in range(4):
         ry, rx = r + (i >> 1), c + (i & 1)
         bs.code_intra_mode(nd.cd, fd.imode[ry, rx - 1], fd.imode[ry - 1, rx], ch.imodes[i])

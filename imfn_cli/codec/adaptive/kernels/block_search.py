@@ -9,9 +9,10 @@ from ....bitstream.adaptive import block_syntax as bs
 from ....bitstream.adaptive import residual as rs
 from ....motion.interpolate import clamp_position
 from ....motion.search import satd
+from ....system.compiled import inner, inner_float
 from .block_decoder import predict
 from .block_state import C
-from .compiled import inner, inner_float
+from .copies import copy_row, copy_rows, fill_row
 from .intra import MODES
 from .quantise import ZERO_ENERGY, bits_of, quantise_leaf
 from .transform import subtract, transform
@@ -22,7 +23,7 @@ class Choice(NamedTuple):
 
     x (4, F·C), y (4, C), energies (4,): residual and its numbers.   q, last: symbols of what is tried;
     best_q, best_last, best_vec (4, 2): of the best so far.   order: cost of each candidate.
-    i…: of intra leaves.
+    place (4, 3): see `keep_place`.   i…: of intra leaves.
     """
 
     x: NDArray[np.float32]
@@ -39,6 +40,9 @@ class Choice(NamedTuple):
     lastbits: NDArray[np.float32]
     had: NDArray[np.int32]
     starts: NDArray[np.int32]
+    place: NDArray[np.int32]
+    energy: NDArray[np.float64]
+    modes: NDArray[np.int64]
     ix: NDArray[np.float32]
     iy: NDArray[np.float32]
     imodes: NDArray[np.int64]
@@ -66,6 +70,9 @@ def new_choice(frames: int) -> Choice:
         lastbits=np.zeros(16, f4),
         had=np.zeros((8, 8), i4),
         starts=np.zeros((bs.CANDIDATES + 6, 2), i4),
+        place=np.zeros((4, 3), i4),
+        energy=np.zeros(MODES, f8),
+        modes=np.zeros(MODES, i8),
         ix=np.zeros((4, C), f4),
         iy=np.zeros((4, C), f4),
         imodes=np.zeros(4, i8),
@@ -111,10 +118,14 @@ def evaluate(nd, se, kind, r, c, split):
     y, x = 8 * (r - 1), 8 * (c - 1)
     predict(nd.ref, y, x, nd.frames.shape[2], nd.frames.shape[3], ch.vec, split, wk.pred, wk.tap)
     subtract(se.orig, nd.t0, y, x, wk.pred, np.float32(4.0 / nd.step), ch.x, ch.energies)
-    energy = ch.energies.sum()
-    if ch.energies.max() < ZERO_ENERGY:
-        ch.last[:] = -1
-        ch.q[:] = 0
+    energy, most = np.float64(0), np.float64(0)
+    for i in range(4):
+        energy += ch.energies[i]
+        most = max(most, ch.energies[i])
+    if most < ZERO_ENERGY:
+        for i in range(4):
+            ch.last[i] = -1
+            fill_row(ch.q[i], 0)
         return energy, energy
     transform(ch.x, se.rows, ch.y)
     return quantise_block(nd, se, kind, r, c, energy), energy
@@ -143,16 +154,39 @@ def quantise_block(nd, se, kind, r, c, energy):
         else:
             ch.last[i] = -1
             coded += none
-            ch.q[i, :] = 0
+            fill_row(ch.q[i], 0)
     return coded + max(outside, 0.0)
 
 
 @inner
 def keep(ch):
     """What was tried is the best so far."""
-    ch.best_vec[:] = ch.vec
-    ch.best_q[:] = ch.q
-    ch.best_last[:] = ch.last
+    copy_rows(ch.vec, ch.best_vec)
+    copy_rows(ch.q, ch.best_q)
+    copy_row(ch.last, ch.best_last)
+
+
+@inner
+def set_vectors(vec, vy, vx):
+    """One vector for all four leaves → vec (4, 2)."""
+    for i in range(4):
+        vec[i, 0], vec[i, 1] = vy, vx
+
+
+@inner
+def keep_place(fd, r, c, place):
+    """What the fields say of a block's vectors → place (4, 3), for `restore_place`."""
+    for i in range(4):
+        y, x = r + (i >> 1), c + (i & 1)
+        place[i, 0], place[i, 1], place[i, 2] = fd.mode[y, x], fd.mv[y, x, 0], fd.mv[y, x, 1]
+
+
+@inner
+def restore_place(fd, r, c, place):
+    """Put back what `keep_place` kept."""
+    for i in range(4):
+        y, x = r + (i >> 1), c + (i & 1)
+        fd.mode[y, x], fd.mv[y, x, 0], fd.mv[y, x, 1] = place[i, 0], place[i, 1], place[i, 2]
 
 
 @inner

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .compiled import inner
+from ....system.compiled import inner
+from .copies import copy_row, fill_row
 
 # Sums of products stay within 32 bits while the symbols, in 1/64 grey levels, add up to less than this:
 # no number of a basis is above 2^BASIS_BITS.
@@ -19,13 +20,13 @@ def restore_residual(q, last, step, basis, acc, narrow):
     for k in range(last + 1):
         total += abs(np.int64(q[k])) * step
     if total < _NARROW:
-        narrow[:] = 0
+        fill_row(narrow, 0)
         for k in range(last + 1):
             if q[k] != 0:
                 _add_narrow(narrow, basis[k], np.int32(q[k] * step))
-        acc[:] = narrow
+        copy_row(narrow, acc)
         return
-    acc[:] = 0
+    fill_row(acc, 0)
     for k in range(last + 1):
         if q[k] != 0:
             _add_wide(acc, basis[k], np.int64(q[k]) * step)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .compiled import inner, kernel
+from ....system.compiled import inner, kernel
 
 
 @kernel
@@ -12,7 +12,10 @@ def copy_blocks(before, frame, time, cut):
         for column in range(cut.shape[1]):
             if time & ((1 << cut[row, column]) - 1) == 0:
                 y, x = row * 16, column * 16
-                frame[:, y : y + 16, x : x + 16] = before[:, y : y + 16, x : x + 16]
+                for p in range(3):
+                    for i in range(16):
+                        for j in range(16):
+                            frame[p, y + i, x + j] = before[p, y + i, x + j]
 
 
 @kernel

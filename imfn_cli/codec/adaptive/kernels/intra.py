@@ -1,6 +1,6 @@
 """Prediction of a leaf from the pixels around it, in exact integers."""
 
-from .compiled import inner
+from ....system.compiled import inner
 
 #: Mean, vertical, horizontal, planar, gradient, diagonal.
 MODES = 6

@@ -4,8 +4,9 @@ import numpy as np
 
 from ....bitstream.adaptive import block_syntax as bs
 from ....bitstream.adaptive import residual as rs
+from ....system.compiled import inner
 from .block_decoder import write_intra_leaf
-from .compiled import inner
+from .copies import copy_row
 from .intra import MODES, predict_leaf
 from .quantise import bits_of, quantise_leaf
 from .transform import transform
@@ -30,7 +31,8 @@ def choose_intra(nd, se, r, c, limit):
             j, last = _quantise_mode(nd, se, ry, rx, i, k, order[k])
             if j < best:
                 best, choice = j, order[k]
-                ch.iq[i], ch.ilast[i] = nd.wk.q[i], last
+                copy_row(nd.wk.q[i], ch.iq[i])
+                ch.ilast[i] = last
         total += best
         if total > limit:
             return np.float64(1e30)
@@ -44,15 +46,17 @@ def _predict_modes(nd, se, r, c):
     """All predictions of leaf (r, c) → ch.leaves; numbers of the best by energy → ch.iy. Their modes."""
     ch = se.ch
     y, x = 8 * (r - 1), 8 * (c - 1)
-    energies = np.zeros(MODES, np.float64)
+    energies, order = ch.energy, ch.modes
     for mode in range(MODES):
         leaf = ch.leaves[mode]
         predict_leaf(nd.frames[nd.t0], y, x, mode, leaf)
         energies[mode] = _leaf_energy(se.orig[nd.t0], leaf, y, x)
-    order = np.zeros(_TRIES, np.int64)
     scale = np.float32(4.0 / nd.step)
     for k in range(_TRIES):
-        mode = energies.argmin()
+        mode = 0
+        for other in range(1, MODES):
+            if energies[other] < energies[mode]:
+                mode = other
         energies[mode] = 1e30
         order[k] = mode
         _leaf_residual(se.orig[nd.t0], ch.leaves[mode], y, x, scale, ch.ix[k])

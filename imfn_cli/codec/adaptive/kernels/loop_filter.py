@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from ....motion.interpolate import BORDER
-from .compiled import inner, kernel
+from ....system.compiled import inner, kernel
 
 # Point-symmetric pairs: a diamond of 7 × 7; the first four a second time with a small limit.
 _DY = np.array([0, 1, 1, 1, 0, 2, 0, 3, 2, 2, 1, 1], np.int64)

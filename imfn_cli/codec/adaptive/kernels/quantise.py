@@ -5,7 +5,8 @@ from numba import njit
 
 from ....bitstream.adaptive import residual as rs
 from ....bitstream.adaptive.binary_coder import BITS
-from .compiled import inner, inner_float
+from ....system.compiled import inner, inner_float
+from .copies import fill_row
 
 # Numbers below this are always 0; a leaf with less energy than its square has no symbol.
 _DEAD = 0.58
@@ -49,7 +50,7 @@ def quantise_leaf(cd, near, kind, grid, lasts, r, c, x, lam, q, cost, lastbits):
     """
     energy = np.float32(0)
     last = -1
-    q[:] = 0
+    fill_row(q, 0)
     for k in range(192):
         energy += x[k] * x[k]
     for k in range(191, -1, -1):

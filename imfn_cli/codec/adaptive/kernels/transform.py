@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from .compiled import inner_float
+from ....system.compiled import inner_float
+from .copies import fill_row
 
 
 @inner_float
 def subtract(orig, t0, y, x, pred, scale, out, energies):
     """(orig − pred) · scale of block (y, x) → out (4, F·C) float32; energies (4,): of each leaf."""
-    energies[:] = 0
+    fill_row(energies, 0)
     for f in range(pred.shape[0]):
         for p in range(3):
             source, guess, at = orig[t0 + f, p], pred[f, p], f * 192 + p * 64

@@ -3,9 +3,10 @@
 import numpy as np
 
 from ....bitstream.adaptive import block_syntax as bs
+from ....system.compiled import kernel
+from ....system.held import held
 from .block_decoder import kinds_of
-from .block_search import evaluate, quantise_block
-from .compiled import kernel
+from .block_search import evaluate, quantise_block, set_vectors
 from .quantise import ZERO_ENERGY
 
 # Bits of skipping, and of all that is said before a residual, with the vector 0 and with another.
@@ -46,6 +47,7 @@ def still_costs(nd, se, wanted, row, numbers, errors, out):
     numbers (windows, columns, 4, C) float32: of what differs from the frame before, in 1/16 grey levels.
     errors (windows, columns): its energy.
     """
+    nd, se = held(nd), held(se)
     kind, _ = kinds_of(nd)
     ch, lam = se.ch, se.lam
     s2, scale = (nd.step / 64.0) ** 2, np.float32(4.0 / nd.step)
@@ -67,14 +69,15 @@ def still_costs(nd, se, wanted, row, numbers, errors, out):
 @kernel
 def moving_costs(nd, se, wanted, row, out):
     """J of one window that moves along the vectors se.hint_mv, where `wanted` (columns,) → out (columns,)."""
+    nd, se = held(nd), held(se)
     kind, _ = kinds_of(nd)
     s2 = (nd.step / 64.0) ** 2
     for column in range(wanted.shape[0]):
         if not wanted[column]:
             continue
         r, c = 2 * row + 1, 2 * column + 1
-        se.ch.vec[:] = se.hint_mv[r, c]
-        some, none = evaluate(nd, se, kind, r, c, False)
+        set_vectors(se.ch.vec, se.hint_mv[r, c, 0], se.hint_mv[r, c, 1])
+        some, none = evaluate(nd, se, kind, r, c, np.bool_(False))
         out[column] = min(none + se.lam * _SKIP_BITS, some + se.lam * _MOVING_BITS) * s2
 
 
