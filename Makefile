@@ -32,7 +32,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) -e '.[dev,eval,baselines,export,adaptive]'
+	$(INSTALL) -e '.[dev,eval,baselines,export]'
 	touch $(VENV)/installed $@
 
 clean:

@@ -40,7 +40,7 @@ def compress(
     *,
     rate: "float | str | Fraction | None" = None,
     model: "str | Path | Model | None" = None,
-    ratio: int | str = defaults.RATIO,
+    ratio: int | str | None = None,
     quality: float | None = None,
     target_psnr: float | None = None,
     target_kbps: float | None = None,
@@ -68,8 +68,8 @@ def compress(
     model: a name (`imfn models`), a folder, a hub id (hf://org/name), or what `load` gave; None: the best
         that ships.
     ratio: frames per memory, a power of two from 1 to what the model offers (64); "auto": an adaptive forest,
-        whose windows of 1 to 64 frames are chosen for each block and time. That is a draft: another version
-        of imfn may not read the file; its kernels come with `pip install 'imfn[adaptive]'`.
+        whose windows of 1 to 64 frames are chosen for each block and time; the fewest bytes, but no memories
+        of whole frames. None: "auto" where the model can be one, else 16, which is a student's ratio too.
     quality: 0 … 100, in tenths; higher is better and larger; 50 unless given.
     target_psnr, target_kbps, target_size: instead of a quality, what the file shall come to: PSNR in dB (mean
         over frames, 8-bit RGB) to 0.1 dB, 1000 bits a second to 2%, or bytes ("2MB", "1.5GiB") to 2% and
@@ -94,9 +94,9 @@ def compress(
     target = _target_of(quality, target_psnr, target_kbps, target_size)
     quality = bitstream.checked_quality(defaults.QUALITY if quality is None else quality)
     gop = operator.index(gop)
-    if not isinstance(ratio, str):
+    if not isinstance(ratio, str | None):
         ratio = operator.index(ratio)
-    elif ratio != defaults.AUTO or student:
+    elif ratio is not None and (ratio != defaults.AUTO or student):
         raise ValueError(f'ratio {ratio!r}: must be a power of two, or "auto" for the tree')
     start, stop = frames or (0, None)
     if isinstance(source, str | Path):
@@ -117,6 +117,8 @@ def compress(
         place = Path(output)
         check_output(place, force=force)
     loaded = _loaded(model, device)
+    if ratio is None:
+        ratio = defaults.RATIO if student or not codec.fits(loaded.network.config) else defaults.AUTO
     coded: Callable[..., CompressReport] = (
         partial(codec.compress_adaptive, gop=gop, effort=effort)
         if isinstance(ratio, str)
@@ -167,8 +169,11 @@ def stream(
     output: str | Path | None = None,
     *,
     model: "str | Path | Model | None" = None,
-    ratio: int = defaults.RATIO,
+    ratio: int | str = defaults.STREAM_RATIO,
     quality: float = defaults.QUALITY,
+    gop: int = defaults.GOP,
+    effort: int = defaults.EFFORT,
+    low_delay: bool = False,
     tree: bool = False,
     forget: bool = False,
     half_life: float | None = None,
@@ -195,7 +200,8 @@ def stream(
         `imfn_cli.frames.Sequence`, which has been told already what rate to timeout say.
     output: the latent to write; unless given, NAME.safetensors in the current directory. An iterable needs
         one.
-    model, ratio, quality, device, force: as in `compress`.
+    model, ratio, quality, gop, effort, device, force: as in `compress`; gop and effort are of an adaptive
+        forest, whose nodes are trees of up to 64 frames.   low_delay: trees of one frame.
     tree: the exact tree, online, instead of the student; log2(ratio) memories instead of one.
     forget: keep one memory of all that was, finer for the recent past, fixed in size and rewritten every
         `sync` seconds; ratio, quality and tree do not count then. half_life: frames after which an error
@@ -226,7 +232,11 @@ def stream(
     >>> len(list(imfn.read_frames("wheel.safetensors", 5, 12)))
     7
     """
-    ratio, quality = operator.index(ratio), bitstream.checked_quality(quality)
+    if not isinstance(ratio, str):
+        ratio = operator.index(ratio)
+    elif ratio != defaults.AUTO:
+        raise ValueError(f'ratio {ratio!r}: must be a power of two, or "auto"')
+    quality = bitstream.checked_quality(quality)
     _check_stream(frames, duration, half_life, forget, sync)
     place = codec.stream_place(source, output, force=force)
     loaded = stream_model(model, ratio, quality, tree=tree, forget=forget, device=device)
@@ -247,9 +257,15 @@ def stream(
             return codec.stream_into_memory(
                 sequence, place, loaded, half_life=half_life or defaults.HALF_LIFE, every=sync, **ends
             )
-        return codec.stream_sequence(
-            sequence, place, loaded, ratio=ratio, quality=quality, student=not tree, sync=sync, **ends
-        )
+        forest: codec.LiveForest
+        if isinstance(ratio, str):
+            shape = sequence.info.height, sequence.info.width
+            forest = codec.LiveAdaptiveForest(
+                loaded, shape, quality=quality, gop=gop, effort=effort, low_delay=low_delay
+            )
+        else:
+            forest = codec.FixedForest(loaded, ratio=ratio, quality=quality, student=not tree)
+        return codec.stream_sequence(sequence, place, loaded, forest, sync=sync, **ends)
 
 
 def _check_stream(
@@ -434,11 +450,19 @@ def _writer_if_there(
 
 
 def stream_model(
-    model: "str | Path | Model | None", ratio: int, quality: float, *, tree: bool, forget: bool, device: str
+    model: "str | Path | Model | None",
+    ratio: int | str,
+    quality: float,
+    *,
+    tree: bool,
+    forget: bool,
+    device: str,
 ) -> "Model":
     """The model that a stream goes through; what it cannot do is raised here, before a camera is opened."""
     loaded = _loaded(model, device)
-    if not forget:
+    if isinstance(ratio, str):
+        codec.check_fits(loaded)
+    elif not forget:
         network.level_of_ratio(ratio, loaded.network.config.levels)
         bitstream.checked_quality(quality)
         if not tree:

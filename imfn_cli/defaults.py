@@ -1,9 +1,11 @@
 """What is chosen where the user does not say; imports nothing, so that `imfn --help` can show it."""
 
-#: Frames per memory.
+#: Frames per memory where the forest's cut is fixed: of models that can be no adaptive forest, of students.
 RATIO = 16
 #: The ratio of an adaptive forest.
 AUTO = "auto"
+#: Frames per memory of a stream.
+STREAM_RATIO = 16
 #: 0 to 100, see `bitstream/quantiser.py`.
 QUALITY = 50
 #: Of an adaptive forest's encoder, 1 to 3.

@@ -25,14 +25,15 @@ Pixels = NDArray[np.uint8]
 
 #: The extras of `pyproject.toml` that users install, and what Python imports of each.
 EXTRAS = {
-    "adaptive": ("numba",),
     "baselines": ("transformers",),
     "eval": ("pytorch_msssim", "matplotlib"),
     "export": ("onnx", "onnxscript", "onnxruntime"),
     "hub": ("huggingface_hub",),
 }
 # As the packages are called on PyPI.
-_PACKAGES = ("torch", "numpy", "av", "safetensors", "constriction", "pillow", "pydantic", "typer", "rich")
+_PACKAGES = (
+    *("torch", "numpy", "numba", "av", "safetensors", "constriction", "pillow", "pydantic", "typer", "rich"),
+)
 # What `imfn decompress` writes videos with.
 _WRITES = ("libx264", "ffv1", "libvpx-vp9", "gif")
 # Frames, height, width of the clip that is made up for the self-test, and the PSNR in dB that it must reach.

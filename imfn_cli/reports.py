@@ -65,7 +65,8 @@ class CompressReport(_Report):
 class StreamReport(_Report):
     """What streaming did.
 
-    method: "student" or "tree".   ended: "source", "limit" or "signal": what ended it.
+    method: "student", "tree" or "adaptive", whose ratio is "auto".
+    ended: "source", "limit" or "signal": what ended it.
     seconds: from the first frame on.   memory_mb: largest resident memory that was seen, 10^6 bytes.
     finished: False where the file could not be put into its final form; it is readable all the same.
     """
@@ -74,7 +75,7 @@ class StreamReport(_Report):
     output: str
     model: str
     method: str
-    ratio: int
+    ratio: int | str
     quality: float
     frames: int
     height: int

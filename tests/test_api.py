@@ -70,9 +70,20 @@ class TestCompress:
         assert seen[-1][0] == 40
         assert report.to_dict()["frames"] == 40
 
-    def test_the_default_ratio(self) -> None:
-        chosen = imfn.compress.__kwdefaults__ or {}
-        assert (chosen["ratio"], chosen["quality"]) == (defaults.RATIO, None) == (16, None)
+    def test_the_default_ratio(
+        self, tmp_path: Path, tiny_model: imfn.Model, vector_model: imfn.Model
+    ) -> None:
+        frames = np.zeros((2, 16, 16, 3), np.uint8)
+
+        def ratio(model: imfn.Model, **how: Any) -> int | str:
+            return imfn.compress(frames, tmp_path / "x", model=model, force=True, **how).ratio
+
+        assert ratio(tiny_model) == "auto"
+        # A student has one ratio; memories of vectors have no blocks to cut.
+        with pytest.raises(imfn.RatioError, match="16"):
+            ratio(tiny_model, student=True)
+        with pytest.raises(imfn.RatioError, match="16"):
+            ratio(vector_model)
 
     @pytest.mark.parametrize("shape", [(5, 9, 11), (5, 9, 11, 1), (5, 9, 11, 3), (1, 1, 1)])
     def test_an_array(self, tmp_path: Path, tiny_model: imfn.Model, shape: tuple[int, ...]) -> None:

@@ -30,7 +30,7 @@ def compress(
             "a directory of those; - for a video on standard input.",
         ),
     ],
-    ratio: options.RatioOrAuto = str(defaults.RATIO),
+    ratio: options.AnyRatio = None,
     quality: options.QualityOrTarget = None,
     target_psnr: options.TargetPsnr = None,
     target_kbps: options.TargetKbps = None,
@@ -77,12 +77,13 @@ def compress(
     """
     out = Output(json, quiet, aside=is_standard(output))
     options.check_targets(quality, target_psnr, target_kbps, target_size)
-    selection, chosen = options.parse_frames(frames), options.parse_ratio(ratio)
+    selection = options.parse_frames(frames)
+    chosen = None if ratio is None else options.parse_ratio(ratio)
     if student and chosen == defaults.AUTO:
         raise typer.BadParameter("a student has one ratio; name it with -r", param_hint="--student")
-    if effort == 0 and chosen == defaults.RATIO:
-        gop = 0
-    elif effort is not None and (effort == 0 or chosen != defaults.AUTO):
+    if effort == 0 and chosen in (None, defaults.RATIO):
+        chosen, gop = defaults.RATIO, 0
+    elif effort is not None and (effort == 0 or chosen not in (None, defaults.AUTO)):
         raise typer.BadParameter(
             "0 is a fixed 16:1 without GOPs; 1 to 3 go with -r auto", param_hint="--effort"
         )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .. import defaults, evaluation, media, zoo
+from .. import codec, defaults, evaluation, media, zoo
 from ..errors import InputError, OutputError
 from ..system.files import check_output
 from . import options, peer_options
@@ -19,8 +19,8 @@ def evaluate(
         list[str],
         typer.Argument(metavar="CLIPS...", help="Videos, images, arrays; folders or patterns of those."),
     ],
-    ratio: options.Ratios = options.RATIOS,
-    quality: options.Qualities = options.QUALITIES,
+    ratio: options.EvalRatios = None,
+    quality: options.Qualities = options.EVAL_QUALITIES,
     in_float: Annotated[
         bool,
         typer.Option("--float", help="Also every ratio with memories in float: no file, no quantisation."),
@@ -56,7 +56,8 @@ def evaluate(
     pip install 'imfn[eval]'; without it they are left out.
     """
     out = Output(json, quiet)
-    ratios, qualities = options.parse_ratios(ratio), options.parse_qualities(quality)
+    ratios = options.parse_ratios(ratio or options.EVAL_RATIOS)
+    qualities = options.parse_qualities(quality)
     start, stop = options.parse_frames(frames)
     _check_outputs(csv, plot, report, force)
     # What is missing leaves its part out; the rest is worth as much.
@@ -65,6 +66,9 @@ def evaluate(
         out.note(lacking)
     if not evaluation.installed("matplotlib"):
         plot = None
+    loaded = zoo.load(model, device="cpu")
+    if ratio is None and not codec.fits(loaded.network.config):
+        ratios = [one for one in ratios if isinstance(one, int)]
     settings = evaluation.settings_of(
         ratios,
         qualities,
@@ -76,7 +80,7 @@ def evaluate(
     sources = media.expand_inputs(clips)
     if not sources:
         raise InputError("no input found; name a file or a directory")
-    evaluation.check_settings(settings, zoo.load(model, device="cpu"))
+    evaluation.check_settings(settings, loaded)
     chosen = evaluation.clips_of(sources, start, stop)
     with out.progress("measuring", "rows") as progress:
         found = evaluation.evaluate(

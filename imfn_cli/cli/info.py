@@ -67,7 +67,7 @@ def _latent(reader: "bitstream.LatentReader", every_node: bool, out: Output) -> 
     rows: list[dict[str, Any]] = [
         {
             "node": node.index,
-            "level": None if node.length else node.level,
+            "level": node.level,
             "first_frame": node.frames[0],
             "last_frame": node.frames[-1],
             "offset": node.offset,
@@ -91,9 +91,9 @@ def _latent(reader: "bitstream.LatentReader", every_node: bool, out: Output) -> 
     out.result(values, f"{path}: an imfn latent{state}", _fields(header), "", sizes, "", table)
 
 
-def _window_table(windows: dict[int, float], gops: int) -> Table:
+def _window_table(windows: dict[int, float], trees: int) -> Table:
     table = Table(
-        "window", "part of the film", title=f"Windows of {gops} GOPs (--nodes lists those)",
+        "window", "part of the film", title=f"Windows in {trees} trees (--nodes lists those)",
         title_justify="left", box=None, padding=(0, 2, 0, 0),
     )  # fmt: skip
     for frames, share in windows.items():

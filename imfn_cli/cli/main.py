@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ImfnError
+from ..system.first_use import when_compiling
 from ..system.process import settle
 from ..system.signals import Interrupted, unwind_on_signals
 from ..version import __version__
@@ -82,6 +83,8 @@ def run(args: list[str] | None = None) -> int:
     """
     words = sys.argv[1:] if args is None else args
     _name_the_shell(words)
+    if "--quiet" not in words:
+        when_compiling(lambda: say("compiling the codec for this machine, once; this takes a while"))
     try:
         code = app(args=words, prog_name="imfn", standalone_mode=False)
         return code if isinstance(code, int) else 0

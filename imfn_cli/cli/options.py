@@ -48,7 +48,17 @@ RatioOrAuto = Annotated[
         "--ratio",
         "-r",
         metavar="R",
-        help="Frames per memory: auto (an adaptive forest, a draft), or a power of two, 1 to 64.",
+        help="Frames per memory: auto (an adaptive forest), or a power of two, 1 to 64.",
+    ),
+]
+AnyRatio = Annotated[
+    str | None,
+    typer.Option(
+        "--ratio",
+        "-r",
+        metavar="R",
+        help="Frames per memory: auto (an adaptive forest: fewest bytes), or a power of two, 1 to 64.",
+        show_default="auto; 16 with --student, and of models that can be no adaptive forest",
     ),
 ]
 Effort = Annotated[
@@ -61,6 +71,10 @@ Effort = Annotated[
         help="Time for bytes: 1 to 3 with -r auto; 0: a fixed 16:1 without GOPs, the fastest.",
         show_default=f"{defaults.EFFORT} with -r auto",
     ),
+]
+StreamEffort = Annotated[
+    int,
+    typer.Option("--effort", metavar="N", min=1, max=3, help="With -r auto: time for bytes, 1 to 3."),
 ]
 _QUALITY = ("--quality", "-q")
 
@@ -166,14 +180,25 @@ Ratios = Annotated[
         "--ratio",
         "-r",
         metavar="R,…",
-        help="Ratios: powers of two from 1 to 64; auto: an adaptive forest (draft).",
+        help="Ratios: powers of two from 1 to 64; auto: an adaptive forest.",
     ),
 ]
 Qualities = Annotated[
     str, typer.Option("--quality", "-q", metavar="Q,…", help="Qualities, 0 to 100, in tenths.")
 ]
-#: What `imfn eval` and the benchmarks measure unless told.
+#: What the benchmarks measure unless told, and `imfn eval`.
 RATIOS, QUALITIES = "4,8,16,32", "20,40,60"
+EVAL_RATIOS, EVAL_QUALITIES = "auto,1,4,16", "30,40,50,60,70"
+EvalRatios = Annotated[
+    str | None,
+    typer.Option(
+        "--ratio",
+        "-r",
+        metavar="R,…",
+        help="Ratios: powers of two from 1 to 64; auto: an adaptive forest.",
+        show_default=EVAL_RATIOS,
+    ),
+]
 Cache = Annotated[
     Path | None,
     typer.Option("--cache", metavar="DIR", help="Keep finished rows here; they are not computed again."),

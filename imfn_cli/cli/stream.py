@@ -35,8 +35,14 @@ def stream(
             show_default="NAME.safetensors here",
         ),
     ] = None,
-    ratio: options.Ratio = defaults.RATIO,
+    ratio: options.RatioOrAuto = str(defaults.STREAM_RATIO),
     quality: options.Quality = defaults.QUALITY,
+    gop: options.Gop = defaults.GOP,
+    effort: options.StreamEffort = defaults.EFFORT,
+    low_delay: Annotated[
+        bool,
+        typer.Option("--low-delay", help="With -r auto: write each frame at once, not trees of up to 64."),
+    ] = False,
     tree: Annotated[
         bool, typer.Option("--tree", help="The exact tree, online, instead of the student: log2(R) memories.")
     ] = False,
@@ -109,7 +115,12 @@ def stream(
     A source that breaks off or falls silent: all frames before are there, exit code 1.
     With --forget the file is one memory of the whole past, rewritten every --sync seconds, never larger.
     """
-    out = Output(json, quiet)
+    out, chosen = Output(json, quiet), options.parse_ratio(ratio)
+    adaptive = chosen == defaults.AUTO
+    if low_delay and not adaptive:
+        raise typer.BadParameter("is for -r auto", param_hint="--low-delay")
+    if adaptive and (tree or forget):
+        raise typer.BadParameter("-r auto is neither --tree nor --forget", param_hint="--ratio")
     if duration is not None and duration <= 0:
         raise typer.BadParameter(f"{duration} seconds; name a number above 0", param_hint="--duration")
     if raw is None and pix_fmt != "rgb24":
@@ -129,7 +140,7 @@ def stream(
         )
     raw_video = None if raw is None else media.RawVideo.parse(raw, pix_fmt, fps)
     settle_for(model)
-    loaded = api.stream_model(model, ratio, quality, tree=tree, forget=forget, device=device)
+    loaded = api.stream_model(model, chosen, quality, tree=tree, forget=forget, device=device)
     # Until the first frame is here a signal ends the command; from then on it ends the stream.
     with (
         media.open_live(
@@ -147,8 +158,11 @@ def stream(
             sequence,
             place,
             model=loaded,
-            ratio=ratio,
+            ratio=chosen,
             quality=quality,
+            gop=gop,
+            effort=effort,
+            low_delay=low_delay,
             tree=tree,
             forget=forget,
             half_life=half_life,

@@ -5,11 +5,19 @@ from typing import TYPE_CHECKING
 from ..system.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from .adaptive import compress_adaptive, fit_adaptive_tables, shares_of
+    from .adaptive import (
+        LiveAdaptiveForest,
+        check_fits,
+        compress_adaptive,
+        fit_adaptive_tables,
+        fits,
+        shares_of,
+    )
     from .decoder import DecodedNode, Decoder, restored_frames
     from .encoder import compress_sequence, encode_intra
     from .fading_memory import restore_fading_memory, stream_into_memory, verify_fading_memory
     from .file_model import model_of, writer_of
+    from .live_forest import FixedForest, LiveForest
     from .output_place import LATENT_ENDING, latent_path, latent_place, restored_place, stream_place
     from .restore import decompress_latent, verify_latent
     from .stream import Live, stream_sequence
@@ -21,14 +29,19 @@ __all__ = [
     "LATENT_ENDING",
     "DecodedNode",
     "Decoder",
+    "FixedForest",
     "Live",
+    "LiveAdaptiveForest",
+    "LiveForest",
     "Target",
+    "check_fits",
     "compress_adaptive",
     "compress_sequence",
     "compress_to_target",
     "decompress_latent",
     "encode_intra",
     "fit_adaptive_tables",
+    "fits",
     "gop_size",
     "latent_path",
     "latent_place",
@@ -49,11 +62,19 @@ __all__ = [
 __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
-        "adaptive": ("compress_adaptive", "fit_adaptive_tables", "shares_of"),
+        "adaptive": (
+            "LiveAdaptiveForest",
+            "check_fits",
+            "compress_adaptive",
+            "fit_adaptive_tables",
+            "fits",
+            "shares_of",
+        ),
         "decoder": ("DecodedNode", "Decoder", "restored_frames"),
         "encoder": ("compress_sequence", "encode_intra"),
         "fading_memory": ("restore_fading_memory", "stream_into_memory", "verify_fading_memory"),
         "file_model": ("model_of", "writer_of"),
+        "live_forest": ("FixedForest", "LiveForest"),
         "output_place": ("LATENT_ENDING", "latent_path", "latent_place", "restored_place", "stream_place"),
         "restore": ("decompress_latent", "verify_latent"),
         "stream": ("Live", "stream_sequence"),

@@ -203,27 +203,19 @@ def _clock(reader: LatentReader, start: int) -> Iterator[int]:
 def _adaptive_frames(
     reader: LatentReader, model: Model, start: int, stop: int, damaged: list[DecodedNode] | None
 ) -> Iterator[Frame]:
-    """`restored_frames` of an adaptive forest: a GOP stands where a node does."""
+    """`restored_frames` of an adaptive forest."""
     header = reader.header
     last = np.full((header.height, header.width, header.channels), 128, np.uint8)
     clock = _clock(reader, start)
-    for entry in reader.nodes:
-        if entry.first_frame >= stop or entry.frames.stop <= start:
-            continue
-        at = entry.first_frame
-        try:
-            for pixels in adaptive.adaptive_frames(reader, model, entry):
-                for frame in pixels[max(start - at, 0) : stop - at]:
-                    yield Frame(frame, next(clock))
-                at, last = at + len(pixels), pixels[-1]
-                if at >= stop:
-                    break
-        except LatentError as error:
-            if damaged is None:
-                raise
-            damaged.append(DecodedNode(entry, None, str(error)))
-            for _ in range(max(start, at), min(stop, entry.frames.stop)):
-                yield Frame(last, next(clock))
+    for entry, tree, problem in adaptive.walk_trees(reader, model, start, stop):
+        if problem and damaged is None:
+            raise LatentError(problem)
+        wanted = range(max(start, entry.first_frame), min(stop, entry.frames.stop))
+        if problem and wanted and damaged is not None:
+            damaged.append(DecodedNode(entry, None, problem))
+        for number in wanted:
+            last = last if tree is None else tree.pixels[number - entry.first_frame]
+            yield Frame(last, next(clock))
 
 
 def _wanted(

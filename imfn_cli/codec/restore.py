@@ -112,7 +112,7 @@ def verify_latent(
     reader.check_tracks()
     damaged = []
     nodes = (
-        adaptive.check_gops(reader, model)
+        adaptive.check_trees(reader, model)
         if reader.header.adaptive
         else ((node.entry, node.problem) for node in Decoder(reader, model).walk(restore=False))
     )

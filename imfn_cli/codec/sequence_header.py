@@ -41,13 +41,12 @@ def header_of(
     *,
     ratio: int,
     quality: float,
-    student: bool,
     frames: int,
     start_time: int,
     frame_ticks: int | None,
+    student: bool = False,
     gop_nodes: int = 1,
     gop_frames: int = 0,
-    draft: int = 0,
     last_ticks: int | None = None,
 ) -> Header:
     """The header of a latent of a sequence; the arguments are `Header`'s fields."""
@@ -73,7 +72,6 @@ def header_of(
         gop_nodes=gop_nodes,
         student=student,
         gop_frames=gop_frames,
-        draft=draft,
         last_ticks=last_ticks,
         plays=info.plays,
     )
@@ -90,7 +88,6 @@ def finish_latent(
     student: bool = False,
     gop_nodes: int = 1,
     gop_frames: int = 0,
-    draft: int = 0,
 ) -> None:
     """Write header, node table, tracks and nodes. times: of all frames; the rest are `Header`'s fields.
 
@@ -112,7 +109,6 @@ def finish_latent(
         frame_ticks=constant,
         gop_nodes=gop_nodes,
         gop_frames=gop_frames,
-        draft=draft,
         last_ticks=_unusual(sequence.info, int(ticks[-1]) if ticks.size else None),
     )
     writer.finish(header, None if constant is not None else ticks, sequence.write_tracks)

@@ -6,25 +6,22 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from .. import defaults
 from ..bitstream.container.growing_reader import compact
 from ..bitstream.container.growing_writer import GrowingWriter
-from ..bitstream.quantiser import checked_quality
 from ..errors import ImfnError, InputError, OutputError
 from ..media.sequence import Sequence
-from ..network import level_of_ratio
 from ..reports import StreamReport
 from ..system.files import check_output
 from ..system.peak_rss import LargestRss
 from ..zoo import Model
-from .encoder import encode_intra
 from .intake import Intake
-from .node_builders import node_builder
+from .live_forest import LiveForest
 from .sequence_header import check_size, constant_ticks, header_of
 
 # Nodes that may wait to be coded.
@@ -46,10 +43,8 @@ def stream_sequence(
     sequence: Sequence,
     output: Path,
     model: Model,
+    forest: LiveForest,
     *,
-    ratio: int = defaults.RATIO,
-    quality: float = defaults.QUALITY,
-    student: bool = True,
     frames: int | None = None,
     duration: float | None = None,
     force: bool = False,
@@ -59,43 +54,32 @@ def stream_sequence(
 ) -> StreamReport:
     """Compress the frames of `sequence` as they come into a latent that is readable from its first node on.
 
-    student: one update per frame and one memory; else the exact tree by the binary counter.
+    forest: what they become; of `model`.
     frames, duration: end after so many frames, or seconds of presentation time.
     sync: seconds, at most, of finished nodes that a power cut may cost; a kill costs none.
     stopping: asked all the time; once it says True the stream ends, its tail included.
 
     However it ends, what was finished stays: when the source fails half-way, or gives no frame for its
     `timeout`, the file is finished before `InputError` is raised (or what else the source raised). Raises
-    `RatioError`, `ModelError` (no student), `OutputError` besides.
+    `OutputError` besides.
     """
-    level = level_of_ratio(ratio, model.network.config.levels)
-    quality = checked_quality(quality)
     check_output(output, force=force)
     check_size(sequence)
     info = sequence.info
-    header = header_of(
-        model,
-        info,
-        ratio=ratio,
-        quality=quality,
-        student=student,
-        frames=1,
-        start_time=0,
-        frame_ticks=constant_ticks(np.zeros(0, np.int64), info),
-    )
+    nominal = constant_ticks(np.zeros(0, np.int64), info)
+    header = header_of(model, info, frames=1, start_time=0, frame_ticks=nominal, **forest.fields)
     began = time.perf_counter()
-    state = _Stream(GrowingWriter(output, header, force=force, sync=sync), model, quality)
-    builder = node_builder(model, level, student=student)
+    state = _Stream(GrowingWriter(output, header, force=force, sync=sync), forest)
     intake = Intake(sequence, frames, duration, stopping)
     with ThreadPoolExecutor(1) as pool:
         for frame in intake:
             state.times.append(frame.time)
-            for node in builder.feed(frame.pixels[None]):
+            for node in forest.feed(frame.pixels[None]):
                 state.submit(pool, node)
             state.done += 1
             state.collect(_WAITING_NODES)
             progress(state.live())
-        for node in builder.flush():
+        for node in forest.flush():
             state.submit(pool, node)
         state.collect(0)
     state.writer.close()
@@ -110,9 +94,9 @@ def stream_sequence(
         source=sequence.name,
         output=str(output),
         model=model.name,
-        method="student" if student else "tree",
-        ratio=ratio,
-        quality=quality,
+        method=forest.method,
+        ratio=defaults.AUTO if header.adaptive else header.ratio,
+        quality=header.quality,
         frames=state.done,
         height=info.height,
         width=info.width,
@@ -141,23 +125,22 @@ def _compacted(output: Path) -> tuple[str, ...]:
 class _Stream:
     """What a stream holds: the times of frames whose node is not finished, and a few nodes being coded."""
 
-    def __init__(self, writer: GrowingWriter, model: Model, quality: float) -> None:
+    def __init__(self, writer: GrowingWriter, forest: LiveForest) -> None:
         self.writer = writer
-        self.model = model
-        self.quality = quality
+        self.forest = forest
         self.times: deque[int] = deque()
         self.done = self.nodes = 0
         self.resident = LargestRss()
         self._waiting: deque[Future[None]] = deque()
 
-    def submit(self, pool: ThreadPoolExecutor, node: tuple[int, Tensor]) -> None:
+    def submit(self, pool: ThreadPoolExecutor, node: tuple[int, Any]) -> None:
         """Have a node coded and appended by the one worker: in order, and as soon as it is coded."""
         times = [self.times.popleft() for _ in range(1 << node[0])]
         self._waiting.append(pool.submit(self._write, node, times))
 
-    def _write(self, node: tuple[int, Tensor], times: list[int]) -> None:
+    def _write(self, node: tuple[int, Any], times: list[int]) -> None:
         with torch.inference_mode():
-            self.writer.add(*encode_intra(self.model, node, self.quality), times)
+            self.writer.add(node[0], self.forest.encode(node), times)
         self.nodes += 1
 
     def collect(self, most: int) -> None:

@@ -38,7 +38,7 @@ class _HeldModel(models.PointerModel):
 class _HeldFields(AttributeTemplate):
     key = Held
 
-    def generic_resolve(self, held: Any, name: str) -> Any:
+    def generic_resolve(self, held: Any, name: str) -> Any:  # type: ignore[override]
         if name not in held.named.fields:
             return None
         field = held.named.types[held.index(name)]

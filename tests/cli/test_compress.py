@@ -328,7 +328,8 @@ def test_tenths_of_quality(cli: Cli, clip: Path, model: Words) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("--effort", 2), ("-r", "auto", "--effort", 0), ("-r", 8, "--effort", 0), ("--effort", 4)]
+    "words",
+    [("-r", 16, "--effort", 2), ("-r", "auto", "--effort", 0), ("-r", 8, "--effort", 0), ("--effort", 4)],
 )
 def test_efforts_go_with_their_ratios(
     cli: Callable[..., Ran], short: Path, tmp_path: Path, words: tuple[object, ...]

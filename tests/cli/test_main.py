@@ -49,7 +49,7 @@ def test_help_of_a_command_fits_80_columns(
 
 def test_help_shows_the_defaults(cli: Cli) -> None:
     words = " ".join(cli("compress", "--help").out.split())
-    assert f"1 to 64. [default: {defaults.RATIO}]" in words
+    assert "1 to 64. [default: (auto; 16 with --student," in words
     assert f"[default: ({defaults.QUALITY})]" in words
     assert "[default: (the best that ships)]" in words
 

@@ -87,22 +87,40 @@ class Coder(NamedTuple):
 
 
 def new_coder(contexts: int, sets: int, *, data: bytes | None = None, capacity: int = 1 << 20) -> Coder:
-    """An encoder, or the decoder of `data`; nothing learned yet."""
-    io = np.zeros(8, np.int64)
-    io[RANGE] = 0xFFFFFFFF
-    if data is None:
-        buf = np.zeros(capacity, np.uint8)
-        io[MODE], io[WAITING], io[END] = ENCODE, 0, capacity
-        io[CACHE] = -1
-    else:
-        buf = np.frombuffer(data, np.uint8).copy()
-        io[MODE], io[END] = DECODE, len(buf)
-        for _ in range(4):
-            io[CODE] = io[CODE] << 8 | _next(io, buf)
-    p = np.full(contexts, 32768, np.uint16)
-    w = np.full((sets, MAX_CONTEXTS), 0, np.int32)
+    """An encoder, or the decoder of `data`; nothing learned yet.
+
+    capacity: bytes that an encoder may write before `finish`.
+    """
     scratch = np.zeros(MAX_CONTEXTS, np.int64)
-    return Coder(io, buf, p, np.zeros(contexts, np.uint8), w, scratch, scratch.copy())
+    coder = Coder(
+        io=np.zeros(8, np.int64),
+        buf=np.zeros(0 if data is not None else capacity, np.uint8),
+        p=np.full(contexts, 32768, np.uint16),
+        n=np.zeros(contexts, np.uint8),
+        w=np.zeros((sets, MAX_CONTEXTS), np.int32),
+        ctx=scratch,
+        st=scratch.copy(),
+    )
+    if data is not None:
+        return fed(coder, data)
+    _begin(coder)
+    return coder
+
+
+def fed(cd: Coder, data: bytes) -> Coder:
+    """The decoder of more bytes, those of another `finish`, with what `cd` has learned."""
+    buf = np.frombuffer(data, np.uint8).copy()
+    cd.io[:] = 0
+    cd.io[RANGE], cd.io[MODE], cd.io[END] = 0xFFFFFFFF, DECODE, len(buf)
+    for _ in range(4):
+        cd.io[CODE] = cd.io[CODE] << 8 | _next(cd.io, buf)
+    return cd._replace(buf=buf)
+
+
+def _begin(cd: Coder) -> None:
+    """Begin to write at the front of the buffer; what has been learned stays."""
+    cd.io[:] = 0
+    cd.io[RANGE], cd.io[MODE], cd.io[END], cd.io[CACHE] = 0xFFFFFFFF, ENCODE, len(cd.buf), -1
 
 
 @kernel
@@ -214,10 +232,26 @@ def silent(cd: Coder) -> Coder:
 
 
 def finish(cd: Coder) -> bytes:
-    """The bytes of what was encoded. Zeros at the end are left out: the decoder reads them anyway."""
+    """The bytes of what was encoded since the last time, for `fed`; what has been learned stays.
+
+    Zeros at the end are left out: the decoder reads them anyway. So of all numbers in the range that is left
+    the one with the most zeros is written.
+    """
+    _round_low(cd.io)
     for _ in range(5):
         _shift_low(cd.io, cd.buf)
     size = int(cd.io[POS])
     if size > cd.io[END]:
         raise OverflowError("the buffer of the encoder is too small")
-    return cd.buf[:size].tobytes().rstrip(b"\0")
+    data = cd.buf[:size].tobytes().rstrip(b"\0")
+    _begin(cd)
+    return data
+
+
+@kernel
+def _round_low(io):
+    for bits in range(32, -1, -1):
+        rounded = ((io[LOW] + (1 << bits) - 1) >> bits) << bits
+        if rounded - io[LOW] < io[RANGE]:
+            io[LOW] = rounded
+            return

@@ -32,9 +32,6 @@ FORMAT_VERSION = 5
 ADAPTIVE_VERSION = 5
 #: The lowest version of a latent whose quality is not a whole number, or whose last frame is held.
 TENTHS_VERSION = 5
-#: The adaptive forest is a draft: a reader takes the one draft that it knows; files of others are compressed
-#: again.
-DRAFT = 2
 #: The version of a latent whose nodes are all intra nodes, made by the tree.
 INTRA_VERSION = 1
 #: The lowest version of a latent that still grows (`growing_writer.py`).
@@ -134,9 +131,8 @@ class Header:
     source_kind: "video", "images", "animation", "array" or "idx".   source_bytes: size of the source.
     gop_nodes: nodes in a group of pictures: every such node is an intra node; 1: all are.
     student: whether the model's student made the memories, not its tree.
-    gop_frames: frames in a GOP of an adaptive forest, whose largest windows are of `ratio` frames; the
-    table then
-        has one row for each GOP. 0: the forest's cut is fixed.   draft: of the adaptive forest's format.
+    gop_frames: frames in a GOP of an adaptive forest, whose largest windows are of `ratio` frames; its first
+        frame is a tree of its own. 0: the forest's cut is fixed.
     last_ticks: how long the last frame is shown, where that is another time than the frames before it.
     plays: how often an animation is played; 0: without end.
     """
@@ -162,7 +158,6 @@ class Header:
     gop_nodes: Annotated[int, Field(ge=1, lt=1 << 63)] = since(3, default=1, key="chain")
     student: bool = since(4, default=False)
     gop_frames: Annotated[int, Field(ge=0, le=LONGEST_GOP)] = since(ADAPTIVE_VERSION, default=0)
-    draft: Annotated[int, Field(ge=0, le=1 << 16)] = since(ADAPTIVE_VERSION, default=0)
     last_ticks: Ticks | None = since(TENTHS_VERSION, default=None)
     plays: Annotated[int, Field(ge=0, lt=1 << 32)] = since(TENTHS_VERSION, default=0)
 
@@ -172,10 +167,6 @@ class Header:
             raise ValueError(f"its header says {self.width}x{self.height}, more than imfn can restore")
         if self.gop_frames and (self.gop_nodes > 1 or self.student or self.ratio > LARGEST_WINDOW):
             raise ValueError("its header says fields that an adaptive forest does not have")
-        if self.draft != (DRAFT if self.gop_frames else 0):
-            raise ValueError(
-                f"it is of draft {self.draft} of format {ADAPTIVE_VERSION}; this imfn reads draft {DRAFT}"
-            )
         return self
 
     @property

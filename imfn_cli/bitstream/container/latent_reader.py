@@ -1,8 +1,8 @@
 """Reading a latent: a safetensors file with one metadata key and few stacked tensors.
 
 metadata  {"imfn": sorted JSON of `Header`, its own CRC-32 and those of `table` and `ticks`}
-table     U32 (n, 3): level, size in bytes and CRC-32 of each node, in time order; of an adaptive forest the
-          number of frames, size and CRC-32 of each GOP
+table     U32 (n, 3): level, size in bytes and CRC-32 of each node, in time order; of an adaptive forest
+          of each tree
 ticks     U8 / U16 / U32 / I64 (T − 1,): ticks from frame to frame; absent when constant
 tracks    U8 (n,): a small MP4 or Matroska file with sound and subtitles; absent where there are none
 nodes     U8 (total,): the nodes' bytes, one after another
@@ -129,23 +129,21 @@ class FinishedLatent(LatentReader):
             raise HeaderError(f"it has no tensor {name!r}")
         return self._tensors.kind(name)
 
-    def _entry(self, index: int, extent: int, place: tuple[int, int, int], first_frame: int) -> NodeEntry:
-        """A row of the table. extent: a node's level, or the frames of a GOP of an adaptive forest."""
-        if not self.header.adaptive:
-            if extent > HIGHEST_LEVEL:
-                raise HeaderError(f"node {index} has level {extent}")
-            return NodeEntry(index, extent, *place, first_frame)
-        if not 1 <= extent <= self.header.gop_frames:
-            raise HeaderError(f"GOP {index} has {extent} frames")
-        level = self.header.ratio.bit_length() - 1
-        return NodeEntry(index, level, *place, first_frame, length=extent)
+    def _entry(self, index: int, level: int, place: tuple[int, int, int], first_frame: int) -> NodeEntry:
+        if level > HIGHEST_LEVEL:
+            raise HeaderError(f"node {index} has level {level}")
+        if gop := self.header.gop_frames:
+            at = first_frame % gop
+            if at + (1 << level) > (gop if at else 1) or (1 << level) > self.header.ratio:
+                raise HeaderError(f"node {index} has level {level}, which does not fit into its GOP")
+        return NodeEntry(index, level, *place, first_frame)
 
     def _entries(self, table: NDArray[np.integer]) -> Iterator[NodeEntry]:
         if table.ndim != 2 or table.shape[1] != 3:
             raise HeaderError(f"its node table has shape {table.shape}")
         offset = first_frame = 0
-        for index, (extent, size, crc32) in enumerate(table.tolist()):
-            entry = self._entry(index, extent, (offset, size, crc32), first_frame)
+        for index, (level, size, crc32) in enumerate(table.tolist()):
+            entry = self._entry(index, level, (offset, size, crc32), first_frame)
             yield entry
             offset += size
             first_frame = entry.frames.stop

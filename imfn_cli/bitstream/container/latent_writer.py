@@ -33,11 +33,11 @@ class LatentWriter:
         self._table: list[tuple[int, int, int]] = []
         self._finished = False
 
-    def add(self, extent: int, data: bytes) -> None:
-        """Append the bytes of the next node in time. extent: its level, or the frames of an adaptive GOP."""
+    def add(self, level: int, data: bytes) -> None:
+        """Append the bytes of the next node in time."""
         with writing(self._path):
             self._spool.write(data)
-        self._table.append((extent, len(data), zlib.crc32(data)))
+        self._table.append((level, len(data), zlib.crc32(data)))
 
     @property
     def node_count(self) -> int:

@@ -22,7 +22,8 @@ def without_gaps(pieces: list[Record | Gap], header: Header) -> Iterator[Record]
         if gaps:
             nominal = header.frame_ticks or 1
             missing = _frames_between(before, piece, nominal)
-            levels = _lost_levels(gaps, before, piece, whole, typical, missing)
+            largest, smallest = _between(before, piece, whole, adaptive=header.adaptive)
+            levels = _lost_levels(gaps, largest, smallest, typical, missing)
             yield from _lost(levels, before, piece, nominal)
         yield piece
         before, gaps = piece, []
@@ -34,20 +35,29 @@ def _stored(record: Record) -> int:
     return HEAD_SIZE + times + record.size
 
 
-def _lost_levels(
-    gaps: list[Gap], before: Record | None, after: Record, whole: int, typical: float, missing: int | None
-) -> list[int]:
-    """The levels of the nodes between two records, `before` None at the beginning.
+def _between(before: Record | None, after: Record, whole: int, *, adaptive: bool) -> tuple[int, int]:
+    """The largest and smallest level between two records, `before` None at the beginning.
 
-    whole: that of a full tree.   typical: bytes of a record.   missing: frames, None where not known. What
-    tells, the surest first: whole heads, of which only the times are damaged; what is left of the one head;
-    the frames that are missing; the bytes.
+    whole: that of a full tree. Full trees come first; in the tail every node is smaller than the one before
+    it. In an adaptive forest every GOP begins with a single frame.
+    """
+    if adaptive:
+        return whole, 0
+    largest = whole if before is None or before.level >= whole else max(0, before.level - 1)
+    return largest, whole if after.level >= whole else after.level + 1
+
+
+def _lost_levels(
+    gaps: list[Gap], largest: int, smallest: int, typical: float, missing: int | None
+) -> list[int]:
+    """The levels of the nodes in a gap, by the largest and smallest that may be there.
+
+    typical: bytes of a record.   missing: frames, None where not known. What tells, the surest first: whole
+    heads, of which only the times are damaged; what is left of the one head; the frames that are missing; the
+    bytes.
     """
     if all(gap.certain for gap in gaps):
         return [gap.level for gap in gaps]
-    # Full trees first; in the tail every node is smaller than the one before it.
-    largest = whole if before is None or before.level >= whole else max(0, before.level - 1)
-    smallest = whole if after.level >= whole else after.level + 1
     if len(gaps) == 1 and gaps[0].alone:
         if missing is None:
             return [max(smallest, min(gaps[0].level, largest))]

@@ -1,4 +1,4 @@
-"""A node, or a GOP of an adaptive forest, as the table has it: its place in the forest and in the file."""
+"""A node, or a tree of an adaptive forest, as the table has it: its place in the forest and in the file."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,6 @@ class NodeEntry:
     index: counted from 0, in time order.   level: merges above the leaves.   offset, size: its bytes in the
     file, offset counted from the first node's.   crc32: of its bytes.   first_frame: counted from 0.
     lost: the head of its record is damaged, so nobody knows where its bytes lie.
-    length: frames of a GOP of an adaptive forest, whose level is that of its largest window; 0 of a node.
     """
 
     index: int
@@ -20,15 +19,14 @@ class NodeEntry:
     crc32: int
     first_frame: int
     lost: bool = False
-    length: int = 0
 
     @property
     def frames(self) -> range:
         """The frames under this node."""
-        return range(self.first_frame, self.first_frame + (self.length or 1 << self.level))
+        return range(self.first_frame, self.first_frame + (1 << self.level))
 
     def __str__(self) -> str:
         """'node 3 (frames 48 to 63)', as messages name a node."""
         frames = self.frames
         what = f"frame {frames[0]}" if len(frames) == 1 else f"frames {frames[0]} to {frames[-1]}"
-        return f"{'GOP' if self.length else 'node'} {self.index} ({what})"
+        return f"node {self.index} ({what})"

@@ -1,39 +1,35 @@
-"""An adaptive forest (`-r auto`): each 16×16 block of a GOP is cut into windows of 1 to 64 frames. A draft.
+"""An adaptive forest (`-r auto`): each 16×16 block of a GOP is cut into windows of 1 to 64 frames."""
 
-Its kernels are compiled by numba, which comes with `pip install 'imfn[adaptive]'`.
-"""
+from typing import TYPE_CHECKING
 
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
-
-from ...errors import ImfnError
 from ...system.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from .compress import compress_adaptive
+    from .bases import fits
+    from .compress import check_fits, compress_adaptive
     from .fitting import fit_adaptive_tables
-    from .restore import adaptive_frames, check_gops, frame_and_windows, shares_of
+    from .live import LiveAdaptiveForest
+    from .restore import check_trees, frame_and_windows, shares_of, walk_trees
 
 __all__ = [
-    "adaptive_frames",
-    "check_gops",
+    "LiveAdaptiveForest",
+    "check_fits",
+    "check_trees",
     "compress_adaptive",
     "fit_adaptive_tables",
+    "fits",
     "frame_and_windows",
     "shares_of",
+    "walk_trees",
 ]
 
-_attribute, __dir__ = lazy_attributes(
+__getattr__, __dir__ = lazy_attributes(
     __name__,
     {
-        "compress": ("compress_adaptive",),
+        "bases": ("fits",),
+        "compress": ("check_fits", "compress_adaptive"),
         "fitting": ("fit_adaptive_tables",),
-        "restore": ("adaptive_frames", "check_gops", "frame_and_windows", "shares_of"),
+        "live": ("LiveAdaptiveForest",),
+        "restore": ("check_trees", "frame_and_windows", "shares_of", "walk_trees"),
     },
 )
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__ and find_spec("numba") is None:
-        raise ImfnError("an adaptive forest needs the package numba; pip install 'imfn[adaptive]'")
-    return _attribute(name)

@@ -71,7 +71,6 @@ class Analysis:
         state: GopState,
         level: int,
         index: int,
-        time: int,
         blocks: Mask,
         original: Planes,
         hints: Hints | None = None,
@@ -79,9 +78,9 @@ class Analysis:
         intra: bool = False,
         bits: NDArray[np.float64] = _NO_BITS,
     ) -> None:
-        """Choose and code the blocks of the node that begins at frame `index`, the GOP's frame `time`.
+        """Choose and code the blocks of the node that begins at frame `index`, the one at hand.
 
         bits (rows, columns): filled with an estimate of what each block takes, where it is wanted.
         """
-        node = state.node(level, index, time, intra=intra)
+        node = state.node(level, index, intra=intra)
         encode_node(node, self.search(state, level, node.step, original, hints), blocks, bits)

@@ -1,4 +1,4 @@
-"""Frames to a latent whose forest is adaptive: one record for each GOP."""
+"""Frames to a latent whose forest is adaptive."""
 
 import time
 from array import array
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import defaults
-from ...bitstream.container.header import DRAFT
 from ...bitstream.container.latent_writer import LatentWriter
 from ...bitstream.quantiser import checked_quality
 from ...errors import ModelError
@@ -22,10 +21,10 @@ from ..encoder import CODING_THREADS, Progress, compress_report
 from ..sequence_header import check_shape, check_size, finish_latent
 from .bases import bases_of, fits
 from .effort import effort_of
-from .gop_bytes import split_gop
 from .gop_encoder import encode_gop
 from .gop_state import BLOCK
 from .shape import gop_frames_of, top_of
+from .tree_bytes import split_tree
 
 # Numbers that a window spends on a block: four leaves of 192 channels.
 _NUMBERS = 4 * 192
@@ -50,12 +49,7 @@ def compress_adaptive(
     """
     began = time.perf_counter()
     quality, tried = checked_quality(quality), effort_of(effort)
-    if gop < 0:
-        raise ValueError(f"gop {gop}: must be a number of frames, or 0")
-    if not fits(model.network.config):
-        raise ModelError(
-            f"model {model.name!r}: its memories cannot be cut by blocks; choose a ratio with -r"
-        )
+    check_fits(model)
     check_size(sequence)
     info = sequence.info
     top = top_of(info.height, info.width, model.network.config.levels)
@@ -63,25 +57,19 @@ def compress_adaptive(
     times = array("q")
     bases = bases_of(model, top)
 
-    def encode(pixels: NDArray[np.uint8]) -> tuple[int, bytes]:
-        return len(pixels), encode_gop(pixels, top, quality, bases, tried)
+    def encode(pixels: NDArray[np.uint8]) -> list[tuple[int, bytes]]:
+        return list(encode_gop(pixels, top, quality, bases, tried))
 
-    shares, firsts, done = np.zeros(top + 1, np.int64), 0, 0
-    with LatentWriter(output, force=force) as writer:
-        for frames, data in map_ordered(encode, _gops(sequence, size, times), CODING_THREADS):
-            writer.add(frames, data)
-            shares += np.array(split_gop(data, top)[0])
-            firsts, done = firsts + 1, done + frames
-            progress(done)
-        finish_latent(
-            *(writer, model, sequence, times),
-            ratio=1 << top,
-            quality=quality,
-            gop_frames=size,
-            draft=DRAFT,
-        )
     blocks = -(-info.height // BLOCK) * -(-info.width // BLOCK)
-    windows = firsts * blocks + float((shares / (1 << np.arange(top + 1))).sum())
+    windows, done = 0.0, 0
+    with LatentWriter(output, force=force) as writer:
+        for trees in map_ordered(encode, _gops(sequence, size, times), CODING_THREADS):
+            for level, data in trees:
+                writer.add(level, data)
+                windows += _windows_in(data, blocks << level)
+                done += 1 << level
+            progress(done)
+        finish_latent(*(writer, model, sequence, times), ratio=1 << top, quality=quality, gop_frames=size)
     return compress_report(
         sequence,
         output,
@@ -91,10 +79,24 @@ def compress_adaptive(
         gop=size,
         student=False,
         frames=done,
-        nodes=firsts,
+        nodes=writer.node_count,
         numbers=_NUMBERS * windows,
         seconds=time.perf_counter() - began,
     )
+
+
+def check_fits(model: Model) -> None:
+    """Raise ModelError where a model's tree cannot be an adaptive forest."""
+    if not fits(model.network.config):
+        raise ModelError(
+            f"model {model.name!r}: its memories cannot be cut by blocks; choose a ratio with -r"
+        )
+
+
+def _windows_in(data: bytes, block_frames: int) -> float:
+    """How many windows, of all lengths, a tree of so many frames of blocks has."""
+    windows = split_tree(data).windows
+    return block_frames - sum(share - share / (1 << level) for level, share in windows.items())
 
 
 def _gops(sequence: Sequence, size: int, times: "array[int]") -> Iterator[NDArray[np.uint8]]:

@@ -17,7 +17,7 @@ from ...bitstream.adaptive.residual import clear
 from ...zoo.model import Model
 from .bases import Bases, bases_of
 from .effort import effort_of
-from .gop_encoder import capacity_of, encode_frames
+from .gop_encoder import GopEncoder, capacity_of
 from .gop_state import GopState, Planes, leaves_of, planes_of
 from .kernels.block_state import C
 from .kernels.loop_filter import CLASSES, TAPS, WEIGHT_BITS, gather_statistics
@@ -59,7 +59,10 @@ def _fit(clips: Sequence[Clip], bases: Bases, progress: Progress) -> Tables:
         sums = FilterSums()
         for number, clip in enumerate(clips):
             state = _FittingState(clip, _QUALITIES[(number + stage) % len(_QUALITIES)], bases, tables, sums)
-            encode_frames(state, clip, len(bases.rows) - 1, effort_of(3))
+            encoder = GopEncoder(state, effort_of(3))
+            encoder.first(clip[:1])
+            for _ in encoder.trees(clip, len(bases.rows) - 1):
+                pass
             coder = state.coder
             counts = np.minimum(coder.n, _MOST_SEEN)
             tables = tables._replace(p=coder.p.copy(), n=counts, w=coder.w.copy())

@@ -1,56 +1,65 @@
-"""A GOP's bytes to its frames."""
+"""A GOP's bytes to its frames, tree by tree."""
 
-from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...bitstream.adaptive.binary_coder import fed
 from ...bitstream.adaptive.partition_flags import code_cut
 from .bases import Bases
-from .gop_bytes import split_gop
-from .gop_state import GopState, Mask, nodes_at, pixels_of, trees_of
+from .gop_encoder import windows_of
+from .gop_state import GopState, Mask, nodes_at, pixels_of
 from .kernels.block_decoder import decode_node
+from .tree_bytes import split_tree
 
 
-def decode_gop(
-    data: bytes,
-    frames: int,
-    size: tuple[int, int, int],
-    top: int,
-    quality: float,
-    bases: Bases,
-    tell_cut: Callable[[NDArray[np.int8]], None] = lambda _: None,
-) -> Iterator[NDArray[np.uint8]]:
-    """The frames of a GOP, tree by tree: pixels (·, *size) uint8, in order.
+class DecodedTree(NamedTuple):
+    """pixels (T, H, W, 1 or 3) uint8.   cut (T, rows, columns): level of every frame's and block's window."""
 
-    size: (H, W, 1 or 3).   top: level of the largest windows.   tell_cut: called before each tree's frames
-    come, the first frame's too, with (T, rows, columns), the level of the window of every frame and block.
+    pixels: NDArray[np.uint8]
+    cut: NDArray[np.int8]
 
-    Raises ValueError if the bytes cannot be a GOP of so many frames. Whatever bytes there are, the work is
-    bounded by the frames.
+
+class GopDecoder:
+    """Decodes one GOP: the first frame, then tree after tree, in order.
+
+    size: (H, W, 1 or 3).   top: level of the largest windows.   quality: 0 … 100.
     """
-    shares, payload = split_gop(data, top)
-    state = GopState(size[:2], top, quality, bases, data=payload)
-    _decode(state, 0, 0, 0, np.ones(state.blocks, np.bool_), intra=True)
-    state.finish_frame(0, 0)
-    tell_cut(np.zeros((1, *state.blocks), np.int8))
-    yield pixels_of(state.frames[:1], size)
-    found = np.zeros(top + 1, np.int64)
-    for time, level in trees_of(frames, top):
+
+    def __init__(self, size: tuple[int, int, int], top: int, quality: float, bases: Bases) -> None:
+        self._size, self._top = size, top
+        self._state = GopState(size[:2], top, quality, bases)
+        self._begun = False
+
+    def tree(self, data: bytes, level: int) -> DecodedTree:
+        """The next 2^level frames.
+
+        Raises ValueError if the bytes cannot be those of a tree of that level at this place; nothing can
+        follow then. Whatever bytes there are, the work is bounded by the frames.
+        """
+        tree, state = split_tree(data), self._state
+        if tree.first == self._begun or level > (self._top if self._begun else 0):
+            raise ValueError("it is not of this place in its GOP")
+        state.coder = fed(state.coder, tree.payload)
         cut = np.zeros((1 << level, *state.blocks), np.int8)
+        if tree.first:
+            self._begun = True
+            self._frame(0, [(0, np.ones(state.blocks, np.bool_))], intra=True)
+            return DecodedTree(pixels_of(state.frames[:1], self._size), cut)
         code_cut(state.coder, level, cut)
-        found += np.bincount(cut.ravel(), minlength=top + 1)
+        if windows_of(cut) != tree.windows:
+            raise ValueError("its windows are not those that it says")
         for index in range(1 << level):
             state.begin_frame(index + 1, cut[index])
-            for node_level, blocks in nodes_at(cut, index):
-                _decode(state, node_level, index + 1, time + index, blocks)
-            state.finish_frame(index + 1, time + index)
-        tell_cut(cut)
-        yield pixels_of(state.frames[1 : 1 + (1 << level)], size)
+            self._frame(index + 1, list(nodes_at(cut, index)))
+        pixels = pixels_of(state.frames[1 : 1 + (1 << level)], self._size)
         state.end_tree(level)
-    if tuple(found.tolist()) != shares:
-        raise ValueError("its windows are not those that it says")
+        return DecodedTree(pixels, cut)
 
-
-def _decode(state: GopState, level: int, index: int, time: int, blocks: Mask, *, intra: bool = False) -> None:
-    decode_node(state.node(level, index, time, intra=intra), blocks)
+    def _frame(self, index: int, nodes: list[tuple[int, Mask]], *, intra: bool = False) -> None:
+        state = self._state
+        state.code_step()
+        for level, blocks in nodes:
+            decode_node(state.node(level, index, intra=intra), blocks)
+        state.finish_frame(index)

@@ -1,10 +1,11 @@
-"""The frames of a GOP to its bytes: for each tree its cut is chosen, then its nodes are coded.
+"""The frames of a GOP to its trees' bytes: for each tree its cut is chosen, then its nodes are coded.
 
 frames of a tree ──partition──▶ cut ──flags──▶ bytes
        └──────────nodes of the cut, in order──▶ bytes, restored frames
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,64 +16,103 @@ from ...system.threads import prefetch
 from .analysis import Analysis
 from .bases import Bases
 from .effort import Effort
-from .gop_bytes import join_gop
 from .gop_state import BLOCK, GopState, Planes, nodes_at, planes_of, trees_of
+from .parameters import offset_of
 from .partition import Plan, Planner, single_frames
+from .tree_bytes import Tree, join_tree
 
 # Bytes that an encoder may write for a pixel before it gives up: raw pixels take 3.
 _BYTES_PER_PIXEL = 4
 
 
-def encode_gop(pixels: NDArray[np.uint8], top: int, quality: float, bases: Bases, effort: Effort) -> bytes:
-    """Pixels (T, H, W, 1 or 3) uint8 of a GOP → its bytes.
+class _Planned(NamedTuple):
+    """A tree, its frames from index 1 on, and how it is to be coded."""
+
+    level: int
+    original: Planes
+    plan: Plan
+
+
+class GopEncoder:
+    """Encodes one GOP, its first frame and then tree after tree, from a new state on."""
+
+    def __init__(self, state: GopState, effort: Effort) -> None:
+        self._state, self._effort = state, effort
+        self._analysis = Analysis(state, effort.tries)
+        self._planner: Planner | None = None
+
+    def first(self, pixels: NDArray[np.uint8]) -> bytes:
+        """The bytes of the first frame (1, H, W, 1 or 3) uint8."""
+        state, original = self._state, planes_of(pixels)
+        state.code_step(offset_of(state.number))
+        every = np.ones(state.blocks, np.bool_)
+        self._analysis.encode(state, 0, 0, every, original, intra=True)
+        state.finish_frame(0, original)
+        if self._effort.windows:
+            self._planner = Planner(state, self._effort.tries)
+        return join_tree(Tree(True, {}, finish(state.coder)))
+
+    def tree(self, pixels: NDArray[np.uint8]) -> bytes:
+        """The bytes of the next 2^l frames (2^l, H, W, 1 or 3) uint8."""
+        return self._encoded(self._planned(pixels))
+
+    def trees(self, pixels: NDArray[np.uint8], top: int) -> Iterator[tuple[int, bytes]]:
+        """Level and bytes of each tree of a GOP (T, …) whose first frame is coded already.
+
+        Trees are planned by another thread while those before are coded.
+        """
+        planned = (self._planned(pixels[at : at + (1 << level)]) for at, level in trees_of(len(pixels), top))
+        for tree in prefetch(planned, 1):
+            yield tree.level, self._encoded(tree)
+
+    def _planned(self, pixels: NDArray[np.uint8]) -> _Planned:
+        level = len(pixels).bit_length() - 1
+        before = np.zeros((1, *self._state.frames.shape[1:]), np.int16)
+        original = np.concatenate([before, planes_of(pixels)])
+        planner = self._planner
+        plan = single_frames(self._state, level) if planner is None else planner.plan(original, level)
+        return _Planned(level, original, plan)
+
+    def _encoded(self, planned: _Planned) -> bytes:
+        state, (level, original, (cut, hints)) = self._state, planned
+        code_cut(state.coder, level, cut)
+        for index in range(1 << level):
+            state.begin_frame(index + 1, cut[index])
+            state.code_step(offset_of(state.number))
+            self._analysis.see(original[index + 1], state.reference)
+            for above, blocks in nodes_at(cut, index):
+                # Single frames are searched anew: what they refer to is not what analysis saw.
+                found = hints[index] if above else None
+                self._analysis.encode(state, above, index + 1, blocks, original, found)
+            state.finish_frame(index + 1, original)
+        state.end_tree(level)
+        return join_tree(Tree(False, windows_of(cut), finish(state.coder)))
+
+
+def encode_gop(
+    pixels: NDArray[np.uint8], top: int, quality: float, bases: Bases, effort: Effort
+) -> Iterator[tuple[int, bytes]]:
+    """Pixels (T, H, W, 1 or 3) uint8 of a GOP → level and bytes of each of its trees.
 
     top: level of the largest windows.   quality: 0 … 100.
     """
-    frames, height, width, _ = pixels.shape
-    state = GopState((height, width), top, quality, bases, capacity=capacity_of(frames, height, width))
-    shares = encode_frames(state, pixels, top, effort)
-    return join_gop(shares, finish(state.coder))
+    encoder = GopEncoder(new_state(pixels.shape[1:3], top, quality, bases), effort)
+    yield 0, encoder.first(pixels[:1])
+    yield from encoder.trees(pixels, top)
+
+
+def new_state(size: tuple[int, ...], top: int, quality: float, bases: Bases) -> GopState:
+    """The state of an encoder of frames of `size` (H, W)."""
+    height, width = size
+    return GopState((height, width), top, quality, bases, capacity=capacity_of(1 << top, height, width))
 
 
 def capacity_of(frames: int, height: int, width: int) -> int:
-    """Bytes that a GOP's encoder may write."""
+    """Bytes that a tree's encoder may write."""
     return _BYTES_PER_PIXEL * frames * (height + BLOCK) * (width + BLOCK) + 4096
 
 
-def encode_frames(state: GopState, pixels: NDArray[np.uint8], top: int, effort: Effort) -> tuple[int, ...]:
-    """Encode a GOP's pixels from a new state on. Returns block frames in windows of 1, 2, … 2^top frames."""
-    analysis = Analysis(state, effort.tries)
-    first, every = planes_of(pixels[:1]), np.ones(state.blocks, np.bool_)
-    analysis.encode(state, 0, 0, 0, every, first, intra=True)
-    state.finish_frame(0, 0, first)
-    shares = np.zeros(top + 1, np.int64)
-    # Trees are planned by another thread while those before are coded.
-    for time, level, original, plan in prefetch(_planned(pixels, top, state, effort), 1):
-        shares += np.bincount(plan.cut.ravel(), minlength=top + 1)
-        _encode_tree(state, analysis, original, plan, time, level)
-        state.end_tree(level)
-    return tuple(shares.tolist())
-
-
-def _planned(
-    pixels: NDArray[np.uint8], top: int, state: GopState, effort: Effort
-) -> Iterator[tuple[int, int, Planes, Plan]]:
-    """First frame and level, frames from index 1 on, and plan of each tree."""
-    planner = Planner(state, effort.tries) if effort.windows else None
-    for time, level in trees_of(len(pixels), top):
-        before = np.zeros((1, *state.frames.shape[1:]), np.int16)
-        original = np.concatenate([before, planes_of(pixels[time : time + (1 << level)])])
-        plan = planner.plan(original, time, level) if planner else single_frames(state, level)
-        yield time, level, original, plan
-
-
-def _encode_tree(
-    state: GopState, analysis: Analysis, original: Planes, plan: Plan, time: int, level: int
-) -> None:
-    code_cut(state.coder, level, plan.cut)
-    for index in range(1 << level):
-        state.begin_frame(index + 1, plan.cut[index])
-        analysis.see(original[index + 1], state.reference)
-        for above, blocks in nodes_at(plan.cut, index):
-            analysis.encode(state, above, index + 1, time + index, blocks, original, plan.hints[index])
-        state.finish_frame(index + 1, time + index, original)
+def windows_of(cut: NDArray[np.int8]) -> dict[int, int]:
+    """Level above 0 → block frames in windows of it; those that there are. cut (frames, rows, columns)."""
+    shares = np.bincount(cut.ravel()).tolist()
+    return {level: share for level, share in enumerate(shares) if level and share}

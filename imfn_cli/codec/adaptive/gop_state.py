@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...bitstream.adaptive.binary_coder import new_coder, silent
-from ...bitstream.adaptive.frame_flags import CONTEXTS, SETS, code_filtered
+from ...bitstream.adaptive.frame_flags import CONTEXTS, SETS, code_filtered, code_step_offset
 from ...motion.interpolate import BORDER, pad_frame
 from .bases import Bases
 from .kernels.block_state import C, Fields, Node, Work, new_fields, new_work
 from .kernels.deblock import deblock
 from .kernels.frames import copy_blocks, squared_error
 from .kernels.loop_filter import filter_frame
-from .parameters import ACTIVITY, deblocking_thresholds, step_of_node
+from .parameters import ACTIVITY, deblocking_thresholds, step_at
 from .tables import TABLES, Tables
 
 #: Side of a block in pixels.
@@ -38,7 +38,8 @@ Mask = NDArray[np.bool_]
 class GopState:
     """The state of one GOP.
 
-    size: (H, W).   top: level of the largest trees.   quality: 0 … 100.   data: of a GOP to decode.
+    size: (H, W).   top: level of the largest trees.   quality: 0 … 100.   capacity: bytes of a tree that an
+    encoder may write.   step, number: of the frame at hand, in 1/64 grey levels; counted from 0.
     frames (1 + 2^top, 3, H', W') int16: the restored frame before the tree, then the tree's.
     """
 
@@ -49,28 +50,32 @@ class GopState:
         quality: float,
         bases: Bases,
         *,
-        data: bytes | None = None,
         capacity: int = 0,
         tables: Tables = TABLES,
     ) -> None:
         height, width = size[0] + -size[0] % BLOCK, size[1] + -size[1] % BLOCK
         self.quality, self.bases, self.tables = quality, bases, tables
         self.blocks = height // BLOCK, width // BLOCK
-        self.coder = new_coder(CONTEXTS, SETS, data=data, capacity=capacity)
+        self.coder = new_coder(CONTEXTS, SETS, capacity=capacity)
         self.coder.p[:], self.coder.n[:], self.coder.w[:] = tables.p, tables.n, tables.w
         self.fields = new_fields(height, width)
         self.frames: Planes = np.zeros((1 + (1 << top), 3, height, width), np.int16)
         self.frames[0] = 128 * GREY
         self.reference: Planes = np.zeros((3, height + 2 * BORDER, width + 2 * BORDER), np.int16)
+        self.step, self.number = step_at(quality, 0), 0
         self._work: dict[int, Work] = {}
 
-    def node(self, level: int, index: int, time: int, *, intra: bool = False) -> Node:
-        """A node of `level` that begins at frame `index` of `frames`, the GOP's frame `time`."""
+    def code_step(self, offset: int = 0) -> None:
+        """Say, or hear, with which step the frame at hand is coded. offset: see `step_at`."""
+        self.step = step_at(self.quality, code_step_offset(self.coder, offset))
+
+    def node(self, level: int, index: int, *, intra: bool = False) -> Node:
+        """A node of `level` that begins at frame `index` of `frames`, the frame at hand."""
         if level not in self._work:
             self._work[level] = new_work(1 << level)
-        step = step_of_node(self.quality, time)
+        basis = self.bases.integers[level]
         return Node(
-            *(self.coder, self.tables.near, self.tables.both, self.bases.integers[level], level, intra, step),
+            *(self.coder, self.tables.near, self.tables.both, basis, level, intra, self.step),
             *(self.frames, index, self.reference, self.fields, self._work[level]),
         )
 
@@ -93,13 +98,14 @@ class GopState:
         pad_frame(self.frames[index - 1], self.reference)
         copy_blocks(self.frames[index - 1], self.frames[index], index - 1, cut)
 
-    def finish_frame(self, index: int, time: int, original: Planes | None = None) -> None:
-        """Smooth frame `index` of `frames`, the GOP's frame `time`, once all its blocks are there.
+    def finish_frame(self, index: int, original: Planes | None = None) -> None:
+        """Smooth frame `index` of `frames` once all its blocks are there.
 
         Leaf edges first, then the loop filter. original (1 + 2^top, 3, H', W'): the encoder's frames, which
         say whether the filter helps; a decoder has none.
         """
-        frame, fields, step = self.frames[index], self.fields, step_of_node(self.quality, time)
+        frame, fields, step = self.frames[index], self.fields, self.step
+        self.number += 1
         deblock(frame, fields.lasts, fields.mode, fields.mv, *deblocking_thresholds(step))
         self.filter_frame(frame, max(1, step >> 2), None if original is None else original[index])
 
@@ -130,7 +136,7 @@ class GopState:
 
 
 def trees_of(frames: int, top: int) -> Iterator[tuple[int, int]]:
-    """First frame and level of each tree of a GOP of so many frames, the first of which is intra."""
+    """First frame and level of each tree of a GOP of so many frames, without the first, which is intra."""
     time = 1
     while time < frames:
         level = min(top, (frames - time).bit_length() - 1)

@@ -1,6 +1,6 @@
 """Steps and thresholds that the format fixes; whole numbers, the same on every machine.
 
-A node's step is that of the quality; half of it for a GOP's first frame, which all others inherit from.
+A node's step is that of the frame that it begins with: the latent's quality, moved by what the frame says.
 """
 
 from functools import lru_cache
@@ -14,6 +14,10 @@ from ...bitstream.quantiser import tenths_of_quality
 STEP_UNIT = 64
 # Bits of a power of two's fraction.
 _POWER = 20
+# Tenths of a quality in an offset's unit, and those of the finest step.
+_TENTHS, _FINEST = 5, 1100
+# The encoder's: a GOP's first frame, which all others inherit from, is finer, and so is every sixteenth.
+_FIRST_OFFSET, _PERIOD, _PERIODIC_OFFSET = 28, 16, 10
 #: Thresholds between the loop filter's classes of activity, in steps.
 ACTIVITY = np.array([2, 5, 10, 20], np.int64)
 # Deblocking: thresholds and largest changes by strength, in 1/100 of the step.
@@ -21,12 +25,20 @@ _ALPHA, _BETA, _LIMITS = 110, 35, (0, 3, 5, 8)
 _UNIT = 16  # of frames, in a grey level
 
 
-def step_of_node(quality: float, time: int) -> int:
-    """The quantisation step of a node in 1/64 grey levels. time: of its first frame in the GOP."""
-    doublings, hundredths = divmod(1000 - tenths_of_quality(quality), 100)
+def step_at(quality: float, offset: int) -> int:
+    """The quantisation step in 1/64 grey levels. offset: in halves of a quality, beyond 100 up to 110."""
+    tenths = min(max(tenths_of_quality(quality) + _TENTHS * offset, 0), _FINEST)
+    doublings, hundredths = divmod(_FINEST - tenths, 100)
     step = _power_of_two(hundredths) * STEP_UNIT << doublings
-    unit = 1 << (_POWER + (time == 0))
+    unit = 1 << (_POWER + (_FINEST - 1000) // 100)
     return max(1, (step + unit // 2) // unit)
+
+
+def offset_of(number: int) -> int:
+    """The offset that an encoder chooses for a GOP's frame, counted from 0."""
+    if number == 0:
+        return _FIRST_OFFSET
+    return _PERIODIC_OFFSET if number % _PERIOD == 0 else 0
 
 
 @lru_cache

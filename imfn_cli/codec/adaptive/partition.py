@@ -19,6 +19,7 @@ from .gop_state import BLOCK, GREY, GopState, Planes, leaves_of
 from .kernels.block_state import C
 from .kernels.frames import block_errors
 from .kernels.window_costs import moves, moving_costs, still_costs, still_errors
+from .parameters import offset_of
 
 Costs = NDArray[np.float64]
 
@@ -57,20 +58,17 @@ class Planner:
         self._state = state.copied()
         self._analysis = Analysis(state, tries)
 
-    def plan(self, original: Planes, time: int, level: int) -> Plan:
-        """The plan of the next tree.
-
-        original: its frames, from index 1 on.   time: of the first in the GOP.
-        """
+    def plan(self, original: Planes, level: int) -> Plan:
+        """The plan of the next tree. original: its frames, from index 1 on."""
         state = self._state
-        singles = self._code_singles(original, time, level)
+        singles = self._code_singles(original, level)
         cut = np.zeros((1 << level, *state.blocks), np.int8)
         for row in range(state.blocks[0]):
-            _Row(state, self._analysis, original, time, singles, row).cut(level, cut[:, row])
+            _Row(state, self._analysis, original, singles, row).cut(level, cut[:, row])
         state.end_tree(level)
         return Plan(cut, singles.hints)
 
-    def _code_singles(self, original: Planes, time: int, level: int) -> "_Singles":
+    def _code_singles(self, original: Planes, level: int) -> "_Singles":
         state, count = self._state, 1 << level
         every, cut = np.ones(state.blocks, np.bool_), np.zeros(state.blocks, np.int8)
         bits = np.zeros((count, *state.blocks))
@@ -79,12 +77,12 @@ class Planner:
         references: list[Planes] = []
         for index in range(1, count + 1):
             state.begin_frame(index, cut)
+            state.code_step(offset_of(state.number))
             if index % 2:
                 references.append(state.reference.copy())
             self._analysis.see(original[index], state.reference)
-            shown = time + index - 1
-            self._analysis.encode(state, 0, index, shown, every, original, bits=bits[index - 1])
-            state.finish_frame(index, shown, original)
+            self._analysis.encode(state, 0, index, every, original, bits=bits[index - 1])
+            state.finish_frame(index, original)
             hints.append(Hints(state.fields.mode.copy(), state.fields.mv.copy()))
             block_errors(original, state.frames, index, errors[index - 1])
         # λ in squared grey levels a bit.
@@ -107,10 +105,10 @@ class _Row:
     """The cuts of one row of blocks."""
 
     def __init__(
-        self, state: GopState, analysis: Analysis, original: Planes, time: int, singles: _Singles, row: int
+        self, state: GopState, analysis: Analysis, original: Planes, singles: _Singles, row: int
     ) -> None:
         self._state, self._analysis, self._original = state, analysis, original
-        self._time, self._singles, self._row = time, singles, row
+        self._singles, self._row = singles, row
 
     def cut(self, level: int, cut: NDArray[np.int8]) -> None:
         """Choose cut (n, columns); the hints of longer windows are put right."""
@@ -142,7 +140,7 @@ class _Row:
         costs = np.full(pairs.shape, _NEVER)
         wanted = errors < _SCREEN * _GREY2 * pairs
         if wanted.any():
-            node = state.node(level, 1, self._time)
+            node = state.node(level, 1)
             search = self._analysis.search(state, level, node.step, original, None)
             shaped = numbers.reshape(*pairs.shape, 4, C)
             still_costs(node, search, wanted, self._row, shaped, errors, costs)
@@ -159,7 +157,7 @@ class _Row:
             hints = singles.hints[first]
             moves(hints.mode, hints.mv, self._row, wanted)
             if wanted.any():
-                node = state.node(level, first + 1, self._time)
+                node = state.node(level, first + 1)
                 node = node._replace(ref=singles.references[first >> 1])
                 search = self._analysis.search(state, level, node.step, self._original, hints)
                 moving_costs(node, search, wanted, self._row, costs[window])

@@ -1,6 +1,7 @@
-"""The GOPs of an adaptive forest to frames, and the check that they could be."""
+"""The trees of an adaptive forest to frames, and the check that they could be."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,30 +11,54 @@ from ...bitstream.container.node import NodeEntry
 from ...errors import LatentError
 from ...zoo.model import Model
 from .bases import bases_of, fits
-from .gop_bytes import split_gop
-from .gop_decoder import decode_gop
+from .gop_decoder import DecodedTree, GopDecoder
 from .gop_state import BLOCK
 from .shape import top_of
+from .tree_bytes import split_tree
 
 
-def adaptive_frames(
-    reader: LatentReader,
-    model: Model,
-    entry: NodeEntry,
-    tell_cut: Callable[[NDArray[np.int8]], None] = lambda _: None,
-) -> Iterator[NDArray[np.uint8]]:
-    """The frames of one GOP, tree by tree, pixels (·, H, W, C) uint8. Raises LatentError if it is damaged.
+class RestoredTree(NamedTuple):
+    """tree: None where it cannot be restored.   problem: why, one line that names file and tree."""
 
-    tell_cut: see `decode_gop`.
+    entry: NodeEntry
+    tree: DecodedTree | None
+    problem: str
+
+
+def walk_trees(
+    reader: LatentReader, model: Model, start: int = 0, stop: int | None = None
+) -> Iterator[RestoredTree]:
+    """The trees of frames start … stop − 1, and before them those of their GOP.
+
+    One that is damaged has a `problem`, and so have all after it to the end of its GOP.
     """
     header = reader.header
-    data = reader.read(entry)
     top = _top(reader, model)
     size = header.height, header.width, header.channels
-    try:
-        yield from decode_gop(data, entry.length, size, top, header.quality, bases_of(model, top), tell_cut)
-    except ValueError as error:
-        raise LatentError(f"{reader.path}: {entry} is damaged ({error})") from error
+    bases = bases_of(model, top)
+    # Of a stream's latent with a gap nobody knows where exactly GOPs begin.
+    gop = 0 if reader.growing else start - start % header.gop_frames
+    decoder: GopDecoder | None = None
+    broken: NodeEntry | None = None
+    for entry in reader.nodes:
+        if entry.frames.stop <= gop:
+            continue
+        if stop is not None and entry.first_frame >= stop:
+            return
+        try:
+            data = reader.read(entry)
+            if split_tree(data).first:
+                decoder, broken = GopDecoder(size, top, header.quality, bases), None
+            if decoder is None:
+                why = f"builds on {broken}, which is damaged" if broken else "does not begin a GOP"
+                raise LatentError(f"{reader.path}: {entry} {why}")
+            yield RestoredTree(entry, decoder.tree(data, entry.level), "")
+        except LatentError as error:
+            decoder, broken = None, broken or entry
+            yield RestoredTree(entry, None, str(error))
+        except ValueError as error:
+            decoder, broken = None, broken or entry
+            yield RestoredTree(entry, None, f"{reader.path}: {entry} is damaged ({error})")
 
 
 def frame_and_windows(
@@ -41,28 +66,25 @@ def frame_and_windows(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
     """A frame (H, W, C), and log2 of the frames in the window that each of its pixels is in (H, W).
 
-    Raises LatentError if its GOP is damaged.
+    Raises LatentError if it is damaged.
     """
-    cuts: list[NDArray[np.int8]] = []
-    entry = next(entry for entry in reader.nodes if number in entry.frames)
-    at = entry.first_frame
-    for pixels in adaptive_frames(reader, model, entry, cuts.append):
-        if number < at + len(pixels):
-            levels = cuts[-1][number - at].repeat(BLOCK, 0).repeat(BLOCK, 1)
-            return pixels[number - at], levels[: reader.header.height, : reader.header.width]
-        at += len(pixels)
-    raise LatentError(f"{reader.path}: {entry} is damaged (it is too short)")
+    *_, (entry, tree, problem) = walk_trees(reader, model, number, number + 1)
+    if tree is None:
+        raise LatentError(problem)
+    at = number - entry.first_frame
+    levels = tree.cut[at].repeat(BLOCK, 0).repeat(BLOCK, 1)
+    return tree.pixels[at], levels[: reader.header.height, : reader.header.width]
 
 
-def check_gops(reader: LatentReader, model: Model | None) -> Iterator[tuple[NodeEntry, str]]:
-    """Each GOP, and why it is damaged, one line, or nothing. Without a model only checksums count."""
+def check_trees(reader: LatentReader, model: Model | None) -> Iterator[tuple[NodeEntry, str]]:
+    """Each tree, and why it is damaged, one line, or nothing. Without a model only checksums count."""
+    if model is not None:
+        for entry, _, problem in walk_trees(reader, model):
+            yield entry, problem
+        return
     for entry in reader.nodes:
         try:
-            if model is None:
-                reader.read(entry)
-            else:
-                for _ in adaptive_frames(reader, model, entry):
-                    pass
+            reader.read(entry)
         except LatentError as error:
             yield entry, str(error)
         else:
@@ -70,14 +92,19 @@ def check_gops(reader: LatentReader, model: Model | None) -> Iterator[tuple[Node
 
 
 def shares_of(reader: LatentReader) -> dict[int, float]:
-    """Frames in a window → the part of the film in such windows. GOPs that are damaged do not count."""
-    top = reader.header.ratio.bit_length() - 1
-    total = np.zeros(top + 1)
+    """Frames in a window → the part of the film in such windows. Trees that are damaged do not count."""
+    header = reader.header
+    total = np.zeros(header.ratio.bit_length())
+    blocks = -(-header.height // BLOCK) * -(-header.width // BLOCK)
     for entry in reader.nodes:
         try:
-            total += split_gop(reader.read(entry), top)[0]
+            windows = split_tree(reader.read(entry)).windows
         except (LatentError, ValueError):
             continue
+        longer = {level: share for level, share in windows.items() if level < len(total)}
+        for level, share in longer.items():
+            total[level] += share
+        total[0] += max(0, blocks * len(entry.frames) - sum(longer.values()))
     return {1 << level: float(part) for level, part in enumerate(total / max(total.sum(), 1))}
 
 

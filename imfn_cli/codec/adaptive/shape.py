@@ -1,5 +1,7 @@
 """How long windows and GOPs are, so that encoder and decoder hold a bounded number of pixels."""
 
+from ...bitstream.container.header import LONGEST_GOP
+
 # Pixels of a tree's frames, and of a GOP's.
 _TREE_PIXELS = 24 << 20
 _GOP_PIXELS = 48 << 20
@@ -11,7 +13,16 @@ def top_of(height: int, width: int, levels: int) -> int:
 
 
 def gop_frames_of(height: int, width: int, top: int, gop: int) -> int:
-    """Frames in a GOP of about `gop`: an intra frame, then full trees of 2^top frames, at least one."""
-    tree = 1 << top
-    trees = max(1, min(gop, _GOP_PIXELS // (height * width)) // tree)
-    return 1 + trees * tree
+    """Frames in a GOP of about `gop`, fewer of large frames: an encoder of files holds whole GOPs."""
+    return gop_of_trees(top, min(gop, _GOP_PIXELS // (height * width)))
+
+
+def gop_of_trees(top: int, gop: int) -> int:
+    """Frames in a GOP of about `gop`: the first, then full trees of 2^top frames, at least one.
+
+    Raises ValueError for a negative number of frames.
+    """
+    if gop < 0:
+        raise ValueError(f"gop {gop}: must be a number of frames, or 0")
+    trees = max(1, min(gop, LONGEST_GOP - 1) >> top)
+    return 1 + (trees << top)

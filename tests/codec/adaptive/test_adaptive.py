@@ -1,4 +1,4 @@
-"""The adaptive forest from frames to a file and back: any length and size, damage, selections, the draft."""
+"""The adaptive forest from frames to a file and back: any length and size, damage, selections."""
 
 import dataclasses
 import json
@@ -10,10 +10,15 @@ import pytest
 import imfn_cli as imfn
 from imfn_cli import codec
 from imfn_cli.bitstream import open_latent
-from imfn_cli.bitstream.container.header import ADAPTIVE_VERSION, DRAFT, Header, HeaderError
+from imfn_cli.bitstream.adaptive.binary_coder import fed, finish
+from imfn_cli.bitstream.container.header import ADAPTIVE_VERSION, Header, HeaderError
 from imfn_cli.codec import adaptive
 from imfn_cli.codec.adaptive import partition
-from imfn_cli.codec.adaptive.gop_state import nodes_at, trees_of
+from imfn_cli.codec.adaptive.bases import bases_of
+from imfn_cli.codec.adaptive.gop_decoder import GopDecoder
+from imfn_cli.codec.adaptive.gop_encoder import new_state
+from imfn_cli.codec.adaptive.gop_state import GopState, nodes_at, trees_of
+from imfn_cli.codec.adaptive.parameters import step_at
 from imfn_cli.codec.adaptive.shape import gop_frames_of, top_of
 from tests.bitstream.builders import HEADER
 from tests.bitstream.malformed import header_text
@@ -36,10 +41,10 @@ def clip() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def latent(clip: np.ndarray, tiny_model: imfn.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The clip as an adaptive forest: GOPs of 9, 9 and 1 frames, since the model has three levels."""
+    """The clip as an adaptive forest: GOPs of 1 + 8, 1 + 8 and 1 frames, since the model has three levels."""
     path = tmp_path_factory.mktemp("adaptive") / "clip.safetensors"
     report = imfn.compress(clip, path, model=tiny_model, ratio="auto", quality=60, gop=8)
-    assert (report.ratio, report.gop, report.nodes, report.frames) == ("auto", 9, 3, 19)
+    assert (report.ratio, report.gop, report.nodes, report.frames) == ("auto", 9, 5, 19)
     return path
 
 
@@ -48,8 +53,8 @@ def test_frames_come_back_near(clip: np.ndarray, latent: Path, tiny_model: imfn.
     assert found.shape == clip.shape
     assert psnr(found, clip) > 32
     header = open_latent(latent).header
-    assert (header.version, header.draft, header.gop_frames, header.ratio) == (ADAPTIVE_VERSION, DRAFT, 9, 8)
-    assert [entry.length for entry in open_latent(latent).nodes] == [9, 9, 1]
+    assert (header.version, header.gop_frames, header.ratio) == (ADAPTIVE_VERSION, 9, 8)
+    assert [entry.level for entry in open_latent(latent).nodes] == [0, 3, 0, 3, 0]
 
 
 def test_better_quality_is_closer_and_larger(
@@ -131,22 +136,58 @@ def test_same_input_same_bytes(
     assert path.read_bytes() == latent.read_bytes()
 
 
-def test_damage_costs_its_gop_alone(latent: Path, tiny_model: imfn.Model, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("node", "lost"), [(2, [2, 3]), (3, [3])])
+def test_damage_costs_what_follows_in_its_gop(
+    node: int, lost: list[int], latent: Path, tiny_model: imfn.Model, tmp_path: Path
+) -> None:
     whole, reader = restored(latent, tiny_model), open_latent(latent)
     content = bytearray(latent.read_bytes())
-    content[reader.nodes_at + reader.nodes[1].offset + 40] ^= 16
+    content[reader.nodes_at + reader.nodes[node].offset + 4] ^= 16
     path = tmp_path / "damaged.safetensors"
     path.write_bytes(content)
-    with pytest.raises(imfn.LatentError, match=r"GOP 1 \(frames 9 to 17\) is damaged"):
+    with pytest.raises(imfn.LatentError, match=rf"node {node} \(frame.* is damaged"):
         restored(path, tiny_model)
     damaged: list[codec.DecodedNode] = []
     found = [f.pixels for f in codec.restored_frames(open_latent(path), tiny_model, damaged=damaged)]
-    assert [one.entry.index for one in damaged] == [1]
-    assert np.array_equal(found[:9], whole[:9])
-    assert np.array_equal(found[9:18], whole[8:9].repeat(9, 0))
+    assert [one.entry.index for one in damaged] == lost
+    first = reader.nodes[node].first_frame
+    assert np.array_equal(found[:first], whole[:first])
+    assert np.array_equal(found[first:18], whole[first - 1 : first].repeat(18 - first, 0))
     assert np.array_equal(found[18:], whole[18:])
-    for model in (tiny_model, None):
-        assert [one.node for one in imfn.verify(path, model).damaged] == [1]
+    assert [one.node for one in imfn.verify(path, tiny_model).damaged] == lost
+    # Checksums alone do not tell what builds on it.
+    assert [one.node for one in imfn.verify(path, None).damaged] == [node]
+
+
+def test_a_tree_at_another_place_is_refused(latent: Path, tiny_model: imfn.Model) -> None:
+    reader = open_latent(latent)
+    first, tree = (reader.read(node) for node in reader.nodes[:2])
+    bases = bases_of(tiny_model, 3)
+    decoder = GopDecoder((48, 64, 3), 3, 60, bases)
+    for data, level in ((tree, 3), (first, 3), (b"", 0)):
+        with pytest.raises(ValueError, match=r"this place|no bytes"):
+            decoder.tree(data, level)
+    decoder.tree(first, 0)
+    for data, level in ((first, 0), (tree, 4)):
+        with pytest.raises(ValueError, match="this place"):
+            decoder.tree(data, level)
+    with pytest.raises(ValueError, match="windows are not"):
+        decoder.tree(b"\x01\x05" + tree[1:], 3)
+
+
+def test_a_frame_says_its_own_step(clip: np.ndarray, tiny_model: imfn.Model) -> None:
+    assert [step_at(50, offset) for offset in (-64, -20, 0, 20, 64)] == [18820, 4096, 2048, 1024, 223]
+    assert step_at(0, -64) == step_at(0, 0)
+    assert step_at(100, 64) == step_at(100, 20) == 32
+    bases, encoded = bases_of(tiny_model, 3), []
+    for offset in (0, 40):
+        state = new_state((48, 64), 3, 50, bases)
+        state.code_step(offset)
+        decoder = GopState((48, 64), 3, 50, bases)
+        decoder.coder = fed(decoder.coder, finish(state.coder))
+        decoder.code_step()
+        encoded.append(decoder.step)
+    assert encoded == [step_at(50, 0), step_at(50, 40)]
 
 
 def test_what_cannot_be_adaptive_is_said(
@@ -164,10 +205,10 @@ def test_what_cannot_be_adaptive_is_said(
     assert not path.exists()
 
 
-ADAPTIVE = dataclasses.replace(HEADER, gop_frames=9, draft=DRAFT)
+ADAPTIVE = dataclasses.replace(HEADER, gop_frames=9)
 
 
-def test_the_header_of_a_draft() -> None:
+def test_the_header() -> None:
     text = ADAPTIVE.to_json(table=7)
     assert json.loads(text)["format"] == ADAPTIVE_VERSION
     assert Header.from_json(text) == (ADAPTIVE, {"table": 7})
@@ -176,14 +217,14 @@ def test_the_header_of_a_draft() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"draft": DRAFT + 1}, f"of draft {DRAFT + 1} of format {ADAPTIVE_VERSION};"),
+        ({"draft": 2}, "wrong fields: 'draft'"),
         ({"gop_frames": 1 << 13}, "gop_frames = 8192"),
         ({"chain": 4}, "does not have"),
         ({"ratio": 128}, "does not have"),
     ],
 )
 def test_headers_that_no_encoder_writes(changes: dict[str, int], message: str) -> None:
-    fields = {"format": ADAPTIVE_VERSION, "gop_frames": 9, "draft": DRAFT}
+    fields = {"format": ADAPTIVE_VERSION, "gop_frames": 9}
     with pytest.raises(HeaderError, match=message):
         Header.from_json(header_text({}, {**fields, **changes}))
 
@@ -211,14 +252,6 @@ def test_a_gop_holds_a_bounded_number_of_pixels(size: tuple[int, int]) -> None:
     assert (frames - 1) % (1 << top) == 0
 
 
-def test_missing_packages_are_named(
-    clip: np.ndarray, tiny_model: imfn.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("imfn_cli.codec.adaptive.find_spec", lambda name: None)
-    with pytest.raises(imfn.ImfnError, match=r"package numba; pip install 'imfn\[adaptive\]'"):
-        imfn.compress(clip, tmp_path / "x.safetensors", model=tiny_model, ratio="auto")
-
-
 def test_the_windows_of_a_frame(
     clip: np.ndarray, tiny_model: imfn.Model, tmp_path: Path, eager: None
 ) -> None:
@@ -235,8 +268,7 @@ def test_the_windows_of_a_frame(
         pixels, levels = adaptive.frame_and_windows(reader, tiny_model, number)
         np.testing.assert_array_equal(pixels, found[number])
         assert levels.shape == (48, 64)
-        if number:
-            shares += np.bincount(levels.ravel(), minlength=4)
+        shares += np.bincount(levels.ravel(), minlength=4)
     assert levels[:, :32].mean() > levels[:, 32:].mean()
     told = adaptive.shares_of(reader)
     assert (shares / shares.sum()).tolist() == pytest.approx([told[1 << level] for level in range(4)])

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 import imfn_cli as imfn
-from imfn_cli.bitstream.adaptive.binary_coder import finish
 from imfn_cli.codec.adaptive.bases import bases_of
 from imfn_cli.codec.adaptive.effort import effort_of
 from imfn_cli.codec.adaptive.fitting import FilterSums, fit_adaptive_tables
-from imfn_cli.codec.adaptive.gop_encoder import capacity_of, encode_frames
+from imfn_cli.codec.adaptive.gop_encoder import GopEncoder, capacity_of
 from imfn_cli.codec.adaptive.gop_state import GopState
 from imfn_cli.codec.adaptive.kernels.loop_filter import TAPS, WEIGHT_BITS
 from imfn_cli.codec.adaptive.tables import TABLES, Tables, load_tables
@@ -24,8 +23,8 @@ def coded_size(clip: np.ndarray, model: imfn.Model, tables: Tables) -> int:
     count, height, width, _ = clip.shape
     size = capacity_of(count, height, width)
     state = GopState((height, width), 3, 50, bases_of(model, 3), capacity=size, tables=tables)
-    encode_frames(state, clip, 3, effort_of())
-    return len(finish(state.coder))
+    encoder = GopEncoder(state, effort_of())
+    return len(encoder.first(clip[:1])) + sum(len(data) for _, data in encoder.trees(clip, 3))
 
 
 def test_fitted_tables_make_clips_smaller(tiny_model: imfn.Model, tmp_path: Path) -> None:
