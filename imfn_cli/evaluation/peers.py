@@ -101,7 +101,36 @@ PEERS = {
         dark_colour="#b0b0b0",
         mark="down",
     ),
+    # As they are when PSNR is all that counts: their defaults spend bits on what eyes see.
+    "x264-psnr": Peer(
+        encoder="libx264",
+        decoders=("h264",),
+        preset="medium",
+        presets=_X26X_PRESETS,
+        crfs=(18, 25, 32, 39),
+        highest_crf=51,
+        options={"tune": "psnr"},
+        colour="#7a5200",
+        dark_colour="#c9961f",
+        mark="square",
+    ),
+    "x265-psnr": Peer(
+        encoder="libx265",
+        decoders=("hevc",),
+        preset="medium",
+        presets=_X26X_PRESETS,
+        crfs=(18, 25, 32, 39),
+        highest_crf=51,
+        options={"tune": "psnr", "x265-params": "pools=none:frame-threads=1:log-level=error"},
+        side=64,
+        colour="#862d08",
+        dark_colour="#c75f2c",
+        mark="diamond",
+    ),
 }
+
+#: What is compared with unless told.
+USUAL = ("x264", "x265", "av1", "vp9")
 
 
 def sweep(codec: str, crfs: Sequence[int] | None = None, preset: str | None = None) -> list[Setting]:

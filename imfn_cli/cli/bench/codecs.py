@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ... import defaults, evaluation
-from ...evaluation.peers import PEERS
+from ...evaluation.peers import USUAL
 from .. import options, peer_options
 from ..eval_tables import tables
 from ..output import Output
@@ -27,7 +27,7 @@ def codecs(
     quality: options.Qualities = options.QUALITIES,
     against: Annotated[
         str, typer.Option("--against", metavar="CODEC,…", help="Codecs to compare with.")
-    ] = ",".join(PEERS),
+    ] = ",".join(USUAL),
     gop: options.Gop = defaults.GOP,
     data: common.Data = None,
     results: common.Results = Path("results"),

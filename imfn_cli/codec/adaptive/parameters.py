@@ -16,8 +16,8 @@ STEP_UNIT = 64
 _POWER = 20
 # Tenths of a quality in an offset's unit, and those of the finest step.
 _TENTHS, _FINEST = 5, 1100
-# The encoder's: a GOP's first frame, which all others inherit from, is finer, and so is every sixteenth.
-_FIRST_OFFSET, _PERIOD, _PERIODIC_OFFSET = 28, 16, 10
+# The encoder's: a GOP's first frame, which all others inherit from, is finer, and so is every 24th.
+_FIRST_OFFSET, _PERIOD, _PERIODIC_OFFSET = 28, 24, 12
 #: Thresholds between the loop filter's classes of activity, in steps.
 ACTIVITY = np.array([2, 5, 10, 20], np.int64)
 # Deblocking: thresholds and largest changes by strength, in 1/100 of the step.
