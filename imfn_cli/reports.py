@@ -311,7 +311,7 @@ def _without_none(values: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class InstalledModel(_Report):
-    """A model that ships. path: its folder.   default: taken where none is named.   problem: "" if whole."""
+    """A model that can be named. path: its folder.   default: used unless told.   problem: "" if whole."""
 
     name: str
     path: str

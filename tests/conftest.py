@@ -37,6 +37,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_models_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whoever runs the tests may have models of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMFN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("IMFN_MODELS", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real clips: $IMFN_DATA, else shared/data beside the checkout."""

@@ -29,7 +29,7 @@ app = lazy_app(
         "info": ("info:info", "Show all about a latent or a model."),
         "verify": ("verify:verify", "Check that latents are whole."),
         "eval": ("eval:evaluate", "Measure quality, size and speed, also of other codecs."),
-        "models": ("models:models", "List the models that ship with imfn."),
+        "models": ("models:models", "List models; add one of your own."),
         "train": ("train:train", "Fit a model to your own sequences."),
         "distill": ("distill:distill", "Distil a model into its student."),
         "doctor": ("doctor:doctor", "Show what works here, and test it."),

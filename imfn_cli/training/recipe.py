@@ -13,9 +13,8 @@ from pydantic.dataclasses import dataclass
 from ..errors import InputError
 from ..network.config import Blocks, Count, Kernel, Width, Widths
 from ..system.validation import raising
+from ..zoo.folder import RECIPE_FILE as RECIPE_FILE
 
-#: What a model's folder keeps it as.
-RECIPE_FILE = "recipe.toml"
 _TABLE_POSITIONS = 24_000
 
 # TOML has lists where Python has tuples.
