@@ -20,7 +20,7 @@ import torch
 
 from imfn_cli.media import SequenceInfo, Source, expand_inputs, open_writer
 from imfn_cli.network import IMFN, IMFNConfig
-from imfn_cli.training.klt_fit import fit_linear
+from imfn_cli.training.linear_run import fit_linear
 from imfn_cli.training.samples import Sample
 from imfn_cli.zoo import Model, load, save
 
