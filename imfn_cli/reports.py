@@ -3,11 +3,17 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from .notebook import to_html
+
 
 class _Report:
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values."""
         return asdict(self)  # type: ignore[call-overload]
+
+    def _repr_html_(self) -> str:
+        """The fields as a table, which notebooks show."""
+        return to_html(self)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from .. import zoo
 from ..errors import ModelError
 from ..zoo.folder import WEIGHTS_FILE
 from . import options
+from .help import Command
+from .lazy_group import Group
 from .messages import describe, say
 from .output import Output
 
@@ -17,6 +19,7 @@ _FROM = {"shipped": "imfn", "package": "a package", "environment": "$IMFN_MODELS
 
 models = typer.Typer(
     name="models",
+    cls=Group,
     invoke_without_command=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -51,7 +54,7 @@ def list_models(context: typer.Context, json: options.Json = False) -> int:
     return 1 if broken else 0
 
 
-@models.command("add")
+@models.command("add", cls=Command)
 def add(
     model: Annotated[
         str, typer.Argument(metavar="FOLDER|HUB", help="A model's folder, or hf://org/name@revision.")
@@ -71,7 +74,7 @@ def add(
     )
 
 
-@models.command("remove")
+@models.command("remove", cls=Command)
 def remove(
     model: Annotated[
         str,
