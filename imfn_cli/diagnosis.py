@@ -110,14 +110,19 @@ def _models() -> Iterable[InstalledModel]:
     except ImfnError as error:
         yield InstalledModel(name="", path="", default=True, problem=str(error))
         return
-    for name, folder in zoo.model_folders().items():
+    for place in zoo.every_model():
         problem = ""
         try:
-            zoo.read_config(folder)
-            zoo.weights_sha256(folder)
+            zoo.read_config(place.folder)
+            zoo.weights_sha256(place.folder)
         except ImfnError as error:
             problem = str(error)
-        yield InstalledModel(name=name, path=str(folder), default=name == default, problem=problem)
+        yield InstalledModel(
+            name=place.name,
+            path=str(place.folder),
+            default=place.origin == "shipped" and place.name == default,
+            problem=problem,
+        )
 
 
 def _self_test() -> SelfTest:

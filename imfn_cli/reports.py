@@ -3,11 +3,17 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from .notebook import to_html
+
 
 class _Report:
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values."""
         return asdict(self)  # type: ignore[call-overload]
+
+    def _repr_html_(self) -> str:
+        """The fields as a table, which notebooks show."""
+        return to_html(self)
 
 
 @dataclass(frozen=True)
@@ -210,12 +216,16 @@ class _ModelReport(_Report):
 
     def description(self) -> dict[str, Any]:
         """What the model's `config.json` keeps of it."""
-        return {name: v for name, v in self.to_dict().items() if name not in ("path", "evaluations")}
+        apart = ("path", "evaluations", "notes")
+        return {name: value for name, value in self.to_dict().items() if name not in apart}
 
 
 @dataclass(frozen=True)
 class FitReport(_ModelReport):
-    """What fitting a model in closed form did. path: its folder."""
+    """What fitting a model in closed form did. path: its folder.
+
+    notes: what differs from what was asked for, one line each.
+    """
 
     path: str
     name: str
@@ -226,6 +236,7 @@ class FitReport(_ModelReport):
     seconds: int
     hardware: str
     results: FloatResults | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -233,7 +244,8 @@ class TrainReport(_ModelReport):
     """What training a model did. path: its folder.   start: what training began with.
 
     evaluations: on held-out windows of the training data, as it went on; of a run that was resumed those
-    since. results: on test data.
+    since. results: on test data.   seconds: of training, validations included.
+    notes: what differs from what was asked for, one line each.
     """
 
     path: str
@@ -248,6 +260,7 @@ class TrainReport(_ModelReport):
     hardware: str
     results: FloatResults | None = None
     evaluations: tuple[Validation, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -311,7 +324,7 @@ def _without_none(values: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class InstalledModel(_Report):
-    """A model that ships. path: its folder.   default: taken where none is named.   problem: "" if whole."""
+    """A model that can be named. path: its folder.   default: used unless told.   problem: "" if whole."""
 
     name: str
     path: str

@@ -10,7 +10,7 @@ Everything heavy (torch, PyAV, numpy) is imported by the first call, not with th
 what the card says made it: the call itself unless given.
 """
 
-import time
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,11 +22,12 @@ from .reports import DistillReport, FitReport, FloatResults, TrainingData, Train
 from .system.calls import call_text
 from .system.files import check_output, replacing, writing
 from .version import __version__
-from .zoo.folder import CARD_FILE, STUDENT_FILE, check_free, write_config
+from .zoo.folder import CARD_FILE, CONFIG_FILE, STUDENT_FILE, check_free, write_config
 
 if TYPE_CHECKING:
+    from .evaluation import FloatRow
     from .media import Source
-    from .training import Distillation, Distilled, Recipe
+    from .training import Budget, Distillation, Distilled, Recipe
     from .zoo import Model
 
 #: Called as work goes on: (stage, done, in all).
@@ -36,6 +37,8 @@ SAFETENSORS = "safetensors"
 FORMATS = {".onnx": "onnx", ".pt2": "torch"}
 # More than any run makes: time decides.
 _NO_END = 1_000_000
+# Part of a time limit for measuring a model on test data.
+_TESTING = 0.15
 
 
 def _silent(*_: object) -> None: ...
@@ -61,26 +64,26 @@ def train(
 
     recipe: a `recipe.toml`, or what `training.read_recipe` gave.   output: the folder; the recipe's own
         unless given.   start, steps, test, seed: instead of the recipe's.
-    time_limit: seconds of training; the learning rate is at zero by then.   device: as in `load`.
+    time_limit: seconds for all of it, from reading the data to writing the files: stages take less data or
+        fewer steps, and the learning rate is at zero when training ends.   device: as in `load`.
     force: replace a model that is there.   report: called with every validation on held-out windows.
 
     Checkpoints lie in the folder's `training`; after an interruption `resume` goes on. Under torchrun
     gradients are averaged over the processes, and the first one writes. Raises `InputError` for a recipe or
     data that cannot be read, `ModelError` for a start that does not fit, `OutputError` for the folder.
     """
+    budget = training.Budget(time_limit)
     if output is None:
         if not isinstance(recipe, str | Path):
             raise OutputError("a recipe of no file has no folder; say where the model goes with output=")
         output = Path(recipe).parent
-    check_free(output, force=force)
+    _check_free(output, force=force)
     changes = {"start": start, "steps": steps, "test": tuple(test) or None, "seed": seed}
     given = recipe if isinstance(recipe, str | Path) else training.RECIPE_FILE
     command = command or call_text("imfn.train", given, output, **changes, time_limit=time_limit)
     read = training.read_recipe(Path(recipe)) if isinstance(recipe, str | Path) else recipe
     wanted = training.changed(read, **changes)
-    return _train(
-        wanted, Path(output), time_limit, False, device, checkpoint_seconds, progress, report, command
-    )
+    return _train(wanted, Path(output), budget, False, device, checkpoint_seconds, progress, report, command)
 
 
 def adapt(
@@ -104,7 +107,8 @@ def adapt(
     footage: sequences, or folders of them.   steps: of the optimiser, at most; with only a time limit, time
     decides. All else as in `train`, and what it raises; `ModelError` too where there is no such model.
     """
-    check_free(output, force=force)
+    budget = training.Budget(time_limit)
+    _check_free(output, force=force)
     command = command or call_text(
         "imfn.adapt", footage, output, start=start, time_limit=time_limit, steps=steps
     )
@@ -112,9 +116,7 @@ def adapt(
         steps = _NO_END
     given: dict[str, Any] = {"seed": seed, "test": tuple(test)} | ({} if steps is None else {"steps": steps})
     recipe = training.recipe_for(footage, start or zoo.default_model(), **given)
-    return _train(
-        recipe, Path(output), time_limit, False, device, checkpoint_seconds, progress, report, command
-    )
+    return _train(recipe, Path(output), budget, False, device, checkpoint_seconds, progress, report, command)
 
 
 def resume(
@@ -126,15 +128,20 @@ def resume(
     progress: Progress = _silent,
     report: Callable[[Validation], None] = _silent,
     command: str | None = None,
-) -> TrainReport:
-    """Go on with the training run in a model's folder, by the recipe that it was started with.
+) -> TrainReport | FitReport:
+    """Go on with the run in a model's folder, as it was begun: `train`, `adapt` or `fit`.
 
-    time_limit: seconds of training in all, instead of the run's own. Raises `InputError` if none was begun.
+    What its stages made is not made again. time_limit: seconds in all, those before the interruption
+    included, instead of the run's own. Raises `InputError` if none was begun.
     """
-    recipe, remembered = training.resumed_recipe(Path(output))
+    budget, output = training.Budget(time_limit), Path(output)
+    about = training.begun_with(output)
+    budget.limit = about["limit"] if time_limit is None else time_limit
     command = command or call_text("imfn_cli.workflows.resume", output, time_limit=time_limit)
-    limit = remembered if time_limit is None else time_limit
-    return _train(recipe, Path(output), limit, True, device, checkpoint_seconds, progress, report, command)
+    if "fit" in about:
+        return _fit(about["fit"], output, budget, True, progress, command)
+    recipe = training.Recipe.from_dict(tomllib.loads(about["recipe"]), str(output))
+    return _train(recipe, output, budget, True, device, checkpoint_seconds, progress, report, command)
 
 
 def fit(
@@ -147,6 +154,7 @@ def fit(
     channels: int | None = None,
     gray: bool = False,
     seed: int = 0,
+    time_limit: float | None = None,
     force: bool = False,
     progress: Progress = _silent,
     command: str | None = None,
@@ -154,42 +162,21 @@ def fit(
     """Fit a linear model in closed form (Karhunen–Loève), and write its folder.
 
     data: sequences, or folders of them.   test: held-out ones to measure the model on.
-    levels: of merges; the largest ratio is 2**levels.   patch: its side in pixels.   channels: numbers for
-    each patch in every memory, all that it has unless given.   gray: one channel instead of RGB.
+    levels: of merges; the largest ratio is 2**levels. Of footage without so many frames in a row fewer.
+    patch: its side in pixels.   channels: numbers for each patch in every memory, all that it has unless
+    given.   gray: one channel instead of RGB.   time_limit: as in `train`; `resume` goes on as well.
 
-    Raises `InputError` for data that cannot be read or is too short, `ModelError` for a shape that cannot be,
-    `OutputError` for the folder.
+    Raises `InputError` for data that cannot be read or has no two frames in a row, `ModelError` for a shape
+    that cannot be, `OutputError` for the folder.
     """
-    check_free(output, force=force)
-    output = Path(output)
+    budget = training.Budget(time_limit)
+    _check_free(output, force=force)
     shape = {"levels": levels, "patch": patch, "channels": channels, "gray": gray or None}
     command = command or call_text("imfn.fit", data, output, **shape)
-    sources, held_out = training.sources_of(data), training.sources_of(test)
-    if not sources:
-        raise InputError("no sequence found; name files or directories to fit to")
-    training.disjoint(sources, held_out)
     colours = 1 if gray else 3
     config = network.IMFNConfig(patch, patch, colours, channels or patch * patch * colours, levels)
-    began = time.perf_counter()
-    made = training.fit_linear(sources, config, seed=seed, progress=progress)
-    result = FitReport(
-        path=str(output),
-        name=output.resolve().name,
-        kind="linear",
-        tool=f"imfn {__version__}",
-        command=command,
-        data=TrainingData(training.short_names(data), made.clips, made.frames),
-        seconds=round(time.perf_counter() - began),
-        hardware=training.hardware_and_torch("cpu"),
-    )
-    _make_folder(output)
-    zoo.save(output, made.network, made.entropy, result.description())
-    if held_out:
-        psnr = _psnr_float(zoo.load(output), held_out, progress)
-        result = replace(result, results=FloatResults(training.short_names(test), len(held_out), psnr))
-        write_config(output, result.description(), config.to_dict())
-    _write(output / CARD_FILE, zoo.linear_card(result.name, config, result.description()))
-    return result
+    about = {"data": list(data), "test": list(test), "network": config.to_dict(), "seed": seed}
+    return _fit(about, Path(output), budget, False, progress, command)
 
 
 def distill(
@@ -275,10 +262,56 @@ def distill(
 # -- training ----------------------------------------------------------------------------------------------
 
 
+def _fit(
+    about: dict[str, Any],
+    output: Path,
+    budget: "Budget",
+    going_on: bool,
+    progress: Progress,
+    command: str,
+) -> FitReport:
+    data, test = about["data"], about["test"]
+    sources, held_out = training.sources_of(data), training.sources_of(test)
+    if not sources:
+        raise InputError("no sequence found; name files or directories to fit to")
+    training.disjoint(sources, held_out)
+    config = network.IMFNConfig.from_dict(about["network"])
+    _make_folder(output)
+    stages = training.Stages(output, budget)
+    run = {"fit": about, "limit": budget.limit}
+    if going_on:
+        stages.go_on(run)
+    else:
+        stages.begin(run)
+    after = _TESTING if held_out else 0.0
+    made = training.fit_linear(
+        sources, config, seed=about["seed"], stages=stages, after=after, progress=progress
+    )
+    result = FitReport(
+        path=str(output),
+        name=output.resolve().name,
+        kind="linear",
+        tool=f"imfn {__version__}",
+        command=command,
+        data=TrainingData(training.short_names(data), made.clips, made.frames),
+        seconds=round(budget.spent),
+        hardware=training.hardware_and_torch("cpu"),
+        notes=made.notes + _late(budget),
+    )
+    zoo.save(output, made.network, made.entropy, result.description())
+    if held_out:
+        (psnr,), clips = _psnr_float([zoo.load(output)], held_out, budget, progress)
+        result = replace(result, results=FloatResults(training.short_names(test), clips, psnr))
+        write_config(output, result.description(), made.network.config.to_dict())
+    _write(output / CARD_FILE, zoo.linear_card(result.name, made.network.config, result.description()))
+    stages.remove()
+    return result
+
+
 def _train(
     recipe: "Recipe",
     output: Path,
-    limit: float | None,
+    budget: "Budget",
     going_on: bool,
     device: str,
     checkpoint_seconds: float,
@@ -288,14 +321,16 @@ def _train(
 ) -> TrainReport:
     place = training.device_of(device)
     _make_folder(output)
+    tested = bool(recipe.test) and not recipe.shuffled
     with training.joined(place) as processes:
         made = training.train_model(
             recipe,
             output,
             processes,
             device=place,
-            limit=limit,
+            budget=budget,
             resume=going_on,
+            after=_TESTING if tested else 0.0,
             checkpoint_seconds=checkpoint_seconds,
             progress=progress,
             report=report,
@@ -312,28 +347,49 @@ def _train(
         seconds=round(made.seconds),
         hardware=training.hardware_and_torch(place),
         evaluations=made.evaluations,
+        notes=made.notes + _late(budget),
     )
     # Of several processes the first one writes.
     if made.entropy is None:
         return result
     config = made.network.config
     zoo.save(output, made.network, made.entropy, result.description())
-    if recipe.test and not recipe.shuffled:
+    if tested:
         held_out = training.sources_of(recipe.test)
         after = zoo.load(output, device=device)
         before = replace(after, network=made.start.to(after.device))
-        psnr, psnr_before = (_psnr_float(model, held_out, progress) for model in (after, before))
+        (psnr, psnr_before), clips = _psnr_float([after, before], held_out, budget, progress)
         names = training.short_names(recipe.test)
-        result = replace(result, results=FloatResults(names, len(held_out), psnr, psnr_before))
+        result = replace(result, results=FloatResults(names, clips, psnr, psnr_before))
         write_config(output, result.description(), config.to_dict())
     _write(output / CARD_FILE, zoo.trained_card(result.name, config, result.description()))
     _write(output / training.RECIPE_FILE, recipe.to_toml())
     return result
 
 
-def _psnr_float(model: "Model", held_out: "Sequence[Source]", progress: Progress) -> dict[int, float]:
-    means = evaluation.mean_by_ratio(evaluation.float_rows(model, held_out, progress=progress))
-    return {ratio: round(value, 2) for ratio, value in means.items()}
+def _late(budget: "Budget") -> tuple[str, ...]:
+    """What to tell where the least that a run does took longer than its limit."""
+    if budget.limit is None or budget.spent <= 1.1 * budget.limit:
+        return ()
+    return (f"a limit of {budget.limit:g} s is less than a run takes here, {budget.spent:.0f} s at least",)
+
+
+def _psnr_float(
+    models: "Sequence[Model]", held_out: "Sequence[Source]", budget: "Budget", progress: Progress
+) -> tuple[list[dict[int, float]], int]:
+    """Ratio → PSNR in dB of each model, and the clips that there was time to measure all of them on."""
+    over = budget.over(_TESTING)
+    rows: list[list[FloatRow]] = [[] for _ in models]
+    clips = 0
+    for clip in held_out:
+        progress("PSNR with float memories", clips, len(held_out))
+        for found, model in zip(rows, models, strict=True):
+            found += evaluation.float_rows(model, [clip])
+        clips += 1
+        if over():
+            break
+    means = [evaluation.mean_by_ratio(found) for found in rows]
+    return [{ratio: round(value, 2) for ratio, value in mean.items()} for mean in means], clips
 
 
 # -- students ----------------------------------------------------------------------------------------------
@@ -372,6 +428,12 @@ def _write_student(
 
 
 # -- files -------------------------------------------------------------------------------------------------
+
+
+def _check_free(folder: str | Path, *, force: bool) -> None:
+    """Raise `OutputError` where `folder` holds a model, or a run that has made none yet, without `force`."""
+    check_free(folder, force=force)
+    training.check_unfinished(Path(folder), CONFIG_FILE, force=force)
 
 
 def _make_folder(folder: Path) -> None:

@@ -20,7 +20,7 @@ import torch
 
 from imfn_cli.media import SequenceInfo, Source, expand_inputs, open_writer
 from imfn_cli.network import IMFN, IMFNConfig
-from imfn_cli.training.klt_fit import fit_linear
+from imfn_cli.training.linear_run import fit_linear
 from imfn_cli.training.samples import Sample
 from imfn_cli.zoo import Model, load, save
 
@@ -35,6 +35,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Write the fixtures of this format version, where there are none.",
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_models_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whoever runs the tests may have models of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMFN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("IMFN_MODELS", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

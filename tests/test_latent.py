@@ -157,7 +157,7 @@ def test_a_model_of_ones_own_is_found_by_its_weights(
 ) -> None:
     """Under any name, in a folder that $IMFN_MODELS names."""
     (tmp_path / "empty").mkdir()
-    with pytest.raises(imfn.ModelError, match="does not ship with imfn"):
+    with pytest.raises(imfn.ModelError, match="which is not here"):
         imfn.open(path)[0]
     tiny_model.save(tmp_path / "models" / "renamed")
     monkeypatch.setenv(

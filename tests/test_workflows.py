@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from safetensors.numpy import load_file
 import imfn_cli as imfn
 from imfn_cli import workflows
 from imfn_cli.network import IMFNConfig
-from imfn_cli.training import Recipe, read_recipe
+from imfn_cli.training import Budget, Recipe, read_recipe
 from imfn_cli.zoo import read_config
 from tests.conftest import make_clip
 
@@ -110,6 +111,7 @@ def test_a_run_goes_on(footage: Path, tmp_path: Path) -> None:
     with pytest.raises(Killed):
         imfn.train(recipe, tmp_path / "made", device="cpu", checkpoint_seconds=0, progress=kill)
     report = workflows.resume(tmp_path / "made", device="cpu")
+    assert isinstance(report, imfn.TrainReport)
     assert report.steps == RECIPE.steps
     whole = imfn.train(recipe, tmp_path / "whole", device="cpu")
     assert report.evaluations[-1].psnr == pytest.approx(whole.evaluations[-1].psnr)
@@ -118,6 +120,126 @@ def test_a_run_goes_on(footage: Path, tmp_path: Path) -> None:
     ).read_bytes()
     with pytest.raises(imfn.InputError, match="nothing to resume"):
         workflows.resume(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("stage", "done"),
+    [
+        ("leaf transform", 1),
+        ("sweeper 2 of 2", 1),
+        ("level 1", 1),
+        ("end to end", 3),
+        ("entropy model, round 1 of 2", 2),
+        ("entropy model, round 2 of 2", 1),
+    ],
+)
+def test_every_stage_goes_on(footage: Path, tmp_path: Path, stage: str, done: int) -> None:
+    """A run that broke off anywhere makes the model that an uninterrupted one does."""
+
+    class Killed(Exception):
+        pass
+
+    def kill(*event: object) -> None:
+        if event[:2] == (stage, done):
+            raise Killed
+
+    recipe = replace(RECIPE, train=(str(footage),))
+    imfn.train(recipe, tmp_path / "whole", device="cpu")
+    with pytest.raises(Killed):
+        imfn.train(recipe, tmp_path / "cut", device="cpu", checkpoint_seconds=0, progress=kill)
+    if not (tmp_path / "cut/training/stages.pt").exists():
+        # Nothing was made yet.
+        assert (stage, done) == ("leaf transform", 1)
+        return
+    with pytest.raises(imfn.OutputError, match="was interrupted; go on with 'imfn train --resume"):
+        imfn.train(recipe, tmp_path / "cut", device="cpu")
+    told: list[str] = []
+    workflows.resume(tmp_path / "cut", device="cpu", progress=lambda stage, *_: told.append(stage))
+    if stage != "leaf transform":
+        assert "leaf transform" not in told
+    if stage.startswith("entropy"):
+        assert not any(one.startswith(("level", "end")) for one in told)
+    same_weights(tmp_path / "cut", tmp_path / "whole")
+
+
+def same_weights(one: Path, other: Path) -> None:
+    """Their weights files are the same bytes."""
+    assert (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
+
+
+def test_a_fit_goes_on(footage: Path, tmp_path: Path) -> None:
+    class Killed(Exception):
+        pass
+
+    def kill(*event: object) -> None:
+        if event[:2] == ("entropy model, round 2 of 2", 1):
+            raise Killed
+
+    fit = partial(imfn.fit, [str(footage)], levels=2, patch=4, gray=True)
+    fit(tmp_path / "whole")
+    with pytest.raises(Killed):
+        fit(tmp_path / "cut", progress=kill)
+    told: list[str] = []
+    report = workflows.resume(tmp_path / "cut", progress=lambda stage, *_: told.append(stage))
+    assert isinstance(report, imfn.FitReport)
+    assert told == ["memories for the entropy model"] * 2 + ["entropy model, round 2 of 2"] * 2
+    same_weights(tmp_path / "cut", tmp_path / "whole")
+    # Nothing is left of the run.
+    assert not (tmp_path / "cut/training").exists()
+
+
+def test_short_footage_lowers_the_levels(tmp_path: Path) -> None:
+    np.save(tmp_path / "short.npy", make_clip(5, 16, 24))
+    recipe = replace(RECIPE, train=(str(tmp_path / "short.npy"),), levels=4, widths=(0, 8, 8, 8))
+    report = imfn.train(recipe, tmp_path / "made", device="cpu")
+    note = "no clip has 16 frames: 2 levels instead of 4, ratios up to 4:1"
+    assert report.notes == (note,)
+    network = read_config(tmp_path / "made")["network"]
+    assert (network["levels"], network["widths"]) == (2, [0, 8])
+    assert imfn.load(report.path, device="cpu").ratios == (1, 2, 4)
+    fitted = imfn.fit([str(tmp_path / "short.npy")], tmp_path / "fitted", patch=4, levels=4)
+    assert fitted.notes == (note,)
+    with pytest.raises(imfn.InputError, match="no clip has 8 frames, which the lowest level with branches"):
+        imfn.train(replace(recipe, widths=(0, 0, 8, 8)), tmp_path / "none", device="cpu")
+
+
+class Clock:
+    """Seconds that pass while the run calls back: a tenth for each call."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def passes(self, *_: object) -> None:
+        self.now += 0.1
+
+
+@pytest.mark.parametrize("limit", [4.0, 40.0])
+def test_a_limit_is_for_the_whole_run(
+    footage: Path, tmp_path: Path, limit: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("imfn_cli.training.Budget", partial(Budget, clock=clock), raising=False)
+    recipe = replace(RECIPE, train=(str(footage),), test=(str(footage.parent / "test.npy"),), steps=10**6)
+    np.save(footage.parent / "test.npy", make_clip(8, 16, 24, seed=9))
+    report = imfn.train(recipe, tmp_path / "made", time_limit=limit, device="cpu", progress=clock.passes)
+    assert 0.6 * limit < clock.now <= 1.1 * limit
+    assert report.steps > 1
+    assert report.notes == ()
+    assert report.results is not None
+
+
+def test_a_limit_that_is_too_small_is_told(
+    footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("imfn_cli.training.Budget", partial(Budget, clock=clock), raising=False)
+    recipe = replace(RECIPE, train=(str(footage),))
+    report = imfn.train(recipe, tmp_path / "made", time_limit=0.05, device="cpu", progress=clock.passes)
+    assert report.steps == 1
+    assert report.notes[-1].startswith("a limit of 0.05 s is less than a run takes here, ")
 
 
 # -- students --------------------------------------------------------------------------------------------

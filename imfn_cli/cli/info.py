@@ -24,7 +24,7 @@ def info(
     Of a latent: header, node table, and sizes by part. Of a model: configuration, data and results.
     """
     path, out = Path(file), Output(json)
-    if path.is_dir() or file.startswith("hf://") or (file in zoo.model_folders() and not path.exists()):
+    if path.is_dir() or file.startswith("hf://") or (not path.exists() and _is_model(file)):
         _model(file, out)
         return
     opened = bitstream.open_file(path)
@@ -32,6 +32,10 @@ def info(
         _fading_memory(path, opened, out)
     else:
         _latent(opened, nodes, out)
+
+
+def _is_model(name: str) -> bool:
+    return name in zoo.model_folders() or zoo.own_place(name) is not None
 
 
 def _fields(values: dict[str, Any]) -> Table:

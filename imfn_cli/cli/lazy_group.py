@@ -16,23 +16,34 @@ of its own, which `lazy_app` makes as well.
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from .help import Command, Example, sections_of, write_examples
+
 #: Name → ("module.below.the.package:attribute", short help), in the order of the help.
 Table = Mapping[str, tuple[str, str]]
 
 
 def lazy_app(
-    package: str, table: Table, *, help: str, name: str | None = None, add_completion: bool = False
+    package: str,
+    table: Table,
+    *,
+    help: str,
+    name: str | None = None,
+    add_completion: bool = False,
+    sections: Mapping[str, Sequence[str]] | None = None,
+    examples: Mapping[str, Sequence[Example]] | None = None,
 ) -> typer.Typer:
     """A group of the commands in `table`, each imported when it is called.
 
     package: `__package__` of the caller.   add_completion: offer --install-completion (the outermost group).
+    sections: title → commands, as the help lists them; all under "Commands" unless given.   examples: of each
+    command by its words ("models add"), and of the group itself by "".
 
     Help, completion of names and "Did you mean …?" read the table alone. A command's module is imported when
     the command is called, for its own help, and for completion of its options. `@app.callback()` gives the
@@ -40,7 +51,7 @@ def lazy_app(
     """
     app = typer.Typer(
         name=name,
-        cls=_lazy_group(package, table),
+        cls=_lazy_group(package, table, sections or {"Commands": tuple(table)}, examples or {}),
         help=help,
         no_args_is_help=True,
         add_completion=add_completion,
@@ -54,21 +65,56 @@ def lazy_app(
     return app
 
 
-def load_command(package: str, name: str, place: str) -> Any:
-    """Import the command or group that stands at `place` ("module:attribute", below `package`)."""
+def load_command(
+    package: str, name: str, place: str, examples: Mapping[str, Sequence[Example]] | None = None
+) -> Any:
+    """Import the command or group that stands at `place` ("module:attribute", below `package`).
+
+    examples: of each command by its words.
+    """
     module, _, attribute = place.partition(":")
     found = getattr(importlib.import_module(f"{package}.{module}"), attribute)
     if isinstance(found, typer.Typer):
-        return get_command(found)
+        group: Any = get_command(found)
+        for below, one in group.commands.items():
+            one.examples = (examples or {}).get(f"{name} {below}", ())
+        group.examples = (examples or {}).get(name, ())
+        return group
     # An application of one command is that command.
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    single.command(name)(found)
-    return get_command(single)
+    single.command(name, cls=Command)(found)
+    command: Any = get_command(single)
+    command.examples = (examples or {}).get(name, ())
+    return command
 
 
-def _lazy_group(package: str, table: Table) -> type[TyperGroup]:
-    class LazyGroup(TyperGroup):
+class Group(TyperGroup):
+    """A group whose help ends with examples."""
+
+    examples: Sequence[Example] = ()
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, then the commands."""
+        for title, records in sections_of(self, ctx):
+            with formatter.section(title):
+                formatter.write_dl(records)
+        self.format_commands(ctx, formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples."""
+        write_examples(formatter, self.examples)
+
+
+def _lazy_group(
+    package: str,
+    table: Table,
+    sections: Mapping[str, Sequence[str]],
+    of_commands: Mapping[str, Sequence[Example]],
+) -> type[TyperGroup]:
+    class LazyGroup(Group):
         """Lists commands that are names and short helps alone; the one that is called is the real one."""
+
+        examples = of_commands.get("", ())
 
         def __init__(self, **settings: Any) -> None:
             super().__init__(**settings)
@@ -79,7 +125,17 @@ def _lazy_group(package: str, table: Table) -> type[TyperGroup]:
             """What the words begin with: a command's name, the command itself, and the words after it."""
             name, command, rest = super().resolve_command(ctx, args)
             if name is not None and command is not None:
-                command = load_command(package, name, table[name][0])
+                command = self.load(name)
             return name, command, rest
+
+        def load(self, name: str) -> Any:
+            """The command or group called `name`, imported."""
+            return load_command(package, name, table[name][0], of_commands)
+
+        def format_commands(self, ctx: Any, formatter: Any) -> None:
+            """Write the commands, section by section."""
+            for title, names in sections.items():
+                with formatter.section(title):
+                    formatter.write_dl([(name, table[name][1]) for name in names])
 
     return LazyGroup

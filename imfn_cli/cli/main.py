@@ -12,8 +12,9 @@ from ..system.first_use import when_compiling
 from ..system.process import settle
 from ..system.signals import Interrupted, unwind_on_signals
 from ..version import __version__
+from .examples import EXAMPLES
 from .lazy_group import lazy_app
-from .messages import debugging, describe, say
+from .messages import debugging, describe, say, take_hint_back
 
 # Typer carries its own copy of click since 0.20 or so; its base exception is found through a public one.
 _UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -29,7 +30,7 @@ app = lazy_app(
         "info": ("info:info", "Show all about a latent or a model."),
         "verify": ("verify:verify", "Check that latents are whole."),
         "eval": ("eval:evaluate", "Measure quality, size and speed, also of other codecs."),
-        "models": ("models:models", "List the models that ship with imfn."),
+        "models": ("models:models", "List models; add one of your own."),
         "train": ("train:train", "Fit a model to your own sequences."),
         "distill": ("distill:distill", "Distil a model into its student."),
         "doctor": ("doctor:doctor", "Show what works here, and test it."),
@@ -39,6 +40,13 @@ app = lazy_app(
     help="Compress image sequences into small memories, and restore them.\n\n"
     "Invertible Memory Flow Networks, arXiv 2602.00535. 'imfn COMMAND -h' explains a command.",
     add_completion=True,
+    sections={
+        "Commands": ("compress", "decompress", "stream"),
+        "Looking and measuring": ("info", "verify", "eval", "doctor"),
+        "Models": ("models", "train", "distill"),
+        "Research": ("bench",),
+    },
+    examples=EXAMPLES,
 )
 
 
@@ -48,10 +56,22 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _manual(wanted: bool) -> None:
+    if wanted:
+        # Loads the modules of all commands.
+        from .man import manual
+
+        typer.echo(manual(typer.main.get_command(app)), nl=False)
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    manual: Annotated[
+        bool, typer.Option("--man", callback=_manual, is_eager=True, help="Print the manual page (man -l -).")
     ] = False,
 ) -> None:
     pass
@@ -106,6 +126,8 @@ def run(args: list[str] | None = None) -> int:
             raise
         say(describe(error))
         return error.exit_code if isinstance(error, ImfnError) else 1
+    finally:
+        take_hint_back()
 
 
 if __name__ == "__main__":

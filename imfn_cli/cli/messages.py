@@ -5,9 +5,29 @@ import sys
 
 from ..errors import ImfnError
 
+#: What is on the terminal's last line until something else is: nothing, or a hint.
+_hints: list[str] = []
+
+
+def hint(message: str) -> None:
+    """Show on a terminal that work has begun, until anything else is said."""
+    if sys.stderr.isatty() and not _hints:
+        _hints.append(message)
+        sys.stderr.write(f"imfn: {message}")
+        sys.stderr.flush()
+
+
+def take_hint_back() -> None:
+    """Clear the line that `hint` wrote."""
+    if _hints:
+        _hints.clear()
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
 
 def say(message: str) -> None:
     """One line on stderr."""
+    take_hint_back()
     sys.stderr.write(f"imfn: {' '.join(message.splitlines())}\n")
     sys.stderr.flush()
 

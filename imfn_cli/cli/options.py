@@ -29,14 +29,14 @@ _MODEL = typer.Option(
     "--model",
     "-m",
     metavar="NAME|PATH",
-    help="Model: a name that 'imfn models' lists, a folder, or hf://org/name.",
+    help="Model: a name or hash that 'imfn models' lists, a folder, or hf://org/name@revision.",
     show_default="the best that ships",
 )
 _WRITER = typer.Option(
     "--model",
     "-m",
     metavar="NAME|PATH",
-    help="Model that wrote the latent: a name, a folder, or hf://org/name.",
+    help="Model that wrote the latent: a name or hash, a folder, or hf://org/name@revision.",
     show_default="the one that the latent names",
 )
 Ratio = Annotated[

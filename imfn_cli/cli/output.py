@@ -11,9 +11,13 @@ from typing import Any
 
 from rich import progress as bars
 from rich.console import Console, RenderableType
+from rich.table import Column
 
 from ..errors import ImfnError
-from .messages import debugging, describe, say
+from .messages import debugging, describe, hint, say, take_hint_back
+
+# Columns of a terminal from which a bar has its rate, itself and its counts, the time left.
+_WIDE, _MIDDLE, _NARROW = 96, 60, 32
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,14 @@ class Output:
     quiet: bool = False
     aside: bool = False
 
+    def __post_init__(self) -> None:
+        # Loading PyTorch takes seconds: something shall show at once.
+        if not self.quiet:
+            hint("loading …")
+
     def result(self, values: dict[str, Any], *human: str | RenderableType) -> None:
         """Print a result: `values` as a JSON line, or the `human` lines and tables."""
+        take_hint_back()
         stream = sys.stderr if self.aside else sys.stdout
         if self.as_json:
             stream.write(json.dumps(_finite(values), default=str, allow_nan=False) + "\n")
@@ -86,14 +96,9 @@ class Output:
         if self.quiet or not sys.stderr.isatty():
             yield self._log_lines() if not self.quiet else (lambda *_: None)
             return
-        columns = (
-            bars.TextColumn("{task.description}", markup=False),
-            bars.BarColumn(),
-            bars.MofNCompleteColumn(),
-            bars.TextColumn("{task.fields[rate]}"),
-            bars.TimeRemainingColumn(),
-        )
-        with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        take_hint_back()
+        console = Console(stderr=True)
+        with bars.Progress(*_columns(console.width), console=console, transient=True) as bar:
             current: dict[str, Any] = {}
 
             def update(stage: str, done: int, total: int | None) -> None:
@@ -123,7 +128,9 @@ class Output:
                 return
             last = time.monotonic()
             if terminal:
-                sys.stderr.write(f"\r{text()}\x1b[K")
+                take_hint_back()
+                # A line that wraps is not rewritten in place.
+                sys.stderr.write(f"\r{text()[: Console(stderr=True).width - 1]}\x1b[K")
                 sys.stderr.flush()
             else:
                 say(text())
@@ -164,6 +171,24 @@ class Progress:
         # Without the colon: a pass is long enough for a line in a log.
         self._shown = f"{self._what.removesuffix(':')}, {called}"
         self._update(self._shown, 0, None)
+
+
+def _columns(width: int) -> list[bars.ProgressColumn]:
+    """What a bar has room for in `width` columns: a name is cut, all else is whole or not there."""
+    name = Column(no_wrap=True, overflow="ellipsis", ratio=1 if width < _MIDDLE else None)
+    columns: list[bars.ProgressColumn] = [
+        bars.TextColumn("{task.description}", markup=False, table_column=name)
+    ]
+    if width >= _MIDDLE:
+        columns.append(bars.BarColumn(40 if width >= _WIDE else 16))
+        columns.append(bars.MofNCompleteColumn(table_column=Column(no_wrap=True)))
+    else:
+        columns.append(bars.TaskProgressColumn(table_column=Column(no_wrap=True)))
+    if width >= _WIDE:
+        columns.append(bars.TextColumn("{task.fields[rate]}", table_column=Column(no_wrap=True)))
+    if width >= _NARROW:
+        columns.append(bars.TimeRemainingColumn(table_column=Column(no_wrap=True)))
+    return columns
 
 
 def _finite(value: Any) -> Any:

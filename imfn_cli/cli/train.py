@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import workflows
-from ..reports import TrainReport, Validation
+from ..reports import FitReport, TrainReport, Validation
 from ..system.allocator import reuse_freed_memory
 from . import options
 from .output import Output
@@ -34,7 +34,8 @@ def train(
         ),
     ] = None,
     time_limit: Annotated[
-        str | None, typer.Option("--time-limit", metavar="TIME", help="Train for this long: 90s, 30m, 1h30m.")
+        str | None,
+        typer.Option("--time-limit", metavar="TIME", help="For all of it: 90s, 30m, 1h30m."),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps at most.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in -o DIR.")] = False,
@@ -64,16 +65,27 @@ def train(
     """Train a model and write its folder: configuration, weights, recipe, model card.
 
     'imfn train FOOTAGE -o mycam --time-limit 30m' adapts the model that ships to your own footage. A recipe
-    (recipe.toml of a model folder) makes that model again. With --linear the fit is in closed form. Under
-    torchrun ('torchrun --nproc-per-node 2 -m imfn_cli train …') gradients are averaged over the processes.
+    (recipe.toml of a model folder) makes that model again. With --linear the fit is in closed form.
+
+    --time-limit is for the whole command: with less time fewer frames are read, fewer steps made and coding
+    tables fitted to less, or taken from the start. A run that was interrupted, at whatever stage, goes on
+    with --resume. Where no clip has as many frames as the largest ratio holds, the model has fewer levels.
+    Under torchrun ('torchrun --nproc-per-node 2 -m imfn_cli train …') gradients are averaged over the
+    processes.
     """
     # Of several processes the first one talks.
     talks = os.environ.get("RANK", "0") == "0"
     out = Output(json and talks, quiet or not talks)
-    if linear:
+    limit = None if time_limit is None else options.parse_duration(time_limit)
+    if linear and not resume:
         if output is None or not data:
             raise typer.BadParameter("--linear needs DATA and -o DIR", param_hint="imfn train")
-        return _fit(out, data, output, test or [], (levels, patch, channels, gray), seed or 0, force)
+        if start is not None or steps is not None:
+            raise typer.BadParameter(
+                "--linear knows no start and no steps: leave out --from, --steps",
+                param_hint="imfn train",
+            )
+        return _fit(out, data, output, test or [], (levels, patch, channels, gray), seed or 0, limit, force)
     recipe = data[0] if data and data[0].endswith(".toml") else None
     if recipe and data and len(data) > 1:
         raise typer.BadParameter("a recipe names its data; give no other", param_hint="imfn train")
@@ -81,7 +93,6 @@ def train(
         output = Path(recipe).parent
     if output is None:
         raise typer.BadParameter("say where the model goes with -o DIR", param_hint="imfn train")
-    limit = None if time_limit is None else options.parse_duration(time_limit)
     if not resume and not data:
         raise typer.BadParameter("name sequences to train on, or a recipe", param_hint="imfn train")
     # Training takes and frees the same large arrays in every step.
@@ -102,7 +113,13 @@ def train(
             made = workflows.train(recipe, output, seed=seed, **new, **how)
         else:
             made = workflows.adapt(data or [], output, seed=seed or 0, **new, **how)
-    out.result(made.to_dict(), *_lines(made))
+    _tell(out, made)
+
+
+def _tell(out: Output, made: TrainReport | FitReport) -> None:
+    for note in made.notes:
+        out.note(f"{made.path}: {note}")
+    out.result(made.to_dict(), *(_lines(made) if isinstance(made, TrainReport) else _fit_lines(made)))
 
 
 def saying_first(out: Output, message: str, progress: workflows.Progress) -> workflows.Progress:
@@ -138,6 +155,7 @@ def _fit(
     test: Sequence[str],
     shape: tuple[int, int, int | None, bool],
     seed: int,
+    limit: float | None,
     force: bool,
 ) -> None:
     levels, patch, channels, gray = shape
@@ -147,15 +165,18 @@ def _fit(
     with out.stages("clips") as progress:
         made = workflows.fit(
             data, output, test=test, levels=levels, patch=patch, channels=channels, gray=gray, seed=seed,
-            force=force, progress=progress, command=_command(),
+            time_limit=limit, force=force, progress=progress, command=_command(),
         )  # fmt: skip
+    _tell(out, made)
+
+
+def _fit_lines(made: FitReport) -> list[str]:
     lines = [
         f"{made.path}: fitted to {made.data.clips} sequences, {made.data.frames:,} frames, "
         f"in {made.seconds} s"
     ]
     psnr = {} if made.results is None else made.results.psnr_float
-    lines += [f"  PSNR at {ratio}:1 {value:.2f} dB (float memories)" for ratio, value in psnr.items()]
-    out.result(made.to_dict(), *lines)
+    return lines + [f"  PSNR at {ratio}:1 {value:.2f} dB (float memories)" for ratio, value in psnr.items()]
 
 
 def _command() -> str:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from ..bitstream.container.latent_reader import LatentReader
 from ..errors import ModelError
-from ..zoo import Model, folder_of_weights, load, model_folders
+from ..zoo import PACKAGED, Model, folder_of_weights, load, model_folders
 
 
 def model_of(reader: LatentReader, model: Model | Path | str | None = None, device: str = "auto") -> Model:
-    """The model that wrote the latent: among those that ship, or as the caller named or loaded it.
+    """The model that wrote the latent: among those that are here, or as the caller named or loaded it.
 
     Raises ModelError naming both if it is not the one: other weights would decode to noise.
     """
@@ -20,14 +20,16 @@ def writer_of(
 ) -> Model:
     """`model_of` for any file that names the model that wrote it, and the SHA-256 of its weights."""
     # A name in a file that came from somewhere may not make us read a folder, or ask the hub; a hash may pick
-    # one of the folders that the user named.
+    # one of the models that the user named or added.
     if model is None and (own := folder_of_weights(sha256)) is not None:
         model = own
     if model is None:
         if name not in model_folders():
+            remedy = "add its folder with 'imfn models add FOLDER', or give it with -m PATH"
+            if name in PACKAGED:
+                remedy = f"pip install '{PACKAGED[name]}'"
             raise ModelError(
-                f"{path}: was written by model {name!r}, which does not ship with imfn; "
-                "give its folder with -m PATH, or the one above it in $IMFN_MODELS"
+                f"{path}: was written by model {name!r} (weights {sha256[:12]}), which is not here; {remedy}"
             )
         model = name
     if not isinstance(model, Model):

@@ -5,22 +5,29 @@ from typing import TYPE_CHECKING
 from ..system.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from .budget import Budget
     from .distillation import Distillation, Distilled, distil, resumed_distillation
     from .export import export_step, require_packages
-    from .klt_fit import fit_linear
+    from .linear_run import fit_linear
     from .machine import hardware, hardware_and_torch
+    from .own_footage import recipe_for
     from .places import disjoint, short_names, sources_of
     from .pool import read_pool
     from .processes import joined, local_rank
-    from .recipe import RECIPE_FILE, Recipe, read_recipe
-    from .run import changed, device_of, recipe_for, resumed_recipe, train_model
+    from .recipe import RECIPE_FILE, Recipe, changed, read_recipe
+    from .run import device_of, train_model
+    from .stages import Stages, begun_with, check_unfinished
 
 __all__ = [
     "RECIPE_FILE",
+    "Budget",
     "Distillation",
     "Distilled",
     "Recipe",
+    "Stages",
+    "begun_with",
     "changed",
+    "check_unfinished",
     "device_of",
     "disjoint",
     "distil",
@@ -35,7 +42,6 @@ __all__ = [
     "recipe_for",
     "require_packages",
     "resumed_distillation",
-    "resumed_recipe",
     "short_names",
     "sources_of",
     "train_model",
@@ -47,11 +53,14 @@ __getattr__, __dir__ = lazy_attributes(
         "distillation": ("Distillation", "Distilled", "distil", "resumed_distillation"),
         "export": ("export_step", "require_packages"),
         "machine": ("hardware", "hardware_and_torch"),
-        "klt_fit": ("fit_linear",),
+        "linear_run": ("fit_linear",),
         "places": ("disjoint", "short_names", "sources_of"),
         "pool": ("read_pool",),
         "processes": ("joined", "local_rank"),
-        "recipe": ("RECIPE_FILE", "Recipe", "read_recipe"),
-        "run": ("changed", "device_of", "recipe_for", "resumed_recipe", "train_model"),
+        "budget": ("Budget",),
+        "own_footage": ("recipe_for",),
+        "recipe": ("RECIPE_FILE", "Recipe", "changed", "read_recipe"),
+        "run": ("device_of", "train_model"),
+        "stages": ("Stages", "begun_with", "check_unfinished"),
     },
 )

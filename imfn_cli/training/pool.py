@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..media import Source, batched, open_sequence
 from ..network import IMFNConfig, frames_from_pixels, pixels_from_frames
 from ..system.threads import prefetch
+from .budget import never
 
 #: Called while clips are read: (what is done, clips done, clips in all).
 Progress = Callable[[str, int, int], None]
@@ -97,27 +98,26 @@ def read_pool(
     shuffled: bool = False,
     memory: float = 4.0,
     seed: int = 0,
+    over: Callable[[], bool] = never,
     progress: Progress = lambda *_: None,
 ) -> tuple[Pool, int]:
     """Decode `sources` into a pool of at most `memory` GB, and the number of all frames that were seen.
 
-    Of more data every frame has the same chance to be in it (reservoir sampling of runs). Raises `InputError`
-    when a clip cannot be read, or there is no frame at all.
+    Of more data every frame has the same chance to be in it (reservoir sampling of runs). over: asked after
+    each run of frames; where it says so, the rest is not read. Raises `InputError` when a clip cannot be
+    read, or there is no frame at all.
     """
     random = np.random.default_rng(seed)
     runs: list[np.ndarray] = []
-    used = seen = count = 0
+    used = seen = 0
     room = memory * 1e9
-    for index, source in enumerate(sources):
-        progress("reading", index, len(sources))
-        for run in _runs(source, config):
-            seen += len(run)
-            count += 1
-            runs.append(run)
-            used += run.nbytes
-            while used > room and len(runs) > 1:
-                # Any run, the newest included, is as likely to go.
-                used -= runs.pop(int(random.integers(len(runs)))).nbytes
+    for run in _all_runs(sources, config, over, progress):
+        seen += len(run)
+        runs.append(run)
+        used += run.nbytes
+        while used > room and len(runs) > 1:
+            # Any run, the newest included, is as likely to go.
+            used -= runs.pop(int(random.integers(len(runs)))).nbytes
     if not runs:
         raise InputError("no frames to train on; name sequences or directories of them")
     if shuffled:
@@ -126,6 +126,18 @@ def read_pool(
             raise InputError("shuffled training needs frames of one size; the data has several")
         runs = [np.concatenate(runs)]
     return Pool([torch.from_numpy(run) for run in runs], config, shuffled), seen
+
+
+def _all_runs(
+    sources: Sequence[Source], config: IMFNConfig, over: Callable[[], bool], progress: Progress
+) -> Iterator[np.ndarray]:
+    """The runs of all clips, one after another, until it is over."""
+    for index, source in enumerate(sources):
+        progress("reading", index, len(sources))
+        for run in _runs(source, config):
+            yield run
+            if over():
+                return
 
 
 def _runs(source: Source, config: IMFNConfig) -> Iterator[np.ndarray]:

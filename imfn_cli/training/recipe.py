@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -13,9 +13,8 @@ from pydantic.dataclasses import dataclass
 from ..errors import InputError
 from ..network.config import Blocks, Count, Kernel, Width, Widths
 from ..system.validation import raising
+from ..zoo.folder import RECIPE_FILE as RECIPE_FILE
 
-#: What a model's folder keeps it as.
-RECIPE_FILE = "recipe.toml"
 _TABLE_POSITIONS = 24_000
 
 # TOML has lists where Python has tuples.
@@ -142,3 +141,8 @@ def read_recipe(path: Path) -> Recipe:
     except ValueError as error:
         raise InputError(f"{path}: not a valid TOML file ({error})") from error
     return Recipe.from_dict(values, str(path))
+
+
+def changed(recipe: Recipe, **changes: Any) -> Recipe:
+    """`recipe` with those of `changes` that are not None."""
+    return replace(recipe, **{name: value for name, value in changes.items() if value is not None})

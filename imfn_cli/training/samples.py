@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..media import Source
 from ..network import IMFN, frames_from_pixels
+from .budget import never
 from .climb import Climb
 from .data import batches
 from .pool import Pool
@@ -40,11 +41,13 @@ def sample_memories(
     sample: Sample = CLIP_SAMPLE,
     *,
     seed: int = 0,
+    over: Callable[[], bool] = never,
     progress: Progress,
 ) -> dict[int, list[NDArray[np.float32]]]:
     """A random sample of the memories of every level, (C, h, w) each, cut to `sample.side` positions a side.
 
-    Uniform where all clips are of one size. The same data and seed give the same sample.
+    Uniform where all clips are of one size. The same data and seed give the same sample. over: asked after
+    each batch of frames; where it says so, and there is a memory of each level, the rest is not read.
     """
     random = np.random.default_rng(seed)
     reservoirs = [_Reservoir(sample, random) for _ in range(network.config.levels + 1)]
@@ -55,6 +58,8 @@ def sample_memories(
             for reservoir, memories in zip(reservoirs, climb(batch), strict=True):
                 for memory in memories:
                     reservoir.offer(memory)
+            if over() and reservoirs[-1].taken:
+                return {level: reservoir.taken for level, reservoir in enumerate(reservoirs)}
     return {level: reservoir.taken for level, reservoir in enumerate(reservoirs)}
 
 

@@ -1,5 +1,6 @@
 """The network that training starts from: a model's maps, with branches of its own or new ones at zero."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -17,12 +18,13 @@ _QUANTISED = 0.03
 _QUALITY, _LEAF_SHARE = 40, 2.0
 
 
-def starting_network(start: IMFN, recipe: Recipe, frames: torch.Tensor) -> IMFN:
+def starting_network(start: IMFN, recipe: Recipe, frames: Callable[[], torch.Tensor]) -> IMFN:
     """A trainable copy of `start` in the shape that `recipe` asks for.
 
-    frames (T, in_channels, H, W), T a multiple of the largest ratio: what new branches are scaled by. Linear
-    maps are copied and stay fixed; branches are copied where the shapes agree. Raises `ModelError` where
-    `start` has other branches than the recipe says, or none are asked for and it has none.
+    frames: gives what new branches are scaled by, (T, in_channels, H, W), T a multiple of the largest ratio;
+    not called where there are no new ones. Linear maps are copied and stay fixed; branches are copied where
+    the shapes agree. Raises `ModelError` where `start` has other branches than the recipe says, or none are
+    asked for and it has none.
     """
     config = start.config
     wanted = config
@@ -52,9 +54,9 @@ def starting_network(start: IMFN, recipe: Recipe, frames: torch.Tensor) -> IMFN:
     for level in range(1, config.levels + 1):
         network.sweeper(level).map.requires_grad_(False)
     if config.is_linear:
-        _calibrate_tree(network, frames)
+        _calibrate_tree(network, frames())
     if network.leaf.inverse_branch is not None and not config.leaf_width:
-        _calibrate_leaf(network.leaf.inverse_branch, network.leaf(frames))
+        _calibrate_leaf(network.leaf.inverse_branch, network.leaf(frames()))
     return network
 
 

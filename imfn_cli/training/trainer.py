@@ -4,9 +4,9 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -29,23 +29,11 @@ from .processes import Processes
 from .rate import RateModel
 from .recipe import Recipe
 from .schedule import learning_rate
-from .validation import Held, append_to_log, measured
+from .stage import LEAVES, Stage, stage_at
+from .validation import Held, Score, append_to_log, measured
 
-#: Name of the last stage, in which the branch that refines leaves is trained, and nothing else.
-LEAVES = "leaves"
-
-
-class Stage(NamedTuple):
-    """What is trained: one level (1 … levels), or with level 0 the tree end to end, or its leaves' branch.
-
-    done: part of the learning rate's schedule, 0 … 1; the leaves have one of their own.
-    """
-
-    name: str
-    level: int
-    done: float
-
-
+# Part of a time limit that one validation may take.
+_VALIDATING = 0.08
 #: Called after every step with (stage, steps done, steps in all).
 Progress = Callable[[str, int, int], None]
 _Network = TypeVar("_Network", bound=MemoryNetwork)
@@ -56,8 +44,10 @@ class Trainer(Generic[_Network]):
     """One training run: weights, their running average, optimiser, and where it stands.
 
     folder: of the model; the checkpoint and `log.csv` lie in its `training`.   limit: seconds after which
-    training ends, learning rate at zero by then; None for the recipe's steps only.   checkpoint_seconds:
-    between two checkpoints. Only a tree has levels that can be trained one by one: raises ValueError for
+    training ends, validations included, learning rate at zero by then; None for the recipe's steps only. At
+    least one step is made.   checkpoint_seconds: between two checkpoints.   clock: tells the seconds.
+
+    Only a tree has levels that can be trained one by one: raises ValueError for
     another network unless the recipe's `local_share` is 0.
     """
 
@@ -70,6 +60,7 @@ class Trainer(Generic[_Network]):
     processes: Processes = field(default_factory=Processes)
     limit: float | None = None
     checkpoint_seconds: float = CHECKPOINT_SECONDS
+    clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         config = self.network.config
@@ -83,6 +74,8 @@ class Trainer(Generic[_Network]):
         self.step = 0
         self.leaves_begun: int | None = None
         self.seconds = 0.0
+        self.validation_seconds = 0.0
+        self._since = self.clock()
         self.random = np.random.default_rng((self.recipe.seed, self.processes.rank))
         self.weights = self.recipe.level_weights or (1.0,) * config.levels
         self._held = Held(self.held, self.recipe.crop, self.weights, self.device)
@@ -108,26 +101,20 @@ class Trainer(Generic[_Network]):
     def progress_made(self) -> float:
         """Part of the run that is done, 0 … 1: of its steps or of its time, whichever is further."""
         part = self.step / self.recipe.steps
-        return min(1.0, max(part, self.seconds / self.limit if self.limit else 0.0))
+        if self.limit is not None and self.step:
+            # The last validation belongs to it.
+            room = self.limit - self.validation_seconds
+            part = max(part, self.seconds / room if room > 0 else 1.0)
+        return min(1.0, part)
 
     def stage(self) -> Stage:
         """What is trained now."""
-        leaf_share = self.recipe.leaf_share if self.network.leaf.inverse_branch is not None else 0.0
-        done, tree_share = self.progress_made(), 1 - leaf_share
-        if done >= tree_share and leaf_share:
-            return Stage(LEAVES, 0, (done - tree_share) / leaf_share)
-        done /= tree_share
-        share = self.recipe.local_share
-        if done >= share:
-            return Stage("end to end", 0, done)
-        levels = self._learned
-        level = levels[min(int(done / share * len(levels)), len(levels) - 1)]
-        return Stage(f"level {level}", level, done)
+        refines = self.network.leaf.inverse_branch is not None
+        return stage_at(self.progress_made(), self.recipe, self._learned, refines=refines)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds."""
         return {
-            "recipe": self.recipe.to_toml(),
             "network": self.network.state_dict(),
             "rate": self.rate.state_dict(),
             "average": self.average.state_dict(),
@@ -137,7 +124,8 @@ class Trainer(Generic[_Network]):
             "step": self.step,
             "leaves_begun": self.leaves_begun,
             "seconds": self.seconds,
-            "limit": self.limit,
+            "validation_seconds": self.validation_seconds,
+            "windows": self._held.windows,
             "random": random_state(self.random),
         }
 
@@ -150,7 +138,9 @@ class Trainer(Generic[_Network]):
         self.best = {name: value.to(self.device) for name, value in state["best"].items()}
         self.best_score, self.step, self.seconds = state["best_score"], state["step"], state["seconds"]
         self.optimiser.load_state_dict(state["optimiser"])
-        self.leaves_begun = state.get("leaves_begun")
+        self.leaves_begun = state["leaves_begun"]
+        self.validation_seconds = state["validation_seconds"]
+        self._held = replace(self._held, windows=state["windows"])
         if self.processes.is_first:
             set_random_state(self.random, state["random"])
         else:
@@ -162,16 +152,13 @@ class Trainer(Generic[_Network]):
         """Train to the end; returns the best averaged weights. Writes checkpoints and the log as it goes."""
         losses: list[Tensor] = []
         checkpoints = Checkpoints(checkpoint_of(self.folder), self.checkpoint_seconds)
-        clock = time.monotonic()
+        self._since = self.clock()
         if self.step == 0:
-            report(self._validate([]))
-            clock = time.monotonic()
+            report(self._validate([], self._tried()))
         while self.progress_made() < 1:
             stage = self.stage()
             losses.append(self._step(stage))
-            now = time.monotonic()
-            self.seconds += self.processes.agree(now - clock, self.device)
-            clock = now
+            self._count()
             progress(stage.name, self.step, self.recipe.steps)
             done = self.progress_made() >= 1
             if self.step % self.recipe.evaluate == 0 or done:
@@ -237,9 +224,39 @@ class Trainer(Generic[_Network]):
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.recipe.learning_rate, warm, stage.done)
 
-    def _validate(self, losses: list[Tensor]) -> Validation:
-        """Measure the averaged weights, log that, and keep them if they are the best so far."""
+    def _count(self) -> float:
+        """Add the seconds since this was called last, by the first process's clock; returns them."""
+        now = self.clock()
+        passed = self.processes.agree(now - self._since, self.device)
+        self.seconds += passed
+        self._since = now
+        return passed
+
+    def _tried(self) -> Score | None:
+        """Under a limit validate on as many windows as a small part of it has time for.
+
+        Returns what was measured to find that out, where it was on as many.
+        """
+        if self.limit is None:
+            return None
+        most = self._held.windows
+        self._held = replace(self._held, windows=1)
+        self._count()
         found = measured(self.average, self.rate, self._held)
+        self.validation_seconds = self._count()
+        room = _VALIDATING * self.limit / max(self.validation_seconds, 1e-9)
+        self._held = replace(self._held, windows=max(1, min(most, int(room))))
+        return found if self._held.windows == 1 else None
+
+    def _validate(self, losses: list[Tensor], found: Score | None = None) -> Validation:
+        """Measure the averaged weights, log that, and keep them if they are the best so far.
+
+        found: what was measured just now.
+        """
+        if found is None:
+            self._count()
+            found = measured(self.average, self.rate, self._held)
+            self.validation_seconds = self._count()
         if found.score < self.best_score:
             self.best_score = found.score
             self.best = {name: value.clone() for name, value in self.average.state_dict().items()}

@@ -35,16 +35,18 @@ class Held:
     """Held-out frames that a network is measured on.
 
     crop: side of the training's windows in pixels.   weights: of each level in the score, lowest first.
+    windows: of each level that are measured.
     """
 
     pool: Pool
     crop: int
     weights: Sequence[float]
     device: torch.device
+    windows: int = _WINDOWS
 
-    def windows(self, level: int, random: np.random.Generator) -> Iterator[Tensor]:
+    def drawn(self, level: int, random: np.random.Generator) -> Iterator[Tensor]:
         """Windows of 2**level frames, (2**level, in_channels, H, W) each."""
-        for _ in range(_WINDOWS):
+        for _ in range(self.windows):
             pixels = self.pool.windows(1, 1 << level, max(self.crop, _SIDE), random, flips=False)
             yield frames_from_pixels(pixels.to(self.device), self.pool.config.in_channels)
 
@@ -70,7 +72,7 @@ def measured(network: MemoryNetwork, rate: RateModel, held: Held) -> Score:
     score = 0.0
     errors: dict[tuple[int, int | None], list[tuple[float, float]]] = {}
     # Always the same windows.
-    for frames in held.windows(levels, np.random.default_rng(_SEED)):
+    for frames in held.drawn(levels, np.random.default_rng(_SEED)):
         memories, targets = memories_and_targets(network, frames, levels)
         for level in (level for level, weight in enumerate(held.weights, 1) if weight):
             target = targets[min(level, len(targets) - 1)]
@@ -99,7 +101,7 @@ def _refined(network: MemoryNetwork, held: Held) -> float:
     random = np.random.default_rng(_SEED)
     for level in range(network.config.levels + 1):
         errors = np.zeros(2)
-        for frames in held.windows(level, random):
+        for frames in held.drawn(level, random):
             leaves, target, coding = rounded_leaves(network, frames, level, _QUALITY)
             every = slice(None, None, max(1, (1 << level) // _REFINED_FRAMES))
             for index, found in enumerate((leaves[every], network.leaf.refine(leaves[every], coding))):

@@ -5,27 +5,35 @@ from typing import TYPE_CHECKING
 from ..system.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from .cache import CachedModel, add_to_cache, remove_from_cache
     from .card import linear_card, trained_card
     from .folder import STUDENT_FILE, read_config, weights_sha256
     from .model import Model
-    from .registry import default_model, find_model, folder_of_weights, model_folders, shipped_models
+    from .places import PACKAGED, ModelPlace, folder_of_weights, model_folders
+    from .registry import default_model, every_model, find_model, own_place
     from .student_file import read_update, write_student
     from .weights import load, pick_device, save
 
 __all__ = [
+    "PACKAGED",
     "STUDENT_FILE",
+    "CachedModel",
     "Model",
+    "ModelPlace",
+    "add_to_cache",
     "default_model",
+    "every_model",
     "find_model",
     "folder_of_weights",
     "linear_card",
     "load",
     "model_folders",
+    "own_place",
     "pick_device",
     "read_config",
     "read_update",
+    "remove_from_cache",
     "save",
-    "shipped_models",
     "trained_card",
     "weights_sha256",
     "write_student",
@@ -37,7 +45,9 @@ __getattr__, __dir__ = lazy_attributes(
         "card": ("linear_card", "trained_card"),
         "folder": ("STUDENT_FILE", "read_config", "weights_sha256"),
         "model": ("Model",),
-        "registry": ("default_model", "find_model", "folder_of_weights", "model_folders", "shipped_models"),
+        "cache": ("CachedModel", "add_to_cache", "remove_from_cache"),
+        "places": ("PACKAGED", "ModelPlace", "folder_of_weights", "model_folders"),
+        "registry": ("default_model", "every_model", "find_model", "own_place"),
         "student_file": ("read_update", "write_student"),
         "weights": ("load", "pick_device", "save"),
     },

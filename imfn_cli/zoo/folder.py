@@ -14,6 +14,10 @@ WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
 #: What a learned model's student lies in, beside its weights.
 STUDENT_FILE = "student.safetensors"
+#: What a trained model was made by.
+RECIPE_FILE = "recipe.toml"
+#: All that a model's folder may hold, but for what training keeps there while it runs.
+MODEL_FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, STUDENT_FILE, RECIPE_FILE)
 CONFIG_VERSION = 1
 
 

@@ -23,7 +23,7 @@ _ENTROPY_PREFIX = "entropy."
 
 
 def load(name: str | Path | None = None, *, device: str = "auto") -> Model:
-    """Load a model by shipped name, folder or `hf://org/name`; None means the default one.
+    """Load a model by name, folder, hash or `hf://org/name@revision` (`imfn models`); None: the default one.
 
     device: "auto" (CUDA or MPS where there is one), "cpu", "cuda", "mps". Raises `ModelError`.
     """

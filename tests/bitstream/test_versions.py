@@ -26,7 +26,7 @@ from imfn_cli.bitstream.open import open_latent
 from imfn_cli.codec import sequence_header
 from imfn_cli.media import Frame, Sequence, SequenceInfo, Source
 from imfn_cli.network import IMFNConfig, forest_levels
-from imfn_cli.training.klt_fit import fit_linear
+from imfn_cli.training.linear_run import fit_linear
 from imfn_cli.zoo import load, save
 
 from .builders import noise

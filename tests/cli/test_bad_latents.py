@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 import imfn_cli as imfn
 from imfn_cli.bitstream.container.header import FORMAT_VERSION
 from imfn_cli.bitstream.open import open_latent
-from imfn_cli.zoo import load
+from imfn_cli.zoo import load, weights_sha256
 
 from .conftest import Ran, digests
 
@@ -144,12 +144,12 @@ class TestModels:
         assert "not by 'other'" in ran.line
         assert "give the folder of the right one with -m PATH" in ran.line
 
-    def test_a_model_that_does_not_ship(self, cli: Cli, latent: Path) -> None:
+    def test_a_model_that_is_not_here(self, cli: Cli, latent: Path, tiny_model_dir: Path) -> None:
         ran = cli("decompress", latent)
         assert ran.code == 1
         assert ran.line == (
-            f"{latent}: was written by model 'tiny', which does not ship with imfn; "
-            "give its folder with -m PATH, or the one above it in $IMFN_MODELS"
+            f"{latent}: was written by model 'tiny' (weights {weights_sha256(tiny_model_dir)[:12]}), "
+            "which is not here; add its folder with 'imfn models add FOLDER', or give it with -m PATH"
         )
 
     def test_verify_without_the_model_checks_checksums(self, cli: Cli, latent: Path) -> None:
@@ -163,13 +163,13 @@ class TestModels:
     def test_the_name_in_a_file_opens_no_folder_and_no_connection(
         self, cli: Cli, latent: Path, tiny_model_dir: Path, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("imfn_cli.zoo.registry._download", lambda name: pytest.fail("asked the hub"))
+        monkeypatch.setattr("imfn_cli.zoo.registry.fetch", lambda name: pytest.fail("asked the hub"))
         name = name.format(folder=tiny_model_dir)
         data = with_header(latent.read_bytes(), lambda header: header.update(model=name))
         latent.write_bytes(data)
         ran = cli("decompress", latent)
         assert ran.code == 1
-        assert "does not ship with imfn" in ran.line
+        assert "which is not here" in ran.line
 
     def test_no_such_model(self, cli: Cli, clip: Path, latent: Path, tmp_path: Path) -> None:
         for words in (("compress", clip), ("decompress", latent), ("verify", latent)):
@@ -288,15 +288,3 @@ class TestInfo:
         (values,) = cli("info", tiny_model_dir, "--json").json
         assert values["sha256"] == sha256
         assert values["config"]["network"]["levels"] == 3
-
-    def test_models_that_ship(self, cli: Cli, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("imfn_cli.zoo.registry.model_folders", lambda: {"video-linear": tiny_model_dir})
-        ran = cli("models")
-        assert ran.code == 0
-        assert "video-linear (default)" in ran.out
-        assert "1 … 8" in ran.out
-        (values,) = cli("models", "--json").json
-        assert values["models"][0]["ratios"] == [1, 2, 4, 8]
-        assert cli("info", "video-linear").code == 0
-        monkeypatch.setattr("imfn_cli.zoo.registry.model_folders", dict)
-        assert "no model ships with this installation" in cli("models").line

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imfn_cli.training import run
+from imfn_cli.training import own_footage
 from tests.conftest import make_clip, read_csv
 
 from .conftest import Ran
@@ -28,7 +28,7 @@ def test_both_models_see_the_first_half_and_are_measured_on_the_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Coding tables of a few positions: the fit takes a second, not minutes, and files are a little larger.
-    monkeypatch.setattr(run, "recipe_for", partial(run.recipe_for, table_positions=200))
+    monkeypatch.setattr(own_footage, "recipe_for", partial(own_footage.recipe_for, table_positions=200))
     results, cache = tmp_path / "results", tmp_path / "cache"
     words = ("bench", "camera", footage, "-m", tiny_model_dir, "-r", "2,8", "--time-limit", "1s")
     args = (*words, "--cache", cache)

@@ -43,11 +43,10 @@ def test_for_people(cli: Cli) -> None:
 
 def test_a_damaged_model(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It is named, the self-test fails with the same reason, and nothing is raised."""
-    folder = tmp_path / "video"
-    folder.mkdir()
+    folder = tmp_path / "imfn_cli" / "_models" / "video"
+    folder.mkdir(parents=True)
     (folder / "config.json").write_text("{")
-    for place in ("diagnosis.zoo", "zoo.registry"):
-        monkeypatch.setattr(f"imfn_cli.{place}.model_folders", lambda: {"video": folder})
+    monkeypatch.setattr("imfn_cli.zoo.places._PACKAGE", tmp_path / "imfn_cli")
     ran = cli("doctor", "--json")
     (report,) = ran.json
     assert (ran.code, report["ok"], report["self_test"]["psnr"]) == (1, False, None)

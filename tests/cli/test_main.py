@@ -33,6 +33,10 @@ def test_help_names_every_command(cli: Cli) -> None:
     assert all(f"\n  {name} " in ran.out for name in COMMANDS)
     # One line each: none is cut off.
     assert "..." not in ran.out.partition("Commands:")[2]
+    sections = [line for line in ran.out.splitlines() if line.endswith(":")]
+    assert sections == [
+        "Options:", "Commands:", "Looking and measuring:", "Models:", "Research:", "Examples:"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *(f"bench {command}" for command in BENCH)])

@@ -121,6 +121,15 @@ def test_test_data_is_measured_and_must_be_held_out(
     assert "is in the training data too" in ran.err
 
 
+def test_a_fit_on_short_footage_in_little_time(cli: Callable[..., Ran], tmp_path: Path) -> None:
+    np.save(tmp_path / "clip.npy", make_clip(6, 16, 24))
+    words = ("--linear", tmp_path / "clip.npy", "-o", tmp_path / "m", "--patch", 4, "--time-limit", "20s")
+    ran = cli("train", *words)
+    assert ran.code == 0, ran.err
+    assert "no clip has 64 frames: 2 levels instead of 6, ratios up to 4:1" in ran.err
+    assert imfn.load(str(tmp_path / "m")).ratios == (1, 2, 4)
+
+
 def test_independent_images(cli: Callable[..., Ran], tmp_path: Path) -> None:
     np.save(tmp_path / "digits.npy", make_digits(200))
     images = {"channels": 32, "patch": 28, "kernel": 1, "gray": True, "shuffled": True, "flips": False}
@@ -221,6 +230,7 @@ def test_two_processes_train_one_model(tmp_path: Path, footage: Path) -> None:
         (["a.toml", "b", "-o", "m"], 2, "give no other"),
         (["clip.npy", "-o", "m", "--time-limit", "soon"], 2, "is no time"),
         (["--linear", "-o", "m"], 2, "needs DATA"),
+        (["--linear", "clip.npy", "-o", "m", "--steps", "5"], 2, "leave out --from, --steps"),
         (["nothing.npy", "-o", "m"], 1, "nothing.npy: no such file"),
         (["missing.toml", "-o", "m"], 1, "missing.toml: cannot be read"),
         (["--resume", "-o", "m"], 1, "nothing to resume"),

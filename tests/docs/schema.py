@@ -43,7 +43,8 @@ def heading(words: Sequence[str], line: dict[str, Any]) -> str:
         return "imfn stream --forget"
     if tuple(words[:2]) == ("bench", "codecs"):
         return "imfn eval"
-    return " ".join(("imfn", *words[: 2 if words[0] == "bench" else 1]))
+    grouped = words[0] == "bench" or tuple(words[:2]) in {("models", "add"), ("models", "remove")}
+    return " ".join(("imfn", *words[: 2 if grouped else 1]))
 
 
 def _compare(values: dict[str, Any], prefix: str, kinds: dict[str, str], needed: set[str]) -> list[str]:

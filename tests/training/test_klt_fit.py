@@ -1,4 +1,6 @@
+import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,8 +9,10 @@ import torch
 from imfn_cli.errors import InputError
 from imfn_cli.media import Source, expand_inputs
 from imfn_cli.network import IMFNConfig
+from imfn_cli.training.budget import Budget
 from imfn_cli.training.data import batches
-from imfn_cli.training.klt_fit import Fit, fit_linear, fit_maps
+from imfn_cli.training.klt_fit import fit_maps
+from imfn_cli.training.linear_run import Fit, fit_linear
 from imfn_cli.training.samples import Sample
 from imfn_cli.zoo import Model
 
@@ -96,9 +100,52 @@ def test_vectors_are_the_same_thing(vector_model: Model, digits_path: Path) -> N
     assert errors[-1] < float(frames.var())
 
 
-def test_short_clips_are_named_by_what_is_missing(sources: list[Source]) -> None:
-    with pytest.raises(InputError, match="no clip has 16 frames, which level 4 needs"):
-        fit_linear(sources, IMFNConfig(4, 4, 1, 8, 4), progress=silent)
+def test_short_clips_lower_the_levels(sources: list[Source]) -> None:
+    """The longest has 13 frames: three levels, of what an ampler fit makes of them."""
+    small = Sample(100, memories=4)
+    found = fit_linear(sources, IMFNConfig(4, 4, 1, 8, 6), sample=small, progress=silent)
+    wanted = fit_linear(sources, IMFNConfig(4, 4, 1, 8, 3), sample=small, progress=silent)
+    assert found.network.config == wanted.network.config
+    assert len(found.residuals) == 4
+    for name, value in wanted.network.state_dict().items():
+        assert torch.equal(found.network.state_dict()[name], value)
+    assert found.notes == ("no clip has 64 frames: 3 levels instead of 6, ratios up to 8:1",)
+    assert wanted.notes == ()
+
+
+def test_single_frames_cannot_be_merged(tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", np.zeros((1, 8, 8), np.uint8))
+    with pytest.raises(InputError, match="no clip has two frames"):
+        fit_maps(expand_inputs([str(tmp_path)]), CONFIG, progress=silent)
+
+
+def test_a_fit_of_maps_goes_on_level_by_level(sources: list[Source], fit: Fit) -> None:
+    class Killed(Exception):
+        pass
+
+    kept: list[dict[str, Any]] = []
+
+    def keep(state: dict[str, Any]) -> None:
+        kept.append(copy.deepcopy(state))
+        if len(kept) == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fit_maps(sources, CONFIG, keep=keep, progress=silent)
+    told: list[str] = []
+    maps = fit_maps(sources, CONFIG, state=kept[-1], progress=lambda stage, *_: told.append(stage))
+    assert set(told) == {"sweeper 2 of 2"}
+    assert (maps.frames, maps.residuals) == (fit.frames, fit.residuals)
+    for name, value in fit.network.state_dict().items():
+        assert torch.equal(maps.network.state_dict()[name], value)
+
+
+def test_little_time_takes_a_part_of_the_data(sources: list[Source]) -> None:
+    """Every level is fitted all the same."""
+    budget = Budget(limit=0.0)
+    maps = fit_maps(sources, CONFIG, batch_pixels=4 * 24 * 20, budget=budget, progress=silent)
+    assert 2 <= maps.frames < 25
+    assert len(maps.residuals) == 3
 
 
 def test_progress_is_told(sources: list[Source]) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from imfn_cli.network import IMFN
+from imfn_cli.training.own_footage import recipe_for
 from imfn_cli.training.recipe import RECIPE_FILE, Recipe
-from imfn_cli.training.run import recipe_for
 from imfn_cli.zoo import Model, save
 
 

@@ -31,6 +31,19 @@ def test_reads_every_frame_once(tmp_path: Path) -> None:
     assert all(len(run) >= 4 for run in pool.runs if int(run[0, 0, 0, 0]) // 50 != 1)
 
 
+def test_reading_ends_when_it_is_over(tmp_path: Path) -> None:
+    asked: list[bool] = []
+
+    def over() -> bool:
+        asked.append(True)
+        return len(asked) == 2
+
+    # Runs of 16 frames: two of the first clip.
+    pool, seen = read_pool(numbered(tmp_path, 64, 17), CONFIG, over=over)
+    assert seen == pool.frames == 32
+    assert len(pool.runs) == 2
+
+
 def test_windows_are_neighbours_in_time(tmp_path: Path) -> None:
     pool, _ = read_pool(numbered(tmp_path, 40, 20), CONFIG)
     windows = pool.windows(50, 4, 8, np.random.default_rng(0), flips=False)

@@ -1,6 +1,9 @@
 import csv
+import itertools
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +66,7 @@ def trainer_of(
     start: IMFN, pool: Pool, folder: Path, recipe: Recipe = RECIPE, limit: float | None = None
 ) -> Trainer:
     frames = pool.windows(4, 4, 16, np.random.default_rng(0), flips=False).permute(0, 3, 1, 2) / 255
-    network = starting_network(start, recipe, frames)
+    network = starting_network(start, recipe, lambda: frames)
     return Trainer(network, recipe, pool, pool, folder, torch.device("cpu"), Processes(), limit)
 
 
@@ -154,12 +157,35 @@ def test_the_best_weights_are_kept(start: IMFN, pool: Pool, tmp_path: Path) -> N
 
 def test_a_time_limit_ends_the_run(start: IMFN, pool: Pool, tmp_path: Path) -> None:
     recipe = Recipe(**{**vars(RECIPE), "steps": 10**6})
-    trainer = trainer_of(start, pool, tmp_path, recipe, limit=1.0)
-    run(trainer)
+    trainer = trainer_of(start, pool, tmp_path, recipe, limit=200.0)
+    trainer.clock = ticking()
+    _, found = run(trainer)
     assert 0 < trainer.step < 10**6
-    assert trainer.seconds >= 1
+    # Validations count, the last one too.
+    assert 190 < trainer.seconds <= 200 + 2
+    assert found[-1].seconds == trainer.seconds
     # The learning rate is down by then.
     assert trainer.optimiser.param_groups[0]["lr"] < 0.2 * recipe.learning_rate
+
+
+def test_under_a_limit_validations_are_smaller(start: IMFN, pool: Pool, tmp_path: Path) -> None:
+    most = trainer_of(start, pool, tmp_path)._held.windows
+    for limit, windows in ((5.0, 1), (40.0, 3), (1000.0, most)):
+        trainer = trainer_of(start, pool, tmp_path, Recipe(**{**vars(RECIPE), "steps": 1}), limit=limit)
+        trainer.clock = ticking()
+        _, found = run(trainer)
+        assert trainer._held.windows == windows
+        # One step is made, however little time there is.
+        assert [evaluation.step for evaluation in found] == [0, 1]
+    # A run that goes on compares with the same windows.
+    again = trainer_of(start, pool, tmp_path, RECIPE, limit=5.0)
+    again.resume()
+    assert again._held.windows == most
+
+
+def ticking() -> Callable[[], float]:
+    """A clock that is a second further whenever it is asked."""
+    return partial(next, itertools.count(0.0))
 
 
 def test_damaged_and_missing_checkpoints_are_named(start: IMFN, pool: Pool, tmp_path: Path) -> None:
@@ -175,14 +201,14 @@ def test_damaged_and_missing_checkpoints_are_named(start: IMFN, pool: Pool, tmp_
 def test_a_learned_model_is_continued_with_its_branches(start: IMFN, pool: Pool, tmp_path: Path) -> None:
     trained, _ = run(trainer_of(start, pool, tmp_path))
     recipe = Recipe(train=("unused",))
-    again = starting_network(trained, recipe, torch.zeros(4, 1, 16, 16))
+    again = starting_network(trained, recipe, lambda: torch.zeros(4, 1, 16, 16))
     assert again.config == trained.config
     for name, value in trained.state_dict().items():
         assert torch.equal(again.state_dict()[name], value)
     with pytest.raises(ModelError, match="another shape"):
-        starting_network(trained, Recipe(train=("x",), widths=(8, 8)), torch.zeros(4, 1, 16, 16))
+        starting_network(trained, Recipe(train=("x",), widths=(8, 8)), lambda: torch.zeros(4, 1, 16, 16))
     with pytest.raises(ModelError, match="no branches"):
-        starting_network(start, recipe, torch.zeros(4, 1, 16, 16))
+        starting_network(start, recipe, lambda: torch.zeros(4, 1, 16, 16))
 
 
 def test_samples_for_tables_cover_every_level(start: IMFN, pool: Pool) -> None:
@@ -256,4 +282,6 @@ def test_a_branch_that_refines_leaves_is_added_and_trained_alone(
         refined.state_dict()["leaf.inverse_branch.enter.weight"],
     )
     with pytest.raises(ModelError, match="another shape"):
-        starting_network(refined, Recipe(**{**vars(recipe), "leaf_width": 8}), torch.zeros(4, 1, 16, 16))
+        starting_network(
+            refined, Recipe(**{**vars(recipe), "leaf_width": 8}), lambda: torch.zeros(4, 1, 16, 16)
+        )

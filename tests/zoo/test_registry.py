@@ -8,12 +8,12 @@ import pytest
 from imfn_cli.errors import ModelError
 from imfn_cli.zoo import (
     default_model,
+    every_model,
     find_model,
+    folder_of_weights,
     load,
     model_folders,
-    registry,
-    shipped_models,
-    weights_sha256,
+    places,
 )
 
 from .conftest import refusal
@@ -28,7 +28,7 @@ def shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_model_dir: Pat
     for name in ("ucf", "video-linear"):
         shutil.copytree(tiny_model_dir, package / "_models" / name)
     (package / "_models" / "notes").mkdir()
-    monkeypatch.setattr(registry, "_PACKAGE", package)
+    monkeypatch.setattr(places, "_PACKAGE", package)
     return package / "_models"
 
 
@@ -37,10 +37,10 @@ def test_shipped_models_are_found_by_name(shipped: Path) -> None:
     assert find_model("ucf") == shipped / "ucf"
     assert default_model() == "video-linear"
     assert find_model() == shipped / "video-linear"
-    listed = list(shipped_models())
-    assert [name for name, _, _ in listed] == ["video-linear", "ucf"]
-    assert listed[0][1]["name"] == "tiny"
-    assert listed[0][2] == weights_sha256(shipped / "ucf")
+    assert [(place.name, place.origin) for place in every_model()] == [
+        ("video-linear", "shipped"),
+        ("ucf", "shipped"),
+    ]
 
 
 def test_models_beside_a_checkout_are_found(shipped: Path, tiny_model_dir: Path) -> None:
@@ -61,13 +61,33 @@ def test_unknown_names_list_the_known(shipped: Path, tmp_path: Path) -> None:
 
 
 def test_nothing_ships(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(registry, "_PACKAGE", tmp_path / "imfn_cli")
+    monkeypatch.setattr(places, "_PACKAGE", tmp_path / "imfn_cli")
     assert model_folders() == {}
-    assert list(shipped_models()) == []
+    assert every_model() == []
     with pytest.raises(ModelError, match="no model ships"):
         find_model()
     with pytest.raises(ModelError, match="shipped: none"):
         find_model("video-linear")
+
+
+def test_models_come_in_packages_of_their_own(
+    shipped: Path, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package names the folder of its files by an entry point; the module is not run."""
+    assert refusal("mnist") == "model 'mnist' is not installed; pip install 'imfn[mnist]'"
+    package = tmp_path / "packages" / "some_digits"
+    shutil.copytree(tiny_model_dir, package)
+    (package / "__init__.py").write_text("raise RuntimeError('was run')")
+    about = tmp_path / "packages" / "some_digits-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: some-digits\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[imfn.models]\nmnist = some_digits\nucf = some_digits\n")
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    assert find_model("mnist") == package
+    assert load("mnist", device="cpu").name == "tiny"
+    # What ships keeps its name.
+    assert find_model("ucf") == shipped / "ucf"
+    assert [place.origin for place in every_model()] == ["shipped", "shipped", "package"]
 
 
 # -- the hub ---------------------------------------------------------------------------------------------
@@ -89,8 +109,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, tiny_model_dir: Path) -> list[str]:
     """A stand-in for huggingface_hub that has org/tiny; returns what was asked for."""
     asked: list[str] = []
 
-    def snapshot_download(name: str, allow_patterns: list[str]) -> str:
-        asked.append(name)
+    def snapshot_download(name: str, revision: str | None, allow_patterns: list[str]) -> str:
+        asked.append(name if revision is None else f"{name} {revision}")
         assert "model.safetensors" in allow_patterns
         if name != "org/tiny":
             raise _HubError(f"404 for {name}\nand a second line")
@@ -107,8 +127,30 @@ def hub(monkeypatch: pytest.MonkeyPatch, tiny_model_dir: Path) -> list[str]:
 
 
 def test_models_come_from_the_hub(hub: list[str]) -> None:
-    assert load("hf://org/tiny", device="cpu").name == "tiny"
+    model = load("hf://org/tiny", device="cpu")
+    assert model.name == "tiny"
     assert hub == ["org/tiny"]
+    # A copy is found without asking again.
+    assert folder_of_weights(model.sha256) == model.path
+
+
+def test_a_revision(hub: list[str]) -> None:
+    load("hf://org/tiny@v1.0", device="cpu")
+    assert hub == ["org/tiny v1.0"]
+
+
+@pytest.mark.parametrize("name", ["hf://tiny", "hf://org/tiny@", "hf://a/b/c", "hf://org/@v1"])
+def test_what_is_no_name_on_the_hub(hub: list[str], name: str) -> None:
+    assert refusal(name) == f"{name}: no model on the hub; write hf://org/name, or hf://org/name@revision"
+    assert hub == []
+
+
+def test_a_cache_that_cannot_be_written_to_stops_nothing(
+    hub: list[str], tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("a file")
+    monkeypatch.setenv("IMFN_CACHE", str(tmp_path / "file"))
+    assert load("hf://org/tiny", device="cpu").path == tiny_model_dir
 
 
 def test_what_the_hub_refuses_is_one_line(hub: list[str]) -> None:

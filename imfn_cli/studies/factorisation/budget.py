@@ -6,9 +6,8 @@ from pathlib import Path
 from ...errors import ModelError
 from ...media import Source
 from ...network import IMFNConfig
-from ...training.places import sources_of
+from ...training.places import disjoint, sources_of
 from ...training.recipe import RECIPE_FILE, Recipe, read_recipe
-from ...training.run import disjoint
 from ...zoo import Model, find_model, read_config
 
 

@@ -14,8 +14,8 @@ from ...reports import Validation
 from ...training.checkpoint import has_checkpoint, remove_checkpoint
 from ...training.places import sources_of
 from ...training.processes import Processes
-from ...training.recipe import Recipe
-from ...training.run import calibration_frames, changed, pools_of
+from ...training.recipe import Recipe, changed
+from ...training.run import calibration_frames, pools_of
 from ...training.trainer import Trainer
 from ..trained_cache import load_trained, save_trained
 from .one_step import OneStepNetwork, start_at_linear

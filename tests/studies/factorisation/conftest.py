@@ -81,7 +81,7 @@ def frames() -> torch.Tensor:
 def tree(footage: Path, recipe: Recipe, frames: torch.Tensor) -> IMFN:
     """Maps fitted to the footage, branches at random."""
     linear, _, _ = fit_maps(expand_inputs([str(footage)]), CONFIG, progress=silent)
-    network = starting_network(linear, recipe, frames)
+    network = starting_network(linear, recipe, lambda: frames)
     generator = torch.Generator().manual_seed(0)
     for branch in network.branches(3):
         torch.nn.init.normal_(branch.leave.weight, std=0.1, generator=generator)
