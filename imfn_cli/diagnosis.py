@@ -44,7 +44,8 @@ _CLIP, _ENOUGH = (16, 48, 64), 25.0
 def diagnose() -> DoctorReport:
     """Look at this installation, and compress and restore a made-up clip with the default model.
 
-    What is wrong stands in the report; nothing is raised. Takes a few seconds.
+    What is wrong stands in the report; nothing is raised. Takes a few seconds, the first time half a minute:
+    the codec is compiled then.
     """
     models = tuple(_models())
     tested = _self_test()
@@ -150,7 +151,7 @@ def _round_trip(clip: Pixels) -> float:
                 writer.write(frame.pixels, frame.time)
         model = zoo.load(device="cpu")
         with media.open_sequence(media.Source((video,), str(video), "video")) as read:
-            codec.compress_sequence(read, latent, model, ratio=4, quality=50)
+            codec.compress_adaptive(read, latent, model, quality=50)
         codec.decompress_latent(bitstream.open_latent(latent), restored, model)
         with media.open_sequence(media.Source((restored,), str(restored), "video")) as read:
             back = np.stack([frame.pixels for frame in read])

@@ -46,6 +46,14 @@ def no_models_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_word_of_compiling() -> Iterator[None]:
+    """Which test is the first to use the kernels depends on the order; none shall see what is said then."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("imfn_cli.cli.main.when_compiling", lambda tell: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real clips: $IMFN_DATA, else shared/data beside the checkout."""
