@@ -1,5 +1,7 @@
 """Arrays of every type, shape and byte order, with what is hard about them."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -20,9 +22,7 @@ shapes = st.one_of(
 )
 
 
-def made(
-    shape: tuple[int, ...], dtype: np.dtype[np.generic], kind: str, seed: int = 0
-) -> NDArray[np.generic]:
+def made(shape: tuple[int, ...], dtype: np.dtype[Any], kind: str, seed: int = 0) -> NDArray[Any]:
     """An array of a kind; floats with gaps have NaN, infinities and negative zeros."""
     rng = np.random.default_rng(seed)
     if kind == "wide" and dtype.kind in "iu":

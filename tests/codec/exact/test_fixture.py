@@ -1,6 +1,7 @@
 """Array latents that were written before are decoded to the same samples: every version, for ever."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from .arrays import made
 
 FIXTURES = Path(__file__).parent / "fixtures"
 # Written once with version 1: what is in them is made again here.
-CASES = {
+CASES: dict[str, tuple[tuple[tuple[int, ...], str, str], dict[str, Any]]] = {
     "u2-lossless": (((20, 13, 17), ">u2", "noise"), {"lossless": True}),
     "u2-within-3": (((20, 40, 40), "<u2", "smooth"), {"max_error": 3}),
     "f4-gaps": (((9, 12, 11, 3), "<f4", "gaps"), {"lossless": True}),
@@ -26,7 +27,7 @@ def test_it_decodes_as_ever(name: str, request: pytest.FixtureRequest) -> None:
     path = FIXTURES / f"{name}.safetensors"
     if request.config.getoption("--regenerate") and not path.exists():
         path.parent.mkdir(exist_ok=True)
-        imfn.compress(array, path, **how)  # type: ignore[arg-type]
+        imfn.compress(array, path, **how)
     latent = imfn.open(path)
     assert isinstance(latent, imfn.ArrayLatent)
     restored = np.asarray(latent)

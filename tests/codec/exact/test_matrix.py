@@ -59,8 +59,9 @@ def test_within_an_error(
 ) -> None:
     array = made(shape, dtype, kind)
     report, restored = round_trip(array, max_error=max_error)
-    wanted = max_error
-    if isinstance(max_error, str):
+    if not isinstance(max_error, str):
+        wanted = float(max_error)
+    else:
         finite = array[np.isfinite(array)].astype(np.float64)
         width = float(finite.max() - finite.min()) if finite.size else 0.0
         wanted = float(max_error.removesuffix("%")) / 100 * width
