@@ -18,10 +18,12 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .api import compress, decompress, read_frames, stream, verify
+    from .codec.exact.array_latent import ArrayLatent
     from .diagnosis import diagnose
     from .errors import ImfnError, InputError, LatentError, ModelError, OutputError, RatioError
     from .latent import Latent, Memory, open
     from .reports import (
+        ArrayReport,
         CompressReport,
         DamagedNode,
         DecompressReport,
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from .zoo import Model, load
 
 __all__ = [
+    "ArrayLatent",
+    "ArrayReport",
     "CompressReport",
     "DamagedNode",
     "DecompressReport",
@@ -83,10 +87,12 @@ __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
         "api": ("compress", "decompress", "read_frames", "stream", "verify"),
+        "codec.exact.array_latent": ("ArrayLatent",),
         "diagnosis": ("diagnose",),
         "errors": ("ImfnError", "InputError", "LatentError", "ModelError", "OutputError", "RatioError"),
         "latent": ("Latent", "Memory", "open"),
         "reports": (
+            "ArrayReport",
             "CompressReport",
             "DamagedNode",
             "DecompressReport",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import bitstream, codec, media, zoo
+from .codec.exact.array_latent import ArrayLatent
 from .errors import LatentError
 
 if TYPE_CHECKING:
@@ -218,18 +219,28 @@ class _Gop:
         return np.stack(self.restored[low - self.frames.start : high - self.frames.start])
 
 
+@overload
+def open(
+    path: str | Path, *, model: "str | Path | Model", device: str = "auto", cache_bytes: int = CACHE_BYTES
+) -> Latent: ...
+@overload
+def open(
+    path: str | Path, *, model: None = None, device: str = "auto", cache_bytes: int = CACHE_BYTES
+) -> Latent | ArrayLatent: ...
 def open(
     path: str | Path,
     *,
     model: "str | Path | Model | None" = None,
     device: str = "auto",
     cache_bytes: int = CACHE_BYTES,
-) -> Latent:
-    """Open a latent for reading frames and memories at any place.
+) -> Latent | ArrayLatent:
+    """Open a latent for reading frames and memories at any place; an array latent for reading its frames.
 
     model: as in `decompress`.   device: where the network computes.   cache_bytes: of restored frames, at
     most, that are kept.
 
     Raises `LatentError` where it is none; `ModelError` when its first frame is asked for.
     """
+    if model is None and bitstream.kind_of(Path(path)) is bitstream.Kind.ARRAY:
+        return ArrayLatent(path, cache_bytes=cache_bytes)
     return Latent(path, model=model, device=device, cache_bytes=cache_bytes)

@@ -16,6 +16,15 @@ def verify(
         typer.Argument(metavar="LATENT", help="A file that 'imfn compress' or 'imfn stream' wrote."),
     ],
     model: options.ModelOfLatent = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source",
+            metavar="ARRAY",
+            help="The array that an array latent was made of: compare every sample.",
+            show_default="only the latent itself",
+        ),
+    ] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -29,7 +38,7 @@ def verify(
     def one(index: int) -> int:
         latent = latents[index]
         with out.progress(f"{latent}:", "nodes") as progress:
-            report = api.verify(latent, model, progress=progress)
+            report = api.verify(latent, model, source=source, progress=progress)
         for note in report.notes:
             out.note(note)
         for node in report.damaged:
