@@ -55,7 +55,7 @@ def test_the_headers_fields() -> None:
 
 def test_the_fields_of_an_array_latent() -> None:
     rows = table(
-        ROOT / "docs" / "FORMAT.md", "12. An array latent (`imfn compress --lossless`, `--max-error`)"
+        ROOT / "docs" / "FORMAT.md", "20. An array latent (`imfn compress --lossless`, `--max-error`)"
     ).rows
     documented = [row[0].strip("` ") for row in rows]
     declared = [one.name for one in fields(ArrayHeader)]
