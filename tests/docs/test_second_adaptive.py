@@ -15,6 +15,7 @@ from imfn_cli.bitstream import open_latent
 from imfn_cli.codec.adaptive import partition
 from imfn_cli.codec.adaptive.parameters import step_at
 
+from ..bitstream.adaptive_fixture import FOLDER, GROWN, unpacked_model
 from ..conftest import make_clip
 from .markdown import ROOT, table
 from .second_adaptive import restore_adaptive
@@ -100,3 +101,9 @@ def test_pixels(
     found = restore_adaptive(path, Model(tiny_model_dir), CONTEXTS)
     np.testing.assert_array_equal(found.frames, np.stack(wanted))
     assert kinds <= found.seen
+
+
+@pytest.mark.parametrize(("name", "frames"), [("latent", None), ("growing", GROWN)])
+def test_pixels_of_the_fixture(name: str, frames: int | None, tmp_path: Path) -> None:
+    found = restore_adaptive(FOLDER / f"{name}.safetensors", Model(unpacked_model(tmp_path)), CONTEXTS)
+    np.testing.assert_array_equal(found.frames, np.load(FOLDER / "frames.npy")[:frames])
