@@ -52,7 +52,7 @@ def clip() -> NDArray[np.uint8]:
 def regenerate(work: Path, patch: pytest.MonkeyPatch) -> None:
     """Write model, latent, growing latent, and the frames that they hold."""
     FOLDER.mkdir()
-    save(work, _network(), EntropyModel(_no_entropy()), {"name": "v5", "kind": "linear"})
+    save_model(work, 2)
     (FOLDER / "config.json").write_bytes((work / "config.json").read_bytes())
     (FOLDER / "model.safetensors.xz").write_bytes(
         lzma.compress((work / "model.safetensors").read_bytes(), preset=9)
@@ -71,22 +71,27 @@ def regenerate(work: Path, patch: pytest.MonkeyPatch) -> None:
     growing.write_bytes(growing.read_bytes()[:-20])
 
 
-def _no_entropy() -> dict[str, NDArray[np.generic]]:
+def save_model(folder: Path, levels: int) -> None:
+    """Write a model of so many levels, whose maps are few numbers, into `folder`."""
+    save(folder, _network(levels), EntropyModel(_no_entropy(levels)), {"name": "v5", "kind": "linear"})
+
+
+def _no_entropy(levels: int) -> dict[str, NDArray[np.generic]]:
     """An entropy model that nothing is coded with: of an adaptive forest its memories are not."""
-    tensors = integer_tensors(192, 2, 2)
+    tensors = integer_tensors(192, levels, 2)
     kept = {"groups", "counts", "logs"}
     return {name: one if name in kept else np.zeros_like(one) for name, one in tensors.items()}
 
 
-def _network() -> IMFN:
+def _network(levels: int) -> IMFN:
     """Walsh functions of 8×8 pixels, low ones first, of gray and two colours; sweepers after Haar."""
     walsh = np.array([[(-1) ** bin(u & y).count("1") for y in range(8)] for u in (0, 4, 6, 2, 3, 7, 5, 1)])
     colours = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([3, 2, 6])[:, None]
     places = sorted(np.ndindex(8, 8), key=lambda place: (sum(place), place))
     leaf = [np.kron(np.outer(walsh[v], walsh[u]) / 8, one).ravel() for v, u in places for one in colours]
-    network = IMFN(IMFNConfig(levels=2)).requires_grad_(False)
+    network = IMFN(IMFNConfig(levels=levels)).requires_grad_(False)
     network.leaf.map.fit(torch.tensor(np.array(leaf)), torch.full((192,), 0.5))
-    for level in (1, 2):
+    for level in range(1, levels + 1):
         sweeper = np.zeros((192, 384))
         for k in range(192):
             # Two sums, then a difference.

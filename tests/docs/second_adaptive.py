@@ -64,8 +64,9 @@ class Gop:
         self.forest, self.coder, self.leaves = forest, Coder(forest.tables), Leaves()
         self.rows, self.columns = forest.height // 16, forest.width // 16
         self.before = np.zeros((3, forest.height, forest.width), np.int64)
-        # In the order of decoding, of which kinds blocks were: for tests.
+        # Kinds of blocks that there were, and the last tree's block frames in windows of each level above 0.
         self.seen: set[str] = set()
+        self.windows: dict[int, int] = {}
 
     def tree(self, data: bytes, level: int) -> list[Ints]:
         """The finished frames (3, H′, W′) of the next tree."""
@@ -73,10 +74,16 @@ class Gop:
         for above in range(1, 7):
             if data[0] >> (above - 1) & 1:
                 told[above], at = read_varint(data, at)
-        self.coder.feed(data[at:])
+        frames = self.coded(data[at:], level, first=bool(data[0] & 128))
+        assert told == self.windows
+        return frames
+
+    def coded(self, data: bytes, level: int, *, first: bool) -> list[Ints]:
+        """The same from the bytes of the range coder."""
+        self.coder.feed(data)
+        self.frames, self.windows = [np.zeros_like(self.before) for _ in range(1 << level)], {}
         blocks = [(y, x) for y in range(self.rows) for x in range(self.columns)]
-        if data[0] & 128:
-            self.frames = [np.zeros_like(self.before)]
+        if first:
             self._begin_frame()
             for block in blocks:
                 self._intra(0, block)
@@ -85,9 +92,7 @@ class Gop:
         cut: dict[tuple[int, int, int], int] = {}
         for y, x in blocks:
             self._windows(cut, y, x, level)
-        for above in range(1, 7):
-            assert told.get(above, 0) == sum(value == above for value in cut.values())
-        self.frames = [np.zeros_like(self.before) for _ in range(1 << level)]
+        self.windows = {one: list(cut.values()).count(one) for one in {*cut.values()} - {0}}
         for t in range(1 << level):
             self._begin_frame()
             for above in reversed(range(7)):

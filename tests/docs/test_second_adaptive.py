@@ -1,5 +1,6 @@
 """docs/FORMAT.md is enough to restore adaptive forests: the decoder after it gives the same pixels."""
 
+import functools
 import hashlib
 import re
 from collections.abc import Callable
@@ -12,14 +13,17 @@ from numpy.typing import NDArray
 import imfn_cli as imfn
 from imfn_cli import codec
 from imfn_cli.bitstream import open_latent
-from imfn_cli.codec.adaptive import partition
+from imfn_cli.codec.adaptive import bases, gop_decoder, partition
+from imfn_cli.codec.adaptive.gop_state import GopState
 from imfn_cli.codec.adaptive.parameters import step_at
+from imfn_cli.codec.adaptive.tables import TABLES
+from imfn_cli.codec.adaptive.tree_bytes import Tree, join_tree
 
-from ..bitstream.adaptive_fixture import FOLDER, GROWN, unpacked_model
+from ..bitstream.adaptive_fixture import FOLDER, GROWN, save_model, unpacked_model
 from ..conftest import make_clip
 from .markdown import ROOT, table
-from .second_adaptive import restore_adaptive
-from .second_adaptive_pixels import step_of
+from .second_adaptive import Forest, Gop, restore_adaptive
+from .second_adaptive_pixels import bases_of, step_of
 from .second_decoder import Model
 
 pytestmark = pytest.mark.xdist_group("adaptive")
@@ -107,3 +111,31 @@ def test_pixels(
 def test_pixels_of_the_fixture(name: str, frames: int | None, tmp_path: Path) -> None:
     found = restore_adaptive(FOLDER / f"{name}.safetensors", Model(unpacked_model(tmp_path)), CONTEXTS)
     np.testing.assert_array_equal(found.frames, np.load(FOLDER / "frames.npy")[:frames])
+
+
+@pytest.fixture(scope="module")
+def walsh_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of five levels, for windows of up to 32 frames."""
+    folder = tmp_path_factory.mktemp("walsh")
+    save_model(folder, 5)
+    return folder
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bytes_that_no_encoder_writes(seed: int, walsh_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anything decodes to something: vectors far outside, symbols and steps of every size, long windows."""
+    random = np.random.default_rng(seed)
+    # Contexts that know nothing yet take every turn as often.
+    flat = TABLES._replace(p=np.full_like(TABLES.p, 32768), n=np.zeros_like(TABLES.n)) if seed % 2 else TABLES
+    quality = (0, 33.3, 70, 100)[seed]
+    monkeypatch.setattr(gop_decoder, "GopState", functools.partial(GopState, tables=flat))
+    theirs_of = bases.bases_of(imfn.load(str(walsh_dir), device="cpu"), 5)
+    product = gop_decoder.GopDecoder((32, 48, 3), 5, quality, theirs_of)
+    ours = Gop(Forest(quality, 32, 48, bases_of(Model(walsh_dir), 5), flat._asdict()))
+    for number, level in enumerate((0, 5, 0, 4, 2)):
+        payload = random.integers(0, 256, 6000, np.uint8).tobytes()
+        found = np.stack(ours.coded(payload, level, first=number == 0))
+        theirs = product.tree(join_tree(Tree(number == 0, ours.windows, payload)), level)
+        shown = ((found + 8) // 16).clip(0, 255)
+        np.testing.assert_array_equal(shown.transpose(0, 2, 3, 1), theirs.pixels)
+    assert any(kind[-1] in "45" for kind in ours.seen), "windows of 16 or 32 frames"
