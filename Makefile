@@ -12,7 +12,8 @@ export PYTHONDONTWRITEBYTECODE =
 # The main job on the clip that ships: compress, look, restore, measure.
 demo: $(VENV)/installed
 	mkdir -p $(DEMO)
-	$(BIN)/imfn compress examples/clip.mp4 -r 16 -o $(DEMO)/clip.safetensors --force
+	$(BIN)/imfn compress examples/clip.mp4 -r 16 -o $(DEMO)/memories.safetensors --force
+	$(BIN)/imfn compress examples/clip.mp4 -o $(DEMO)/clip.safetensors --force
 	$(BIN)/imfn info $(DEMO)/clip.safetensors
 	$(BIN)/imfn decompress $(DEMO)/clip.safetensors -o $(DEMO)/clip.restored.mp4 --force
 	$(BIN)/python examples/compress_and_restore.py examples/clip.mp4

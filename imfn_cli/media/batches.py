@@ -16,8 +16,8 @@ def batched(frames: Iterable[Frame], size: int) -> Iterator[tuple[np.ndarray, li
     for frame in frames:
         batch.append(frame)
         if len(batch) == size:
-            yield _stacked(batch)
-            batch = []
+            stacked, batch = _stacked(batch), []
+            yield stacked
     if batch:
         yield _stacked(batch)
 

@@ -17,7 +17,7 @@ import typer
 from imfn_cli import read_frames
 from imfn_cli.cli.main import app
 
-from .markdown import ROOT, commands, table
+from .markdown import ROOT, commands
 
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
@@ -119,11 +119,3 @@ def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
         if not target.startswith("http"):
             assert (document.parent / target).exists(), target
-
-
-def test_the_readmes_table_is_of_the_results() -> None:
-    """Its rows are those of docs/RESULTS.md."""
-    wanted = table(ROOT / "docs" / "RESULTS.md", "Against video codecs")
-    shown = table(ROOT / "README.md", "Results")
-    assert shown.header == wanted.header
-    assert all(row in wanted.rows for row in shown.rows)

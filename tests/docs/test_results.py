@@ -43,17 +43,52 @@ def test_files() -> None:
             assert cell == f"{wanted[0]} ({wanted[1]})"
 
 
+#: Rows of tables: the end of the CSV's name, and what stands in its column `codec`.
+CURVES = {
+    "`video`": ("video", "imfn best"),
+    "`video -g 0`": ("video-alone", "imfn best"),
+    "`video-linear -g 0`": ("video-linear-alone", "imfn best"),
+    "`-r 4` … `-r 32`": ("video", "imfn best"),
+    "`-r 4` … `-r 32`, `-g 0`": ("video-alone", "imfn best"),
+    "`-r auto`": ("video-auto", "imfn auto"),
+}
+
+
+def mean_bd_rates(name: str, codec: str) -> dict[str, float]:
+    """Anchor → mean over clips, in percent."""
+    return {
+        row["anchor"]: float(row["bd_rate"])
+        for row in read_csv(CSV / f"codecs-bd-{name}.csv")
+        if row["clip"] == "" and row["codec"] == codec
+    }
+
+
 def bd_rates(found: Table) -> None:
     """Every cell is the CSV's mean BD-rate of the best ratio against its column's codec."""
     for name, *cells in found.rows:
-        model = name.strip("`").replace(" -g 0", "-alone")
-        rates = {
-            row["anchor"]: float(row["bd_rate"])
-            for row in read_csv(CSV / f"codecs-bd-{model}.csv")
-            if row["clip"] == "" and row["codec"] == "imfn best"
-        }
+        rates = mean_bd_rates(*CURVES[name])
         anchors = [re.split(r"\W", heading)[0].lower() for heading in found.header[1:]]
-        assert cells == [f"{rates[anchor]:+.0f}%" for anchor in anchors]
+        assert cells == [signed(rates[anchor], 0) for anchor in anchors]
+
+
+def signed(rate: float, digits: int) -> str:
+    """A percentage as tables have it."""
+    return f"{rate:+.{digits}f}%".replace("-", "−")
+
+
+def test_bd_rates_of_adaptive_forests() -> None:
+    found = table(RESULTS, "Adaptive forests")
+    rates = mean_bd_rates("video-auto", "imfn auto")
+    anchors = ["x264", "x264-psnr", "x265", "x265-psnr", "av1", "vp9"]
+    assert found.rows[0][1:] == [signed(rates[anchor], 1) for anchor in anchors]
+    clips = [
+        float(row["bd_rate"])
+        for row in read_csv(CSV / "codecs-bd-video-auto.csv")
+        if row["clip"] and row["anchor"] == "x264"
+    ]
+    told = RESULTS.read_text(encoding="utf-8")
+    assert f"from {signed(min(clips), 0)} (BodyWeightSquats) to {signed(max(clips), 0)} (Archery)" in told
+    assert f"{['no', 'one', 'two', 'three'][sum(rate > 0 for rate in clips)]} of twenty are larger" in told
 
 
 def test_bd_rates() -> None:

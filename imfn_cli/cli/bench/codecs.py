@@ -62,6 +62,8 @@ def codecs(
                 rate = "–" if one.bd_rate is None else f"{one.bd_rate:+.1f}%"
                 shown.append(f"{one.codec}, against {beside}: {rate} bits for the same PSNR")
     name = common.table_name(common.model_name(model), gop)
+    if ratios == [defaults.AUTO]:
+        name += f"-{defaults.AUTO}"
     steady = [column for column in evaluation.COLUMNS if column not in _UNSTEADY]
     deltas = [field.name for field in fields(evaluation.Delta)]
     evaluation.write_csv(results / f"codecs-{name}.csv", steady, document["rows"])

@@ -13,10 +13,9 @@ from ... import defaults
 from ...bitstream.container.latent_writer import LatentWriter
 from ...bitstream.quantiser import checked_quality
 from ...errors import ModelError
-from ...media.batches import batched
 from ...media.sequence import Sequence
 from ...reports import CompressReport
-from ...system.threads import map_ordered, prefetch
+from ...system.threads import map_ordered
 from ...zoo.model import Model
 from ..encoder import CODING_THREADS, Progress, compress_report
 from ..sequence_header import check_shape, check_size, finish_latent
@@ -24,7 +23,7 @@ from .bases import bases_of, fits
 from .effort import effort_of
 from .gop_encoder import encode_gop
 from .gop_state import BLOCK
-from .shape import gop_frames_of, top_of
+from .shape import gop_frames_of, top_of, top_without_windows
 from .tree_bytes import split_tree
 
 # Numbers that a window spends on a block: four leaves of 192 channels.
@@ -55,12 +54,14 @@ def compress_adaptive(
     info = sequence.info
     top = top_of(info.height, info.width, model.network.config.levels)
     size = gop_frames_of(info.height, info.width, top, gop)
+    if not tried.windows:
+        top = top_without_windows(info.height, info.width, top)
     times = array("q")
     bases = bases_of(model, top)
 
-    def encode(pixels: NDArray[np.uint8]) -> list[tuple[int, bytes]]:
+    def encode(frames: list[NDArray[np.uint8]]) -> list[tuple[int, bytes]]:
         trees = []
-        for tree in encode_gop(pixels, top, quality, bases, tried):
+        for tree in encode_gop(frames, top, quality, bases, tried):
             trees.append(tree)
             counting(1 << tree[0])
         return trees
@@ -116,9 +117,16 @@ def _windows_in(data: bytes, block_frames: int) -> float:
     return block_frames - sum(share - share / (1 << level) for level, share in windows.items())
 
 
-def _gops(sequence: Sequence, size: int, times: "array[int]") -> Iterator[NDArray[np.uint8]]:
-    """The frames in arrays (T, H, W, C) of `size`, the last one shorter; their times go to `times`."""
-    for pixels, shown in prefetch(batched(sequence, size), 1):
-        check_shape(sequence, pixels)
-        times.extend(shown)
-        yield pixels
+def _gops(sequence: Sequence, size: int, times: "array[int]") -> Iterator[list[NDArray[np.uint8]]]:
+    """The frames (H, W, C) in lists of `size`, the last one shorter; their times go to `times`."""
+    gop: list[NDArray[np.uint8]] = []
+    for frame in sequence:
+        check_shape(sequence, frame.pixels[None])
+        times.append(frame.time)
+        gop.append(frame.pixels)
+        if len(gop) == size:
+            full, gop = gop, []
+            yield full
+            del full
+    if gop:
+        yield gop

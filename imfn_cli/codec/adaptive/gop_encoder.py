@@ -4,7 +4,7 @@ frames of a tree ──partition──▶ cut ──flags──▶ bytes
        └──────────nodes of the cut, in order──▶ bytes, restored frames
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +23,10 @@ from .tree_bytes import Tree, join_tree
 
 # Bytes that an encoder may write for a pixel before it gives up: raw pixels take 3.
 _BYTES_PER_PIXEL = 4
+
+
+#: Frames (H, W, 1 or 3) uint8, one by one or as an array.
+Frames = Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
 
 
 class _Planned(NamedTuple):
@@ -56,12 +60,13 @@ class GopEncoder:
         """The bytes of the next 2^l frames (2^l, H, W, 1 or 3) uint8."""
         return self._encoded(self._planned(pixels))
 
-    def trees(self, pixels: NDArray[np.uint8], top: int) -> Iterator[tuple[int, bytes]]:
-        """Level and bytes of each tree of a GOP (T, …) whose first frame is coded already.
+    def trees(self, frames: Frames, top: int) -> Iterator[tuple[int, bytes]]:
+        """Level and bytes of each tree of a GOP's frames, the first of which is coded already.
 
         Trees are planned by another thread while those before are coded.
         """
-        planned = (self._planned(pixels[at : at + (1 << level)]) for at, level in trees_of(len(pixels), top))
+        pieces = (frames[at : at + (1 << level)] for at, level in trees_of(len(frames), top))
+        planned = (self._planned(np.stack(list(piece))) for piece in pieces)
         for tree in prefetch(planned, 1):
             yield tree.level, self._encoded(tree)
 
@@ -90,15 +95,15 @@ class GopEncoder:
 
 
 def encode_gop(
-    pixels: NDArray[np.uint8], top: int, quality: float, bases: Bases, effort: Effort
+    frames: Frames, top: int, quality: float, bases: Bases, effort: Effort
 ) -> Iterator[tuple[int, bytes]]:
-    """Pixels (T, H, W, 1 or 3) uint8 of a GOP → level and bytes of each of its trees.
+    """The frames of a GOP, each (H, W, 1 or 3) uint8 → level and bytes of each of its trees.
 
     top: level of the largest windows.   quality: 0 … 100.
     """
-    encoder = GopEncoder(new_state(pixels.shape[1:3], top, quality, bases), effort)
-    yield 0, encoder.first(pixels[:1])
-    yield from encoder.trees(pixels, top)
+    encoder = GopEncoder(new_state(frames[0].shape[:2], top, quality, bases), effort)
+    yield 0, encoder.first(frames[0][None])
+    yield from encoder.trees(frames, top)
 
 
 def new_state(size: tuple[int, ...], top: int, quality: float, bases: Bases) -> GopState:

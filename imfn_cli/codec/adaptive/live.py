@@ -13,7 +13,7 @@ from .bases import bases_of
 from .compress import check_fits
 from .effort import effort_of
 from .gop_encoder import GopEncoder, new_state
-from .shape import gop_of_trees, top_of
+from .shape import gop_of_trees, top_of, top_without_windows
 
 Pixels = NDArray[np.uint8]
 
@@ -39,7 +39,10 @@ class LiveAdaptiveForest(LiveForest):
     ) -> None:
         check_fits(model)
         self._size, self._quality, self._effort = size, checked_quality(quality), effort_of(effort)
-        self._top = 0 if low_delay else top_of(*size, model.network.config.levels)
+        top = top_of(*size, model.network.config.levels)
+        if not self._effort.windows:
+            top = top_without_windows(*size, top)
+        self._top = 0 if low_delay else top
         self._gop = gop_of_trees(self._top, gop)
         self._bases = bases_of(model, self._top)
         self._fed = 0

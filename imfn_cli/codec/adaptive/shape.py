@@ -2,14 +2,20 @@
 
 from ...bitstream.container.header import LONGEST_GOP
 
-# Pixels of a tree's frames, and of a GOP's.
-_TREE_PIXELS = 24 << 20
+# Pixels of a tree's frames; of one that an encoder makes which looks at no windows, and so gains nothing by
+# longer trees than their few bytes; and of a GOP's frames.
+_TREE_PIXELS, _PLAIN_PIXELS = 24 << 20, 8 << 20
 _GOP_PIXELS = 96 << 20
 
 
 def top_of(height: int, width: int, levels: int) -> int:
     """The level of the largest windows for frames of `height` × `width` pixels: 6, less for large frames."""
     return min(6, levels, max(0, (_TREE_PIXELS // (height * width)).bit_length() - 1))
+
+
+def top_without_windows(height: int, width: int, top: int) -> int:
+    """The level of the trees of an encoder that looks at single frames only: `top`, less of large frames."""
+    return min(top, max(0, (_PLAIN_PIXELS // (height * width)).bit_length() - 1))
 
 
 def gop_frames_of(height: int, width: int, top: int, gop: int) -> int:
