@@ -19,8 +19,17 @@ from .version import __version__
 if TYPE_CHECKING:
     from .api import compress, decompress, read_frames, stream, verify
     from .diagnosis import diagnose
-    from .errors import ImfnError, InputError, LatentError, ModelError, OutputError, RatioError
+    from .errors import (
+        ImfnError,
+        InputError,
+        LatentError,
+        LimitError,
+        ModelError,
+        OutputError,
+        RatioError,
+    )
     from .latent import Latent, Memory, open
+    from .limits import Limits
     from .reports import (
         CompressReport,
         DamagedNode,
@@ -53,6 +62,8 @@ __all__ = [
     "InstalledModel",
     "Latent",
     "LatentError",
+    "LimitError",
+    "Limits",
     "Memory",
     "Model",
     "ModelError",
@@ -84,8 +95,17 @@ __getattr__, __dir__ = lazy_attributes(
     {
         "api": ("compress", "decompress", "read_frames", "stream", "verify"),
         "diagnosis": ("diagnose",),
-        "errors": ("ImfnError", "InputError", "LatentError", "ModelError", "OutputError", "RatioError"),
+        "errors": (
+            "ImfnError",
+            "InputError",
+            "LatentError",
+            "LimitError",
+            "ModelError",
+            "OutputError",
+            "RatioError",
+        ),
         "latent": ("Latent", "Memory", "open"),
+        "limits": ("Limits",),
         "reports": (
             "CompressReport",
             "DamagedNode",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import bitstream, codec, defaults, media, network, zoo
 from .errors import InputError, ModelError, OutputError
+from .limits import DEFAULT_LIMITS, Limits
 from .reports import CompressReport, DecompressReport, FadingMemoryReport, StreamReport, VerifyReport
 from .system.files import check_output
 from .system.pipes import check_stdin, is_standard, stdin_on_disk, stdout_from_disk
@@ -53,6 +54,7 @@ def compress(
     audio: bool = True,
     device: str = "auto",
     force: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
     stage: Callable[[str], None] | None = None,
 ) -> CompressReport:
@@ -85,6 +87,7 @@ def compress(
     audio: whether the sound of a video file is kept; subtitles always are, packets of both as they are.
     device: "auto", "cpu", "cuda" or "mps"; a loaded model stays where it is.
     force: overwrite `output` where it exists.
+    limits: for what a model that is loaded by its name may ask of this machine.
     stage: called with the name of each pass as it begins, if there is a target.
 
     Raises `InputError`, `OutputError`, `ModelError`, `RatioError` (all `ImfnError`, each one line that says
@@ -116,7 +119,7 @@ def compress(
     else:
         place = Path(output)
         check_output(place, force=force)
-    loaded = _loaded(model, device)
+    loaded = _loaded(model, device, limits)
     if ratio is None:
         ratio = defaults.RATIO if student or not codec.fits(loaded.network.config) else defaults.AUTO
     coded: Callable[..., CompressReport] = (
@@ -189,6 +192,7 @@ def stream(
     stopping: Callable[[], bool] | None = None,
     device: str = "auto",
     force: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
     progress: "Callable[[Live], None] | None" = None,
 ) -> StreamReport | FadingMemoryReport:
     """Compress frames as they come, in constant memory, into a latent that is readable at any moment.
@@ -200,8 +204,8 @@ def stream(
         `imfn_cli.frames.Sequence`, which has been told already what rate to timeout say.
     output: the latent to write; unless given, NAME.safetensors in the current directory. An iterable needs
         one.
-    model, ratio, quality, gop, effort, device, force: as in `compress`; gop and effort are of an adaptive
-        forest, whose nodes are trees of up to 64 frames.   low_delay: trees of one frame.
+    model, ratio, quality, gop, effort, device, force, limits: as in `compress`; gop and effort are of an
+        adaptive forest, whose nodes are trees of up to 64 frames.   low_delay: trees of one frame.
     tree: the exact tree, online, instead of the student; log2(ratio) memories instead of one.
     forget: keep one memory of all that was, finer for the recent past, fixed in size and rewritten every
         `sync` seconds; ratio, quality and tree do not count then. half_life: frames after which an error
@@ -239,7 +243,7 @@ def stream(
     quality = bitstream.checked_quality(quality)
     _check_stream(frames, duration, half_life, forget, sync)
     place = codec.stream_place(source, output, force=force)
-    loaded = stream_model(model, ratio, quality, tree=tree, forget=forget, device=device)
+    loaded = stream_model(model, ratio, quality, tree=tree, forget=forget, device=device, limits=limits)
     ends: dict[str, Any] = {
         "frames": frames,
         "duration": duration,
@@ -314,6 +318,7 @@ def decompress(
     device: str = "auto",
     force: bool = False,
     skip_damaged: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> DecompressReport:
     """Restore the frames of a latent into a file or a directory.
@@ -329,8 +334,9 @@ def decompress(
     audio: whether the sound and subtitles in the latent go out too, where the format can hold them; the
         report's notes say what it cannot.
     skip_damaged: go on past damaged nodes, repeating the last good frame; the report names them.
+    limits: for what the file may ask of this machine; raise them for files that you trust.
 
-    Raises `LatentError`, `ModelError`, `OutputError`, and `InputError` for an empty selection.
+    Raises `LatentError`, `ModelError`, `OutputError`, `LimitError`, and `InputError` for an empty selection.
     """
     settings: dict[str, Any] = {
         "model": model,
@@ -340,6 +346,7 @@ def decompress(
         "device": device,
         "force": force,
         "skip_damaged": skip_damaged,
+        "limits": limits,
         "progress": progress,
     }
     if is_standard(latent):
@@ -363,11 +370,12 @@ def _decompress(
     device: str,
     force: bool,
     skip_damaged: bool,
+    limits: Limits,
     progress: Progress | None,
 ) -> DecompressReport:
     """`decompress` of a file at `path`; its output is named after `named`."""
     start, stop = frames
-    opened = bitstream.open_file(path)
+    opened = bitstream.open_file(path, limits)
     if isinstance(opened, bitstream.FadingMemoryFile):
         return codec.restore_fading_memory(
             path,
@@ -379,6 +387,7 @@ def _decompress(
             device=device,
             format=format,
             force=force,
+            limits=limits,
             progress=_counting(progress, None),
         )
     count = len(media.selected(str(path), opened.header.frames, start, stop))
@@ -404,45 +413,55 @@ def read_frames(
     *,
     model: "str | Path | Model | None" = None,
     device: str = "auto",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> "Iterator[np.ndarray]":
     """Frames start … stop − 1 of a latent, one by one, each uint8 (H, W, 3) RGB or (H, W, 1) gray.
 
     Only what they need is read and decoded: one frame costs one node and log2(ratio) splits, wherever it is.
-    Raises `LatentError`, `ModelError`, and `InputError` for an empty selection, before the first frame; a
-    damaged node raises `LatentError` when its frames come.
+    Raises `LatentError`, `ModelError`, `LimitError`, and `InputError` for an empty selection, before the
+    first frame; a damaged node raises `LatentError` when its frames come.
     """
-    reader = bitstream.open_latent(Path(latent))
-    media.selected(str(latent), reader.header.frames, start, stop)
+    reader = bitstream.open_latent(Path(latent), limits)
+    count = len(media.selected(str(latent), reader.header.frames, start, stop))
     loaded = codec.model_of(reader, model, device)
+    codec.check_needs(reader, loaded, frames=count)
     return (frame.pixels for frame in codec.restored_frames(reader, loaded, start, stop))
 
 
 def verify(
-    latent: str | Path, model: "str | Path | Model | None" = None, *, progress: Progress | None = None
+    latent: str | Path,
+    model: "str | Path | Model | None" = None,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
 ) -> VerifyReport:
     """Check the checksum of every node of a latent, and that it decodes.
 
     Of a memory that `imfn stream --forget` wrote: its checksums, and that its newest frame comes back; it
     counts as one node. Without the model that wrote it (None where it does not ship) only checksums are
-    checked: `decoded` is False then. Raises `LatentError` where nothing can be read at all, and `ModelError`
-    for a `model` that did not write it. Damaged nodes do not raise: the report names them.
+    checked: `decoded` is False then. Raises `LatentError` where nothing can be read at all, `LimitError`
+    where decoding asks for too much, and `ModelError` for a `model` that did not write it. Damaged nodes do
+    not raise: the report names them.
     """
     path = Path(latent)
-    opened = bitstream.open_file(path)
-    loaded, notes = _writer_if_there(path, opened.header, model)
+    opened = bitstream.open_file(path, limits)
+    loaded, notes = _writer_if_there(path, opened.header, model, limits)
     if isinstance(opened, bitstream.FadingMemoryFile):
-        report = codec.verify_fading_memory(path, opened, loaded)
+        report = codec.verify_fading_memory(path, opened, loaded, limits)
     else:
         report = codec.verify_latent(opened, loaded, progress=_counting(progress, len(opened.nodes)))
     return replace(report, notes=notes)
 
 
 def _writer_if_there(
-    path: Path, written: "Header | FadingMemoryHeader", model: "str | Path | Model | None"
+    path: Path,
+    written: "Header | FadingMemoryHeader",
+    model: "str | Path | Model | None",
+    limits: Limits,
 ) -> "tuple[Model | None, tuple[str, ...]]":
     """The model that wrote a file, and notes; none where it does not ship and none is given."""
     try:
-        return codec.writer_of(path, written.model, written.model_sha256, model, "cpu"), ()
+        return codec.writer_of(path, written.model, written.model_sha256, model, "cpu", limits), ()
     except ModelError as error:
         if model is not None:
             raise
@@ -457,9 +476,10 @@ def stream_model(
     tree: bool,
     forget: bool,
     device: str,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> "Model":
     """The model that a stream goes through; what it cannot do is raised here, before a camera is opened."""
-    loaded = _loaded(model, device)
+    loaded = _loaded(model, device, limits)
     if isinstance(ratio, str):
         codec.check_fits(loaded)
     elif not forget:
@@ -470,8 +490,8 @@ def stream_model(
     return loaded
 
 
-def _loaded(model: "str | Path | Model | None", device: str) -> "Model":
-    return model if isinstance(model, zoo.Model) else zoo.load(model, device=device)
+def _loaded(model: "str | Path | Model | None", device: str, limits: Limits) -> "Model":
+    return model if isinstance(model, zoo.Model) else zoo.load(model, device=device, limits=limits)
 
 
 def _one_source(name: str | Path) -> "Source":

@@ -9,6 +9,7 @@ import typer
 
 from .. import api, codec, defaults, media, network, zoo
 from ..errors import ImfnError, InputError
+from ..limits import Limits
 from ..system.pipes import STANDARD, check_stdout, is_standard
 from . import options
 from .batch import Batch, Place, Places, below, output_folder
@@ -67,6 +68,7 @@ def compress(
     force: options.Force = False,
     skip_existing: options.SkipExisting = False,
     jobs: options.InputsAtOnce = 1,
+    limit_memory: options.LimitMemory = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -87,6 +89,7 @@ def compress(
         raise typer.BadParameter(
             "0 is a fixed 16:1 without GOPs; 1 to 3 go with -r auto", param_hint="--effort"
         )
+    limits = options.limits_of(limit_memory)
     sources = media.expand_inputs(inputs)
     if not sources:
         raise InputError("no input found; name a file or a directory")
@@ -95,7 +98,7 @@ def compress(
     if any(isinstance(place, Path) for place in places):
         # A wrong model or ratio is wrong for all inputs.
         settle_for(model)
-        loaded = zoo.load(model, device=device)
+        loaded = zoo.load(model, device=device, limits=limits)
         if isinstance(chosen, int):
             network.level_of_ratio(chosen, loaded.network.config.levels)
             if student:
@@ -114,6 +117,7 @@ def compress(
         "stream": stream,
         "audio": not no_audio,
         "force": force,
+        "limits": limits,
     }
 
     def task(index: int) -> _Task:
@@ -144,15 +148,15 @@ class _Task:
 
 def _work(task: _Task, progress: Progress | None) -> "CompressReport":
     named = task.model is None or isinstance(task.model, str)
-    model = _loaded(task.model, task.device) if named else task.model
+    model = _loaded(task.model, task.device, task.settings["limits"]) if named else task.model
     stage = None if progress is None else progress.stage
     return api.compress(task.source, task.place, model=model, progress=progress, stage=stage, **task.settings)
 
 
 @cache
-def _loaded(model: str | None, device: str) -> "Model":
+def _loaded(model: str | None, device: str, limits: Limits) -> "Model":
     """The model, once for all inputs of a process."""
-    return zoo.load(model, device=device)
+    return zoo.load(model, device=device, limits=limits)
 
 
 def human(report: "CompressReport") -> list[str]:

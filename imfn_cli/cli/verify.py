@@ -9,6 +9,9 @@ from . import options
 from .messages import say
 from .output import Output
 
+# Damaged nodes that are told one by one.
+_NAMED = 20
+
 
 def verify(
     latents: Annotated[
@@ -16,6 +19,8 @@ def verify(
         typer.Argument(metavar="LATENT", help="A file that 'imfn compress' or 'imfn stream' wrote."),
     ],
     model: options.ModelOfLatent = None,
+    limit_pixels: options.LimitPixels = None,
+    limit_memory: options.LimitMemory = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -25,15 +30,18 @@ def verify(
     Without the model that wrote the latent only checksums are compared.
     """
     out = Output(json, quiet)
+    limits = options.limits_of(limit_memory, limit_pixels)
 
     def one(index: int) -> int:
         latent = latents[index]
         with out.progress(f"{latent}:", "nodes") as progress:
-            report = api.verify(latent, model, progress=progress)
+            report = api.verify(latent, model, limits=limits, progress=progress)
         for note in report.notes:
             out.note(note)
-        for node in report.damaged:
+        for node in report.damaged[:_NAMED]:
             say(node.problem)
+        if (more := len(report.damaged) - _NAMED) > 0:
+            say(f"{latent}: {more:,} more nodes are damaged; --json names them all")
         nodes = "1 node" if report.nodes == 1 else f"{report.nodes} nodes"
         state = f"{len(report.damaged)} of {nodes} damaged" if report.damaged else "whole"
         how = "checksums and decoding" if report.decoded else "checksums only"

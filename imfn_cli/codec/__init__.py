@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .fading_memory import restore_fading_memory, stream_into_memory, verify_fading_memory
     from .file_model import model_of, writer_of
     from .live_forest import FixedForest, LiveForest
+    from .needs import check_needs
     from .output_place import LATENT_ENDING, latent_path, latent_place, restored_place, stream_place
     from .restore import decompress_latent, verify_latent
     from .stream import Live, stream_sequence
@@ -35,6 +36,7 @@ __all__ = [
     "LiveForest",
     "Target",
     "check_fits",
+    "check_needs",
     "compress_adaptive",
     "compress_sequence",
     "compress_to_target",
@@ -75,6 +77,7 @@ __getattr__, __dir__ = lazy_attributes(
         "fading_memory": ("restore_fading_memory", "stream_into_memory", "verify_fading_memory"),
         "file_model": ("model_of", "writer_of"),
         "live_forest": ("FixedForest", "LiveForest"),
+        "needs": ("check_needs",),
         "output_place": ("LATENT_ENDING", "latent_path", "latent_place", "restored_place", "stream_place"),
         "restore": ("decompress_latent", "verify_latent"),
         "stream": ("Live", "stream_sequence"),

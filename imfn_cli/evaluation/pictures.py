@@ -13,6 +13,7 @@ from ..bitstream.container.latent_reader import LatentReader
 from ..bitstream.open import open_latent
 from ..codec import adaptive
 from ..codec.decoder import restored_frames
+from ..limits import NO_LIMITS
 from ..zoo import Model, load
 from .clip import Clip
 from .coding import write_latent
@@ -48,7 +49,7 @@ def worst_pictures(
                 write_latent(sequence, path, loaded, setting)
                 chosen = worst(row.psnr_per_frame)
                 before = _at(sorted(chosen), (frame.pixels for frame in sequence))
-            reader = open_latent(path)
+            reader = open_latent(path, NO_LIMITS)
             frames = []
             for number in chosen:
                 after, windows = _restored(reader, loaded, number)
