@@ -173,7 +173,7 @@ def _beyond(path: Path, model: Model) -> None:
 _RESEALED = {"time_base_text": "time_base", "first": "first_time", "last": "last_time"}
 
 
-def _fading(**changes: Any) -> Callable[[Path, Model], None]:
+def fading(**changes: Any) -> Callable[[Path, Model], None]:
     def write(path: Path, model: Model) -> None:
         header: dict[str, Any] = {
             "model": model.name,
@@ -253,10 +253,10 @@ FILES: dict[str, Callable[[Path, Model], None]] = {
     "growing-backwards": _backwards,
     "growing-far-apart": _far_apart,
     "growing-beyond-64-bits": _beyond,
-    "fading-time-base": _fading(time_base_text="1e999999999"),
-    "fading-frames": _fading(frames=(1 << 63) - 1, last_time=1 << 62),
-    "fading-size": _fading(height=8192, width=8193),
-    "fading-times": _fading(first=-(1 << 63), last=(1 << 63) - 2),
+    "fading-time-base": fading(time_base_text="1e999999999"),
+    "fading-frames": fading(frames=(1 << 63) - 1, last_time=1 << 62),
+    "fading-size": fading(height=8192, width=8193),
+    "fading-times": fading(first=-(1 << 63), last=(1 << 63) - 2),
 }
 
 

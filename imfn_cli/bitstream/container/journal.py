@@ -19,6 +19,8 @@ HEAD = struct.Struct("<4sIQIqQI")
 #: CRC-32 of the head
 CRC = struct.Struct("<I")
 HEAD_SIZE = HEAD.size + CRC.size
+#: Ticks from the first record to the last, at most: half of what 64 bits hold, so that sums do not overflow.
+LONGEST_SPAN = 1 << 62
 #: Bytes that are looked through at once for a head.
 BLOCK = 1 << 20
 
@@ -80,6 +82,7 @@ def pieces_of(
     """
     end = file.seek(0, os.SEEK_END)
     at, latest = start, -(1 << 63) - 1
+    earliest: int | None = None
     while at + HEAD_SIZE <= end:
         head = _head_at(file, at, top)
         if head is None:
@@ -94,12 +97,18 @@ def pieces_of(
         if offset + head.size > end:
             return
         times = head.times_in(shown)
-        if times is not None and times[0] > latest:
+        if times is not None and times[0] > latest and not _too_far(times, earliest):
             yield Record(head.level, offset, head.size, head.crc32, times)
+            earliest = int(times[0]) if earliest is None else earliest
             latest = int(times[-1])
         else:
             yield Gap(offset + head.size - at, True, head.level, True)
         at = offset + head.size
+
+
+def _too_far(times: range | NDArray[np.int64], earliest: int | None) -> bool:
+    """Whether the last of these times lies so far after all others that ticks between would need 64 bits."""
+    return int(times[-1]) - (int(times[0]) if earliest is None else earliest) >= LONGEST_SPAN
 
 
 def _parsed(content: bytes) -> _Head:

@@ -205,5 +205,5 @@ class FinishedLatent(LatentReader):
         else:
             # A float: 64 bits might not hold the sum. Its rounding is far below what is left.
             span = int(ticks.sum(dtype=np.float64))
-        if header.start_time + span >= (1 << 63) - (1 << 32):
+        if span + max(0, header.start_time) >= (1 << 63) - (1 << 32):
             raise HeaderError("its presentation times need more than 64 bits")

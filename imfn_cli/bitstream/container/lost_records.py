@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .header import Header
-from .journal import HEAD_SIZE, Gap, Record
+from .journal import HEAD_SIZE, LONGEST_SPAN, Gap, Record
 from .spread import Spread
 
 
@@ -96,7 +96,8 @@ def _lost(levels: list[int], before: Record | None, after: Record, tick: int) ->
     if isinstance(after.times, range) and after.level:
         tick = after.times.step
     # Before the first record time ends only where 64 bits do.
-    room = (end + (1 << 63)) // tick - 1 if before is None else end - int(before.times[-1]) - 1
+    beginning = min(end + (1 << 63), LONGEST_SPAN)
+    room = beginning // tick - 1 if before is None else end - int(before.times[-1]) - 1
     kept: list[int] = []
     frames = 0
     for level in levels:
