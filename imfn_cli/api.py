@@ -5,7 +5,7 @@ Everything heavy (torch, PyAV, numpy) is imported by the first call, not with th
 
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from . import bitstream, codec, defaults, media, network, zoo
 from .errors import InputError, ModelError, OutputError
-from .limits import DEFAULT_LIMITS, Limits
-from .reports import CompressReport, DecompressReport, FadingMemoryReport, StreamReport, VerifyReport
-from .system.files import check_output
+from .limits import DEFAULT_LIMITS, NO_LIMITS, Limits
+from .reports import (
+    CompressReport,
+    DecompressReport,
+    FadingMemoryReport,
+    SourceReport,
+    StreamReport,
+    VerifyReport,
+)
+from .system.files import check_output, replacing
 from .system.pipes import check_stdin, is_standard, stdin_on_disk, stdout_from_disk
 
 if TYPE_CHECKING:
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from .bitstream import FadingMemoryHeader, Header
+    from .bitstream import FadingMemoryHeader, Header, LatentReader
     from .codec import Live
     from .media import Sequence, Source
     from .zoo import Model
@@ -54,6 +61,7 @@ def compress(
     audio: bool = True,
     device: str = "auto",
     force: bool = False,
+    verify: bool = False,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
     stage: Callable[[str], None] | None = None,
@@ -87,6 +95,8 @@ def compress(
     audio: whether the sound of a video file is kept; subtitles always are, packets of both as they are.
     device: "auto", "cpu", "cuda" or "mps"; a loaded model stays where it is.
     force: overwrite `output` where it exists.
+    verify: read and decode what was written before it gets its name; what does not decode raises, and nothing
+        is left.
     limits: for what a model that is loaded by its name may ask of this machine.
     stage: called with the name of each pass as it begins, if there is a target.
 
@@ -127,9 +137,12 @@ def compress(
         if isinstance(ratio, str)
         else partial(codec.compress_sequence, ratio=ratio, student=student, gop=gop)
     )
+    named = place
     with ExitStack() as stack:
         if is_standard(place):
             place = stack.enter_context(stdout_from_disk(codec.LATENT_ENDING))
+        if verify:
+            place = stack.enter_context(_verified(place, loaded, force=force))
         sequence = stack.enter_context(_open(source, rate, start, stop, stream, audio))
         if target is not None and isinstance(sequence, media.GivenFrames | media.Part):
             raise InputError(
@@ -146,10 +159,26 @@ def compress(
                 stage=stage or (lambda _: None),
                 progress=progress or (lambda *_: None),
             )
+    if verify:
+        report = replace(report, output=str(named), verified=True)
     if is_standard(output):
         report = replace(report, output="stdout")
     # The bytes of a part of the source are not known.
     return report if (start, stop) == (0, None) else replace(report, ratio_of_bytes=None)
+
+
+@contextmanager
+def _verified(place: Path, model: "Model", *, force: bool) -> "Iterator[Path]":
+    """A temporary path; what the block writes there becomes `place` if every node of it decodes."""
+    with replacing(place, force=force) as temporary:
+        yield temporary
+        report = codec.verify_latent(bitstream.open_latent(temporary, NO_LIMITS), model)
+        if not report.ok:
+            why = report.damaged[0].problem.replace(str(temporary), str(place))
+            raise OutputError(
+                f"{why}, as it was just written; nothing was kept. This machine's disk or memory may be "
+                "faulty: try another"
+            )
 
 
 def _target_of(
@@ -432,6 +461,8 @@ def verify(
     latent: str | Path,
     model: "str | Path | Model | None" = None,
     *,
+    source: "str | Path | Source | np.ndarray | None" = None,
+    frames: Selection | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> VerifyReport:
@@ -439,18 +470,50 @@ def verify(
 
     Of a memory that `imfn stream --forget` wrote: its checksums, and that its newest frame comes back; it
     counts as one node. Without the model that wrote it (None where it does not ship) only checksums are
-    checked: `decoded` is False then. Raises `LatentError` where nothing can be read at all, `LimitError`
-    where decoding asks for too much, and `ModelError` for a `model` that did not write it. Damaged nodes do
-    not raise: the report names them.
+    checked: `decoded` is False then.
+
+    source: what was compressed, a file or an array (T, H, W, C) uint8: every frame is restored and compared
+        with its own, and `compared` has the mean PSNR and the worst frame.
+    frames: (start, stop) of the source's frames that were compressed; None: all.
+
+    Raises `LatentError` where nothing can be read at all, `LimitError` where decoding asks for too much,
+    `ModelError` for a `model` that did not write it, or a missing one where there is a source, and
+    `InputError` where the source cannot be read, or is of another size or length. Damaged nodes do not raise:
+    the report names them.
     """
     path = Path(latent)
     opened = bitstream.open_file(path, limits)
     loaded, notes = _writer_if_there(path, opened.header, model, limits)
     if isinstance(opened, bitstream.FadingMemoryFile):
+        if source is not None:
+            raise InputError(
+                f"{path}: one memory of a whole stream; only a latent is compared with its source"
+            )
         report = codec.verify_fading_memory(path, opened, loaded, limits)
     else:
         report = codec.verify_latent(opened, loaded, progress=_counting(progress, len(opened.nodes)))
+        if source is not None:
+            report = replace(report, compared=_compared(opened, loaded, source, frames, notes, progress))
     return replace(report, notes=notes)
+
+
+def _compared(
+    reader: "LatentReader",
+    model: "Model | None",
+    source: "str | Path | Source | np.ndarray",
+    frames: Selection | None,
+    notes: tuple[str, ...],
+    progress: Progress | None,
+) -> SourceReport:
+    """A latent's frames beside those of `source`. notes: why there is no model."""
+    if model is None:
+        raise ModelError("; ".join(notes).replace("only checksums were verified", "no frame can be compared"))
+    start, stop = frames or (0, None)
+    if isinstance(source, str | Path):
+        source = _one_source(source)
+    with _open(source, None, start, stop, None, False) as sequence:
+        counting = _counting(progress, reader.header.frames)
+        return codec.compare_with_source(reader, model, sequence, progress=counting)
 
 
 def _writer_if_there(

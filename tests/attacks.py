@@ -126,11 +126,9 @@ def _told(**changes: Any) -> Callable[[Path, Model], None]:
 
 
 def _adaptive(path: Path, model: Model) -> None:
-    header = _header(model, ratio=64, height=8192, width=7812, gop_frames=4096, draft=2)
-    with LatentWriter(path) as writer:
-        for _ in range(10):
-            writer.add(4096, bytes(40))
-        writer.finish(dataclasses.replace(header, frames=40_960))
+    """An adaptive forest whose GOP is as long as can be, of frames as large as can be."""
+    header = _header(model, ratio=64, height=8192, width=7812, gop_frames=4096)
+    _latent(path, header, [(0, bytes(40)), *[(6, bytes(40))] * 63])
 
 
 # -- growing latents --------------------------------------------------------------------------------------

@@ -66,6 +66,9 @@ def compress(
     no_audio: options.NoAudio = False,
     device: options.Device = options.DeviceName.auto,
     force: options.Force = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Decode what was written before it gets its name.")
+    ] = False,
     skip_existing: options.SkipExisting = False,
     jobs: options.InputsAtOnce = 1,
     limit_memory: options.LimitMemory = None,
@@ -117,6 +120,7 @@ def compress(
         "stream": stream,
         "audio": not no_audio,
         "force": force,
+        "verify": verify,
         "limits": limits,
     }
 

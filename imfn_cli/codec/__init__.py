@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         fits,
         shares_of,
     )
+    from .against_source import compare_with_source
     from .decoder import DecodedNode, Decoder, restored_frames
     from .encoder import compress_sequence, encode_intra
     from .fading_memory import restore_fading_memory, stream_into_memory, verify_fading_memory
@@ -37,6 +38,7 @@ __all__ = [
     "Target",
     "check_fits",
     "check_needs",
+    "compare_with_source",
     "compress_adaptive",
     "compress_sequence",
     "compress_to_target",
@@ -73,6 +75,7 @@ __getattr__, __dir__ = lazy_attributes(
             "shares_of",
         ),
         "decoder": ("DecodedNode", "Decoder", "restored_frames"),
+        "against_source": ("compare_with_source",),
         "encoder": ("compress_sequence", "encode_intra"),
         "fading_memory": ("restore_fading_memory", "stream_into_memory", "verify_fading_memory"),
         "file_model": ("model_of", "writer_of"),

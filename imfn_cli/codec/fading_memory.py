@@ -161,6 +161,7 @@ def verify_fading_memory(
         decoded=model is not None,
         damaged=(DamagedNode(0, 0, frames - 1, said),) if problem else (),
         notes=(),
+        lost=((0, frames - 1),) if problem else (),
     )
 
 

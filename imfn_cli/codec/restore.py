@@ -137,4 +137,16 @@ def verify_latent(
         decoded=model is not None,
         damaged=tuple(damaged),
         notes=(),
+        lost=_runs(damaged),
     )
+
+
+def _runs(damaged: list[DamagedNode]) -> tuple[tuple[int, int], ...]:
+    """First and last frame of each run of frames in these nodes, which stand in time order."""
+    runs: list[tuple[int, int]] = []
+    for node in damaged:
+        if runs and runs[-1][1] + 1 == node.first_frame:
+            runs[-1] = runs[-1][0], node.last_frame
+        else:
+            runs.append((node.first_frame, node.last_frame))
+    return tuple(runs)
