@@ -142,9 +142,7 @@ class TestCompress:
         assert "as it was just written; nothing was kept" in ran.line
         assert digests(clip.parent) == before
 
-    def test_to_a_target(
-        self, tiny_model: imfn.Model, clip_frames: np.ndarray, tmp_path: Path
-    ) -> None:
+    def test_to_a_target(self, tiny_model: imfn.Model, clip_frames: np.ndarray, tmp_path: Path) -> None:
         report = imfn.compress(
             clip_frames[:8],
             tmp_path / "x.safetensors",
