@@ -18,6 +18,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .api import compress, decompress, read_frames, stream, verify
+    from .codec.exact.array_latent import ArrayLatent
     from .diagnosis import diagnose
     from .errors import (
         ImfnError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .latent import Latent, Memory, open
     from .limits import Limits
     from .reports import (
+        ArrayReport,
         CompressReport,
         DamagedNode,
         DecompressReport,
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from .zoo import Model, load
 
 __all__ = [
+    "ArrayLatent",
+    "ArrayReport",
     "CompressReport",
     "DamagedNode",
     "DecompressReport",
@@ -94,6 +98,7 @@ __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
         "api": ("compress", "decompress", "read_frames", "stream", "verify"),
+        "codec.exact.array_latent": ("ArrayLatent",),
         "diagnosis": ("diagnose",),
         "errors": (
             "ImfnError",
@@ -107,6 +112,7 @@ __getattr__, __dir__ = lazy_attributes(
         "latent": ("Latent", "Memory", "open"),
         "limits": ("Limits",),
         "reports": (
+            "ArrayReport",
             "CompressReport",
             "DamagedNode",
             "DecompressReport",

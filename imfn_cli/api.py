@@ -15,6 +15,7 @@ from . import bitstream, codec, defaults, media, network, zoo
 from .errors import InputError, ModelError, OutputError
 from .limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 from .reports import (
+    ArrayReport,
     CompressReport,
     DecompressReport,
     FadingMemoryReport,
@@ -59,6 +60,8 @@ def compress(
     frames: Selection | None = None,
     stream: int | None = None,
     audio: bool = True,
+    lossless: bool = False,
+    max_error: float | str | None = None,
     device: str = "auto",
     force: bool = False,
     verify: bool = False,
@@ -71,7 +74,9 @@ def compress(
     source: a video, a directory or pattern of images, an animation, .npy/.npz, MNIST idx; "-": a container or
         Y4M on standard input; an array, uint8 (T, H, W) or (T, H, W, 1) gray, (T, H, W, 3) RGB; a tensor, the
         same, or floats (T, C, H, W) in [0, 1]; or any iterable of such frames, read once, as they are wanted.
-        Any T, H, W ≥ 1. Frames of files are streamed.
+        Any T, H, W ≥ 1. Frames of files are streamed. Arrays of other types and shapes (booleans, integers
+        and floats up to 64 bits; (T, H, W), (T, H, W, C), (T, D)), TIFF stacks of more than 8 bits, HDF5
+        ("file.h5::/data") and Zarr go another way, in which every sample is within an error; `ArrayReport`.
     output: the file to write; clip.mp4 → clip.safetensors beside it unless given. An array needs one. "-" is
         standard output, which gets the file when it is whole.
     rate: frames per second of an array, tensor or iterable; 25 unless given.
@@ -93,6 +98,8 @@ def compress(
     frames: (start, stop) to compress only frames start … stop − 1; a stop of None means the end.
     stream: which of several video streams, counted from 0; None: the film among them.
     audio: whether the sound of a video file is kept; subtitles always are, packets of both as they are.
+    lossless: of an array: what comes back has every bit that it had, on every machine.
+    max_error: of an array: every sample is at most so far from what it was; "1%" is a part of its range.
     device: "auto", "cpu", "cuda" or "mps"; a loaded model stays where it is.
     force: overwrite `output` where it exists.
     verify: read and decode what was written before it gets its name; what does not decode raises, and nothing
@@ -104,6 +111,7 @@ def compress(
     what to do), `ImfnError` for a target out of reach, ValueError for a quality outside 0 … 100.
     When it raises, nothing is left behind and an output that existed stays as it was.
     """
+    tolerance = _tolerance_of(lossless, max_error, quality, target_psnr, target_kbps, target_size, model)
     target = _target_of(quality, target_psnr, target_kbps, target_size)
     quality = bitstream.checked_quality(defaults.QUALITY if quality is None else quality)
     gop = operator.index(gop)
@@ -114,6 +122,11 @@ def compress(
     start, stop = frames or (0, None)
     if isinstance(source, str | Path):
         source = _one_source(source)
+    if tolerance is not None or (model is None and target is None and goes_as_array(source)):
+        asked = codec.Tolerance(quality=quality) if tolerance is None else tolerance
+        return _compress_array(
+            source, output, asked, start, stop, force=force, verify=verify, progress=progress
+        )
     if target is not None and isinstance(source, media.Source) and not source.rereadable:
         raise InputError(
             f"{source.name}: can be read once only, a target takes several passes; save it first"
@@ -168,17 +181,99 @@ def compress(
 
 
 @contextmanager
-def _verified(place: Path, model: "Model", *, force: bool) -> "Iterator[Path]":
+def _verified(place: Path, model: "Model | None", *, force: bool) -> "Iterator[Path]":
     """A temporary path; what the block writes there becomes `place` if every node of it decodes."""
     with replacing(place, force=force) as temporary:
         yield temporary
-        report = codec.verify_latent(bitstream.open_latent(temporary, NO_LIMITS), model)
+        opened = bitstream.open_file(temporary, NO_LIMITS)
+        if isinstance(opened, bitstream.ArrayFile):
+            report = codec.verify_array(opened)
+        else:
+            assert not isinstance(opened, bitstream.FadingMemoryFile)
+            report = codec.verify_latent(opened, model)
         if not report.ok:
             why = report.damaged[0].problem.replace(str(temporary), str(place))
             raise OutputError(
                 f"{why}, as it was just written; nothing was kept. This machine's disk or memory may be "
                 "faulty: try another"
             )
+
+
+def _tolerance_of(lossless: bool, max_error: float | str | None, *others: object) -> "codec.Tolerance | None":
+    """What samples may differ by, if that is said. others: what then says nothing. Raises ValueError."""
+    if not lossless and max_error is None:
+        return None
+    if lossless and max_error is not None:
+        raise ValueError("lossless and max_error exclude one another; give one of them")
+    if any(other is not None for other in others):
+        raise ValueError("lossless and max_error go without a quality, a target or a model")
+    return codec.Tolerance.exact() if max_error is None else codec.Tolerance.parse(max_error)
+
+
+def goes_as_array(source: object) -> bool:
+    """Whether `compress` takes a source as an array of samples: what is in it are no 8-bit pictures."""
+    import numpy as np
+
+    if isinstance(source, np.ndarray):
+        return not _are_pictures(source.dtype, source.shape)
+    if not isinstance(source, media.Source) or len(source.paths) != 1 or not media.is_array(source.name):
+        return False
+    if source.kind == "array" and source.paths[0].suffix.lower() not in (".npy", ".npz"):
+        return True
+    try:
+        with media.open_array(source.name) as array:
+            # A single TIFF is a picture, whatever its depth.
+            return not _are_pictures(array.dtype, array.shape) and (array.kind == "array" or array.frames > 1)
+    except InputError:
+        # Whoever reads it says best what is wrong with it.
+        return False
+
+
+def _are_pictures(dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> bool:
+    return dtype == "u1" and (len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3, 4)))
+
+
+def _compress_array(
+    source: object,
+    output: str | Path | None,
+    tolerance: "codec.Tolerance",
+    start: int,
+    stop: int | None,
+    *,
+    force: bool,
+    verify: bool,
+    progress: Progress | None,
+) -> ArrayReport:
+    import numpy as np
+    import torch
+
+    if isinstance(source, media.Source):
+        if len(source.paths) != 1:
+            raise InputError(
+                f"{source.name}: is no array; lossless and max_error are for .npy, .npz, .tif, .h5, .zarr"
+            )
+        standard = output is not None and is_standard(output)
+        place = Path("-") if standard else codec.latent_place(source, output, force=force)
+        array: media.ArraySource = media.open_array(source.name, start=start, stop=stop)
+    elif isinstance(source, np.ndarray | torch.Tensor):
+        if output is None:
+            raise OutputError("array: has no name to go by; say where to write with output=")
+        place = Path(output)
+        array = media.GivenArray(source if isinstance(source, np.ndarray) else source.numpy(force=True))
+        if (start, stop) != (0, None):
+            chosen = media.selected("array", array.frames, start, stop)
+            array = media.PartOfArray(array, chosen.start, chosen.stop)
+    else:
+        raise InputError("frames: lossless and max_error are for arrays; hand over one, or a file")
+    with ExitStack() as stack:
+        stack.enter_context(array)
+        written = stack.enter_context(stdout_from_disk(codec.LATENT_ENDING)) if is_standard(place) else place
+        if verify:
+            written = stack.enter_context(_verified(Path(written), None, force=force))
+        counting = _counting(progress, array.frames)
+        report = codec.compress_array(array, written, tolerance, force=force, progress=counting)
+    report = replace(report, output=str(place))
+    return replace(report, output="stdout") if is_standard(output) else report
 
 
 def _target_of(
@@ -353,7 +448,8 @@ def decompress(
     """Restore the frames of a latent into a file or a directory.
 
     latent: a file; "-": standard input.
-    output: its ending says the format: .mp4 .m4v .mov (H.264), .mkv (FFV1, lossless), .webm (VP9), .gif,
+    output: of an array latent .npy, .npz, .tif, .h5 or .zarr, beside it as its source was; of others its
+        ending says the format: .mp4 .m4v .mov (H.264), .mkv (FFV1, lossless), .webm (VP9), .gif,
         .y4m, .npy, .tif; none, a closing slash or a directory: PNG images. Unless given, clip.safetensors →
         clip.restored.mp4 beside it (.gif, .npy or images/ where the source was such). "-" is standard output,
         in the format that `format` names: mp4, mov, mkv, webm, gif, y4m, npy or tif.
@@ -405,6 +501,21 @@ def _decompress(
     """`decompress` of a file at `path`; its output is named after `named`."""
     start, stop = frames
     opened = bitstream.open_file(path, limits)
+    if isinstance(opened, bitstream.ArrayFile):
+        place = codec.array_place(named, output, opened.header.source_kind, format)
+        with nullcontext(place) if not is_standard(place) else stdout_from_disk(f".{format}") as written:
+            return codec.decompress_array(
+                opened,
+                Path(written),
+                start=start,
+                stop=stop,
+                format=format,
+                force=force,
+                skip_damaged=skip_damaged,
+                progress=_counting(
+                    progress, len(media.selected(str(path), opened.header.frames, start, stop))
+                ),
+            )
     if isinstance(opened, bitstream.FadingMemoryFile):
         return codec.restore_fading_memory(
             path,
@@ -473,7 +584,8 @@ def verify(
     checked: `decoded` is False then.
 
     source: what was compressed, a file or an array (T, H, W, C) uint8: every frame is restored and compared
-        with its own, and `compared` has the mean PSNR and the worst frame.
+        with its own, and `compared` has the mean PSNR and the worst frame. Of an array latent every sample is
+        compared, and groups with one that is further off than the latent promises count as damaged.
     frames: (start, stop) of the source's frames that were compressed; None: all.
 
     Raises `LatentError` where nothing can be read at all, `LimitError` where decoding asks for too much,
@@ -483,6 +595,8 @@ def verify(
     """
     path = Path(latent)
     opened = bitstream.open_file(path, limits)
+    if isinstance(opened, bitstream.ArrayFile):
+        return _verified_array(opened, source, frames, progress)
     loaded, notes = _writer_if_there(path, opened.header, model, limits)
     if isinstance(opened, bitstream.FadingMemoryFile):
         if source is not None:
@@ -495,6 +609,27 @@ def verify(
         if source is not None:
             report = replace(report, compared=_compared(opened, loaded, source, frames, notes, progress))
     return replace(report, notes=notes)
+
+
+def _verified_array(
+    opened: "bitstream.ArrayFile",
+    source: "str | Path | Source | np.ndarray | None",
+    frames: Selection | None,
+    progress: Progress | None,
+) -> VerifyReport:
+    counting = _counting(progress, len(opened.groups))
+    if source is None:
+        return codec.verify_array(opened, progress=counting)
+    if isinstance(source, media.Source):
+        source = source.name
+    array: media.ArraySource = (
+        media.open_array(source) if isinstance(source, str | Path) else media.GivenArray(source)
+    )
+    with array:
+        if frames is not None and frames != (0, None):
+            chosen = media.selected(str(opened.path), array.frames, *frames)
+            array = media.PartOfArray(array, chosen.start, chosen.stop)
+        return codec.verify_array(opened, array, progress=counting)
 
 
 def _compared(

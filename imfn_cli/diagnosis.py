@@ -29,6 +29,7 @@ EXTRAS = {
     "eval": ("pytorch_msssim", "matplotlib"),
     "export": ("onnx", "onnxscript", "onnxruntime"),
     "hub": ("huggingface_hub",),
+    "mnist": ("imfn_mnist",),
 }
 # As the packages are called on PyPI.
 _PACKAGES = (

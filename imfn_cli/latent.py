@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import bitstream, codec, media, zoo
+from .codec.exact.array_latent import ArrayLatent
 from .errors import LatentError
 from .limits import DEFAULT_LIMITS, Limits
 
@@ -222,6 +223,24 @@ class _Gop:
         return np.stack(self.restored[low - self.frames.start : high - self.frames.start])
 
 
+@overload
+def open(
+    path: str | Path,
+    *,
+    model: "str | Path | Model",
+    device: str = "auto",
+    cache_bytes: int = CACHE_BYTES,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Latent: ...
+@overload
+def open(
+    path: str | Path,
+    *,
+    model: None = None,
+    device: str = "auto",
+    cache_bytes: int = CACHE_BYTES,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Latent | ArrayLatent: ...
 def open(
     path: str | Path,
     *,
@@ -229,8 +248,8 @@ def open(
     device: str = "auto",
     cache_bytes: int = CACHE_BYTES,
     limits: Limits = DEFAULT_LIMITS,
-) -> Latent:
-    """Open a latent for reading frames and memories at any place.
+) -> Latent | ArrayLatent:
+    """Open a latent for reading frames and memories at any place; an array latent for reading its frames.
 
     model: as in `decompress`.   device: where the network computes.   cache_bytes: of restored frames, at
     most, that are kept.   limits: for what the file may ask of this machine.
@@ -238,4 +257,6 @@ def open(
     Raises `LatentError` where it is none; `ModelError` when its first frame is asked for, and `LimitError`
     for frames that are too large or too many at once.
     """
+    if model is None and bitstream.kind_of(Path(path)) is bitstream.Kind.ARRAY:
+        return ArrayLatent(path, cache_bytes=cache_bytes)
     return Latent(path, model=model, device=device, cache_bytes=cache_bytes, limits=limits)

@@ -49,7 +49,7 @@ class CompressReport(_Report):
     output: str
     model: str
     ratio: int | str
-    quality: float
+    quality: float | None
     frames: int
     height: int
     width: int
@@ -67,6 +67,23 @@ class CompressReport(_Report):
     gop: int = 0
     target: TargetReport | None = None
     verified: bool = False
+
+
+@dataclass(frozen=True)
+class ArrayReport(CompressReport):
+    """What compressing an array as it is did.
+
+    Fields as in `CompressReport`: nodes are groups of frames, there is no model, and ratio_of_bytes is of the
+    array's own bytes. shape, dtype: of the array, dtype as NumPy writes it.   max_error: every sample is
+    within it, 0: as it was.   bits_per_sample: of the whole file.   megabytes_per_second: of the array.
+    """
+
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    max_error: float = 0.0
+    lossless: bool = True
+    bits_per_sample: float = 0.0
+    megabytes_per_second: float = 0.0
 
 
 @dataclass(frozen=True)

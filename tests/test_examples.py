@@ -21,6 +21,7 @@ PRINTED = {
     "compress_and_restore": "PSNR",
     "features": "frames 0 and 16: distance",
     "from_generator": "100 frames in",
+    "equal_bits": "equal-bits.png",
     "memories": "16:1  PSNR",
     "random_access": "frame 39 of 40: (48, 64, 3)",
     "side_by_side": "side-by-side.png",

@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from .container.latent_writer import LatentWriter
     from .container.node import NodeEntry
     from .entropy.entropy_model import EntropyModel
+    from .exact.array_file import ArrayFile
+    from .exact.array_header import ArrayHeader
     from .open import Kind, kind_of, open_file, open_latent
     from .quantiser import checked_quality, step_of_quality
 
 __all__ = [
+    "ArrayFile",
+    "ArrayHeader",
     "EntropyModel",
     "FadingMemoryFile",
     "FadingMemoryHeader",
@@ -47,6 +51,8 @@ __getattr__, __dir__ = lazy_attributes(
         "container.latent_writer": ("LatentWriter",),
         "container.node": ("NodeEntry",),
         "entropy.entropy_model": ("EntropyModel",),
+        "exact.array_file": ("ArrayFile",),
+        "exact.array_header": ("ArrayHeader",),
         "open": ("Kind", "kind_of", "open_file", "open_latent"),
         "quantiser": ("checked_quality", "step_of_quality"),
     },

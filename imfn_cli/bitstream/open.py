@@ -11,6 +11,8 @@ from .container.growing_reader import GrowingLatent
 from .container.header import METADATA_KEY
 from .container.latent_reader import FinishedLatent, LatentReader
 from .container.layout import metadata_of, read_layout
+from .exact.array_file import ArrayFile
+from .exact.array_header import METADATA_KEY as ARRAY_KEY
 
 # A model's weights have its entropy model's tables beside them.
 _TABLES_OF_A_MODEL = "entropy.counts"
@@ -24,6 +26,7 @@ class Kind(StrEnum):
     LATENT = "latent"
     GROWING_LATENT = "growing latent"
     FADING_MEMORY = "fading memory"
+    ARRAY = "array latent"
     MODEL = "model"
     STUDENT = "student"
     OTHER = "something else"
@@ -46,13 +49,15 @@ def kind_of(path: Path) -> Kind:
         return Kind.GROWING_LATENT if set(layout) == {"__metadata__", "journal"} else Kind.LATENT
     if FADING_MEMORY_KEY in metadata:
         return Kind.FADING_MEMORY
+    if ARRAY_KEY in metadata:
+        return Kind.ARRAY
     if STUDENT_KEY in metadata:
         return Kind.STUDENT
     return Kind.MODEL if _TABLES_OF_A_MODEL in layout else Kind.OTHER
 
 
-def open_file(path: Path, limits: Limits = DEFAULT_LIMITS) -> LatentReader | FadingMemoryFile:
-    """Open what `imfn decompress` restores: a latent, finished or growing, or a fading memory.
+def open_file(path: Path, limits: Limits = DEFAULT_LIMITS) -> LatentReader | FadingMemoryFile | ArrayFile:
+    """Open what `imfn decompress` restores: a latent, finished or growing, a fading memory, an array latent.
 
     Raises `LatentError`, one line, where it is neither, damaged, or of a future version; `LimitError` where
     even what it says about itself is too large.
@@ -62,6 +67,8 @@ def open_file(path: Path, limits: Limits = DEFAULT_LIMITS) -> LatentReader | Fad
         return GrowingLatent(path, limits)
     if kind is Kind.FADING_MEMORY:
         return FadingMemoryFile.read(path, limits)
+    if kind is Kind.ARRAY:
+        return ArrayFile(path)
     if kind in (Kind.MODEL, Kind.STUDENT):
         raise LatentError(f"{path}: a {kind}, not an imfn latent; name a file that 'imfn compress' wrote")
     # Of anything else the reader says best what is wrong with it.
@@ -73,4 +80,6 @@ def open_latent(path: Path, limits: Limits = DEFAULT_LIMITS) -> LatentReader:
     opened = open_file(path, limits)
     if isinstance(opened, FadingMemoryFile):
         raise LatentError(f"{path}: a {Kind.FADING_MEMORY}, which has no nodes")
+    if isinstance(opened, ArrayFile):
+        raise LatentError(f"{path}: an {Kind.ARRAY}, which has no memories; imfn.open gives its frames")
     return opened

@@ -10,6 +10,7 @@ import typer
 from .. import api, codec, defaults, media, network, zoo
 from ..errors import ImfnError, InputError
 from ..limits import Limits
+from ..reports import ArrayReport
 from ..system.pipes import STANDARD, check_stdout, is_standard
 from . import options
 from .batch import Batch, Place, Places, below, output_folder
@@ -27,7 +28,8 @@ def compress(
         list[str],
         typer.Argument(
             metavar="INPUT",
-            help="A video, animation, directory or pattern of images, .npy, .npz, TIFF, MNIST idx; "
+            help="A video, animation, directory or pattern of images, .npy, .npz, TIFF, MNIST idx, "
+            "HDF5 (file.h5::/data), Zarr; "
             "a directory of those; - for a video on standard input.",
         ),
     ],
@@ -48,6 +50,10 @@ def compress(
             show_default="INPUT.safetensors beside the input",
         ),
     ] = None,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="Of an array: every bit comes back, on every machine.")
+    ] = False,
+    max_error: options.MaxError = None,
     student: Annotated[
         bool, typer.Option("--student", help="One recurrent update per frame instead of the tree.")
     ] = False,
@@ -82,6 +88,11 @@ def compress(
     """
     out = Output(json, quiet, aside=is_standard(output))
     options.check_targets(quality, target_psnr, target_kbps, target_size)
+    guaranteed = lossless or max_error is not None
+    if guaranteed:
+        options.check_guarantee(
+            lossless and max_error is not None, quality, target_psnr, target_kbps, target_size, model
+        )
     selection = options.parse_frames(frames)
     chosen = None if ratio is None else options.parse_ratio(ratio)
     if student and chosen == defaults.AUTO:
@@ -98,7 +109,11 @@ def compress(
         raise InputError("no input found; name a file or a directory")
     places = _places(sources, output, force, skip_existing)
     loaded = None
-    if any(isinstance(place, Path) for place in places):
+    as_pictures = [
+        isinstance(place, Path) and not guaranteed and not (model is None and api.goes_as_array(source))
+        for source, place in zip(sources, places, strict=True)
+    ]
+    if any(as_pictures):
         # A wrong model or ratio is wrong for all inputs.
         settle_for(model)
         loaded = zoo.load(model, device=device, limits=limits)
@@ -119,6 +134,8 @@ def compress(
         "frames": selection,
         "stream": stream,
         "audio": not no_audio,
+        "lossless": lossless,
+        "max_error": max_error,
         "force": force,
         "verify": verify,
         "limits": limits,
@@ -128,7 +145,8 @@ def compress(
         place = places[index]
         assert isinstance(place, Path)
         # Another process loads it by its name.
-        return _Task(sources[index], place, loaded if jobs == 1 else model, device, settings)
+        given = loaded if jobs == 1 and as_pictures[index] else model
+        return _Task(sources[index], place, given, device, settings)
 
     def tell(report: "CompressReport") -> int:
         for note in report.notes:
@@ -151,8 +169,14 @@ class _Task:
 
 
 def _work(task: _Task, progress: Progress | None) -> "CompressReport":
-    named = task.model is None or isinstance(task.model, str)
-    model = _loaded(task.model, task.device, task.settings["limits"]) if named else task.model
+    named, guaranteed = task.model, task.settings["lossless"] or task.settings["max_error"] is not None
+    model = named
+    if not guaranteed and not (named is None and api.goes_as_array(task.source)):
+        model = (
+            _loaded(named, task.device, task.settings["limits"])
+            if named is None or isinstance(named, str)
+            else named
+        )
     stage = None if progress is None else progress.stage
     return api.compress(task.source, task.place, model=model, progress=progress, stage=stage, **task.settings)
 
@@ -165,6 +189,8 @@ def _loaded(model: str | None, device: str, limits: Limits) -> "Model":
 
 def human(report: "CompressReport") -> list[str]:
     """The report in three lines, and one of its target."""
+    if isinstance(report, ArrayReport):
+        return _human_of_array(report)
     before = fewer = ""
     numbers = report.ratio_of_numbers
     in_memories = f"{numbers:.1f} times fewer" if numbers >= 1 else f"{1 / numbers:.1f} times more"
@@ -180,6 +206,17 @@ def human(report: "CompressReport") -> list[str]:
         f"(model {report.model}{', student' if report.student else ''}, ratio {report.ratio}, "
         f"quality {report.quality}{f', gop {report.gop}' if report.gop else ''})",
         *_target_line(report.target),
+    ]
+
+
+def _human_of_array(report: ArrayReport) -> list[str]:
+    kept = "lossless" if report.lossless else f"within {report.max_error:.6g}"
+    size = "×".join(map(str, report.shape))
+    coded = f"{report.bytes:,} bytes, {report.bits_per_sample:.3f} bits per sample"
+    return [
+        f"{report.source} → {report.output}",
+        f"  {report.dtype} of {size}, {kept}: {coded}, "
+        f"{report.ratio_of_bytes:.2f} times fewer, {report.megabytes_per_second:.1f} MB/s",
     ]
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..reports import DecompressReport
 
 # What a folder is searched for.
-_RESTORED = ("latent", "growing latent", "fading memory")
+_RESTORED = ("latent", "growing latent", "fading memory", "array latent")
 
 
 def decompress(
@@ -35,6 +35,7 @@ def decompress(
             help="File to write; of several latents, or a folder, a folder. "
             "Its ending says the format: .mp4 .mov (H.264), .mkv (FFV1, lossless), "
             ".webm (VP9), .gif, .y4m, .npy, .tif; none or a closing slash: a directory of PNG. "
+            "Of an array latent: .npy, .npz, .tif, .h5, .zarr. "
             "- is standard output, which needs --format.",
             show_default="beside the latent, see above",
         ),
@@ -166,6 +167,8 @@ def _places(
 def _wanted(latent: Path, format: str | None) -> tuple[Path, bool]:
     """Where the frames of a latent go by default, and whether that is a folder of images."""
     opened = bitstream.open_file(latent)
+    if isinstance(opened, bitstream.ArrayFile):
+        return Path(codec.array_place(latent, None, opened.header.source_kind, format)), False
     kind = "video" if isinstance(opened, bitstream.FadingMemoryFile) else opened.header.source_kind
     beside = str(codec.restored_place(latent, None, kind))
     if format is None:
@@ -180,6 +183,8 @@ def _writer(latent: str) -> str | None:
         opened = bitstream.open_file(Path(latent))
     except ImfnError:
         # Restoring will say what is wrong with it.
+        return None
+    if isinstance(opened, bitstream.ArrayFile):
         return None
     name = opened.header.model
     # A name in a file that came from somewhere may not make us read a folder.

@@ -31,6 +31,8 @@ def info(
     opened = bitstream.open_file(path, options.limits_of(limit_memory))
     if isinstance(opened, bitstream.FadingMemoryFile):
         _fading_memory(path, opened, out)
+    elif isinstance(opened, bitstream.ArrayFile):
+        _array(opened, nodes, out)
     else:
         _latent(opened, nodes, out)
 
@@ -50,6 +52,34 @@ def _fading_memory(path: Path, memory: "bitstream.FadingMemoryFile", out: Output
     header = asdict(memory.header)
     values = {"path": str(path), "bytes": path.stat().st_size, "memory": header}
     out.result(values, f"{path}: one memory of a whole stream", _fields(header))
+
+
+def _array(latent: "bitstream.ArrayFile", every_group: bool, out: Output) -> None:
+    header, size = asdict(latent.header), latent.path.stat().st_size
+    rows: list[dict[str, Any]] = [
+        {
+            "group": group.number,
+            "first_frame": group.frames[0],
+            "last_frame": group.frames[-1],
+            "offset": group.offset,
+            "bytes": group.size,
+            "crc32": f"{group.crc32:08x}",
+        }
+        for group in latent.groups
+    ]
+    values = {"path": str(latent.path), "bytes": size, "header": header, "groups": rows}
+    shown: list[Any] = [f"{latent.path}: an array latent", _fields(header)]
+    if every_group:
+        table = Table(*rows[0], title="Groups", title_justify="left", box=None, padding=(0, 2, 0, 0))
+        for row in rows:
+            table.add_row(*(str(value) for value in row.values()))
+        shown += ["", table]
+    else:
+        shown += [
+            "",
+            f"{len(rows)} groups of frames, {sum(row['bytes'] for row in rows):,} bytes (--nodes lists them)",
+        ]
+    out.result(values, *shown)
 
 
 def _latent(reader: "bitstream.LatentReader", every_node: bool, out: Output) -> None:
@@ -140,6 +170,8 @@ def _model(name: str, out: Output) -> None:
 def _text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_text(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return " ".join(map(_text, value)) or "-"
     # One field is one line, whatever it holds.
     told = f"{value:,}" if isinstance(value, int) else str(value).replace("\n", "\\n")
     return "-" if value is None else told

@@ -249,6 +249,36 @@ def limits_of(memory: str | None, pixels: int | None = None, frames: int | None 
     )
 
 
+def _max_error(text: str | None) -> str | None:
+    if text is not None:
+        try:
+            codec.Tolerance.parse(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+    return text
+
+
+MaxError = Annotated[
+    str | None,
+    typer.Option(
+        "--max-error",
+        metavar="E",
+        callback=_max_error,
+        help="Of an array: every sample is within E of what it was; 1% is a part of its range.",
+    ),
+]
+
+
+def check_guarantee(both: bool, *others: object) -> None:
+    """Raise a usage error where --lossless or --max-error stands beside what means nothing then."""
+    if both:
+        raise typer.BadParameter("--lossless and --max-error exclude one another", param_hint="imfn compress")
+    if any(other is not None for other in others):
+        raise typer.BadParameter(
+            "--lossless and --max-error go without -q, a target or a model", param_hint="imfn compress"
+        )
+
+
 def check_targets(quality: float | None, *targets: float | str | None) -> None:
     """Raise a usage error where more than one thing says the quality."""
     if sum(one is not None for one in (quality, *targets)) > 1:

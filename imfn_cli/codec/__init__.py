@@ -16,11 +16,21 @@ if TYPE_CHECKING:
     from .against_source import compare_with_source
     from .decoder import DecodedNode, Decoder, restored_frames
     from .encoder import compress_sequence, encode_intra
+    from .exact.compress import compress_array
+    from .exact.restore import decompress_array, read_array, verify_array
+    from .exact.tolerance import Tolerance
     from .fading_memory import restore_fading_memory, stream_into_memory, verify_fading_memory
     from .file_model import model_of, writer_of
     from .live_forest import FixedForest, LiveForest
     from .needs import check_needs
-    from .output_place import LATENT_ENDING, latent_path, latent_place, restored_place, stream_place
+    from .output_place import (
+        LATENT_ENDING,
+        array_place,
+        latent_path,
+        latent_place,
+        restored_place,
+        stream_place,
+    )
     from .restore import decompress_latent, verify_latent
     from .stream import Live, stream_sequence
     from .target.passes import compress_to_target
@@ -36,12 +46,16 @@ __all__ = [
     "LiveAdaptiveForest",
     "LiveForest",
     "Target",
+    "Tolerance",
+    "array_place",
     "check_fits",
     "check_needs",
     "compare_with_source",
     "compress_adaptive",
+    "compress_array",
     "compress_sequence",
     "compress_to_target",
+    "decompress_array",
     "decompress_latent",
     "encode_intra",
     "fit_adaptive_tables",
@@ -51,6 +65,7 @@ __all__ = [
     "latent_place",
     "model_of",
     "parse_size",
+    "read_array",
     "restore_fading_memory",
     "restored_frames",
     "restored_place",
@@ -58,6 +73,7 @@ __all__ = [
     "stream_into_memory",
     "stream_place",
     "stream_sequence",
+    "verify_array",
     "verify_fading_memory",
     "verify_latent",
     "writer_of",
@@ -77,11 +93,21 @@ __getattr__, __dir__ = lazy_attributes(
         "decoder": ("DecodedNode", "Decoder", "restored_frames"),
         "against_source": ("compare_with_source",),
         "encoder": ("compress_sequence", "encode_intra"),
+        "exact.compress": ("compress_array",),
+        "exact.restore": ("decompress_array", "read_array", "verify_array"),
+        "exact.tolerance": ("Tolerance",),
         "fading_memory": ("restore_fading_memory", "stream_into_memory", "verify_fading_memory"),
         "file_model": ("model_of", "writer_of"),
         "live_forest": ("FixedForest", "LiveForest"),
         "needs": ("check_needs",),
-        "output_place": ("LATENT_ENDING", "latent_path", "latent_place", "restored_place", "stream_place"),
+        "output_place": (
+            "LATENT_ENDING",
+            "array_place",
+            "latent_path",
+            "latent_place",
+            "restored_place",
+            "stream_place",
+        ),
         "restore": ("decompress_latent", "verify_latent"),
         "stream": ("Live", "stream_sequence"),
         "target.passes": ("compress_to_target",),

@@ -10,7 +10,7 @@ from .encoder import CODING_THREADS
 from .synthesis import batch_frames
 
 #: Python, NumPy, PyTorch and FFmpeg, loaded: bytes.
-LIBRARIES = 350_000_000
+LIBRARIES = 420_000_000
 # Memories above this many bytes are large: two threads would hold several times as many.
 _LARGE_MEMORY = 64 << 20
 # Measured, in sizes of one memory: what decoding a node takes, and restoring frames by linear maps.

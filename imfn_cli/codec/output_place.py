@@ -73,6 +73,19 @@ def restored_place(latent: Path, output: str | Path | None, kind: str) -> str | 
     return place
 
 
+def array_place(latent: Path, output: str | Path | None, kind: str, format: str | None = None) -> str | Path:
+    """Where an array goes: `output`, or stack.restored.npy beside its latent; of TIFF, HDF5 and Zarr as such.
+
+    format: its ending, whatever `kind` is. Raises OutputError if that is the latent itself.
+    """
+    ending = format or {"images": "tif", "hdf5": "h5", "zarr": "zarr"}.get(kind, "npy")
+    stem = latent.name.removesuffix(LATENT_ENDING)
+    place = latent.with_name(f"{stem}.restored.{ending}") if output is None else output
+    if not is_standard(place) and _same_file(Path(place), latent):
+        raise _is_the_input(place)
+    return place
+
+
 def _is_the_input(place: str | Path) -> OutputError:
     return OutputError(f"{place}: is the input itself; choose another output with -o")
 

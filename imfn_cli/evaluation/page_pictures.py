@@ -15,6 +15,7 @@ class FramePicture(NamedTuple):
     """One frame before and after, both uint8 (H, W, 3), and its PSNR in dB.
 
     windows: of an adaptive forest, drawn over the frame, uint8 (H, W, 3).
+    peer, peer_psnr: the same frame by way of another codec.
     """
 
     frame_index: int
@@ -22,15 +23,24 @@ class FramePicture(NamedTuple):
     original: NDArray[np.uint8]
     restored: NDArray[np.uint8]
     windows: NDArray[np.uint8] | None = None
+    peer: NDArray[np.uint8] | None = None
+    peer_psnr: float | None = None
 
 
 @dataclass(frozen=True)
 class ClipPictures:
-    """Frames of one clip to look at, the worst first; `codec` says what restored them ("imfn 16:1 q50")."""
+    """Frames of one clip to look at, the worst first; `codec` says what restored them ("imfn 16:1 q50").
+
+    bytes: of the clip's file.   peer, peer_bytes: the other codec at its rate factor ("x264 medium crf 27"),
+    and the bytes of its packets.
+    """
 
     clip: str
     codec: str
     frames: Sequence[FramePicture]
+    bytes: int | None = None
+    peer: str = ""
+    peer_bytes: int | None = None
 
 
 class _Encoding(NamedTuple):
@@ -90,6 +100,9 @@ def _clip(clip: ClipPictures, frames: int, encoding: _Encoding, side: int) -> di
     return {
         "clip": clip.clip,
         "codec": clip.codec,
+        "bytes": clip.bytes,
+        "peer": clip.peer,
+        "peer_bytes": clip.peer_bytes,
         "width": width,
         "height": height,
         "frames": [
@@ -99,6 +112,8 @@ def _clip(clip: ClipPictures, frames: int, encoding: _Encoding, side: int) -> di
                 "original": _uri(frame.original, encoding, side),
                 "restored": _uri(frame.restored, encoding, side),
                 "windows": None if frame.windows is None else _uri(frame.windows, encoding, side),
+                "peer": None if frame.peer is None else _uri(frame.peer, encoding, side),
+                "peer_psnr": frame.peer_psnr,
             }
             for frame in chosen
         ],
@@ -106,12 +121,12 @@ def _clip(clip: ClipPictures, frames: int, encoding: _Encoding, side: int) -> di
 
 
 def _raw(frame: FramePicture) -> int:
-    pictures = (frame.original, frame.restored, frame.windows)
+    pictures = (frame.original, frame.restored, frame.windows, frame.peer)
     return sum(picture.nbytes for picture in pictures if picture is not None)
 
 
 def _length(clips: list[dict[str, Any]]) -> int:
-    names = ("original", "restored", "windows")
+    names = ("original", "restored", "windows", "peer")
     return sum(len(frame[name] or "") for clip in clips for frame in clip["frames"] for name in names)
 
 

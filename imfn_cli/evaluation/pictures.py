@@ -14,9 +14,11 @@ from ..bitstream.open import open_latent
 from ..codec import adaptive
 from ..codec.decoder import restored_frames
 from ..limits import NO_LIMITS
+from ..media.psnr import psnr
 from ..zoo import Model, load
 from .clip import Clip
 from .coding import write_latent
+from .equal_bytes import at_equal_bytes
 from .page_pictures import ClipPictures, FramePicture
 from .rows import IMFN, Row, Setting
 from .window_picture import draw_windows
@@ -34,13 +36,17 @@ def worst_pictures(
     device: str = "cpu",
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[ClipPictures]:
-    """The worst frames of each clip, far enough apart to differ, at the setting closest to the defaults."""
+    """The worst frames of each clip, far enough apart to differ, at the setting closest to the defaults.
+
+    Beside each the same frame by way of the first peer among `rows`, in about as many bytes.
+    """
     loaded = load(model, device=device)
     found = []
     with tempfile.TemporaryDirectory(prefix="imfn-eval-") as folder:
         for index, clip in enumerate(clips):
             progress(index, len(clips))
-            row = typical([row for row in rows if row.clip == clip.name])
+            here = [row for row in rows if row.clip == clip.name]
+            row = typical(here)
             if row is None or row.ratio is None or row.quality is None:
                 continue
             path = Path(folder) / "clip.safetensors"
@@ -49,14 +55,24 @@ def worst_pictures(
                 write_latent(sequence, path, loaded, setting)
                 chosen = worst(row.psnr_per_frame)
                 before = _at(sorted(chosen), (frame.pixels for frame in sequence))
-            reader = open_latent(path, NO_LIMITS)
+            reader, size = open_latent(path, NO_LIMITS), path.stat().st_size
+            peer = at_equal_bytes(clip, here, size, chosen)
             frames = []
             for number in chosen:
                 after, windows = _restored(reader, loaded, number)
+                other = None if peer is None else peer.frames.get(number)
                 frames.append(
-                    FramePicture(number, row.psnr_per_frame[number], before[number], after, windows)
+                    FramePicture(
+                        number, row.psnr_per_frame[number], before[number], after, windows, other,
+                        None if other is None else psnr(before[number], other),
+                    )
+                )  # fmt: skip
+            found.append(
+                ClipPictures(
+                    clip.name, f"{row.label} q{row.quality}", frames, size,
+                    "" if peer is None else peer.name, None if peer is None else peer.bytes,
                 )
-            found.append(ClipPictures(clip.name, f"{row.label} q{row.quality}", frames))
+            )  # fmt: skip
     return found
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from ..system.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from .arrays.open_array import is_array, open_array
+    from .arrays.source import ArraySource, GivenArray, PartOfArray
     from .batches import batched
     from .selection import selected
     from .sequence import ColourDescription, Frame, Sequence, SequenceInfo
@@ -27,19 +29,24 @@ __all__ = [
     "OUTPUT_ENDINGS",
     "OUTPUT_FORMATS",
     "STDIN",
+    "ArraySource",
     "ColourDescription",
     "Frame",
     "FrameWriter",
+    "GivenArray",
     "GivenFrames",
     "LoadedArray",
     "Part",
+    "PartOfArray",
     "RawVideo",
     "Sequence",
     "SequenceInfo",
     "Source",
     "batched",
     "expand_inputs",
+    "is_array",
     "is_device",
+    "open_array",
     "open_live",
     "open_output",
     "open_sequence",
@@ -52,6 +59,8 @@ __all__ = [
 __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
+        "arrays.open_array": ("is_array", "open_array"),
+        "arrays.source": ("ArraySource", "GivenArray", "PartOfArray"),
         "batches": ("batched",),
         "selection": ("selected",),
         "sequence": ("ColourDescription", "Frame", "Sequence", "SequenceInfo"),

@@ -91,14 +91,20 @@ def interruptible(function: Callable[[], T], seconds: float | None = None) -> T:
     return done[0]
 
 
-def map_ordered(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """function(item) for each item, in order, by `workers` threads at most 2 · `workers` items ahead."""
+def map_ordered(
+    function: Callable[[T], R], items: Iterable[T], workers: int, *, ahead: int | None = None
+) -> Iterator[R]:
+    """function(item) for each item, in order, by `workers` threads.
+
+    ahead: items that may wait, done or not, while the next one is taken; 2 · `workers` unless given.
+    """
+    ahead = 2 * workers if ahead is None else ahead
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[R]] = deque()
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
-                if len(waiting) > 2 * workers:
+                if len(waiting) > ahead:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

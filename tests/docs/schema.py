@@ -37,6 +37,10 @@ def heading(words: Sequence[str], line: dict[str, Any]) -> str:
         return "Errors"
     if set(line) == {"source", "output", "skipped"}:
         return "Skipped"
+    if words[0] == "compress" and "dtype" in line:
+        return "imfn compress ARRAY"
+    if words[0] == "info" and "groups" in line:
+        return "imfn info ARRAY"
     if words[0] == "info":
         return f"imfn info {'LATENT' if 'header' in line else 'MEMORY' if 'memory' in line else 'MODEL'}"
     if words[0] == "stream" and "half_life" in line:

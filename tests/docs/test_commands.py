@@ -21,6 +21,7 @@ from .markdown import ROOT, commands, table
 
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    ROOT / "packages" / "mnist" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from imfn_cli.bitstream.container.header import Header
 from imfn_cli.bitstream.entropy.entropy_model import EntropyModel
 from imfn_cli.bitstream.entropy.motion_field import MotionField, decode_motion_field, encode_motion_field
+from imfn_cli.bitstream.exact.array_header import ArrayHeader
 
 from ..bitstream.builders import integer_memory, integer_tensors, noise
 from .markdown import ROOT, table
@@ -34,9 +35,9 @@ TESTS = Path(__file__).parents[1]
 FIXTURES = TESTS / "bitstream" / "fixtures"
 
 
-@pytest.fixture(scope="module", params=sorted(path.name for path in FIXTURES.glob("v*")))
+@pytest.fixture(scope="module", params=sorted(path.parent.name for path in FIXTURES.glob("v*/expected.json")))
 def folder(request: pytest.FixtureRequest) -> Path:
-    """Model and latent of one version."""
+    """Model and latent of one version; that of an adaptive forest is in test_second_adaptive.py."""
     return FIXTURES / str(request.param)
 
 
@@ -50,6 +51,15 @@ def test_the_headers_fields() -> None:
     sealed = dict.fromkeys(("format", "checksums", "crc32"), 1)
     declared = {one.metadata.get("key") or one.name: one.metadata.get("since", 1) for one in fields(Header)}
     assert documented == declared | sealed
+
+
+def test_the_fields_of_an_array_latent() -> None:
+    rows = table(
+        ROOT / "docs" / "FORMAT.md", "20. An array latent (`imfn compress --lossless`, `--max-error`)"
+    ).rows
+    documented = [row[0].strip("` ") for row in rows]
+    declared = [one.name for one in fields(ArrayHeader)]
+    assert documented == ["format", *declared, "checksums", "crc32"]
 
 
 def test_symbols_of_every_version(folder: Path) -> None:

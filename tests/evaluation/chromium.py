@@ -1,6 +1,8 @@
 """Headless Chromium, driven without a package."""
 
+import base64
 import fcntl
+import io
 import itertools
 import json
 import os
@@ -9,6 +11,9 @@ import subprocess
 import time
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 
 class Chromium:
@@ -144,6 +149,13 @@ class Chromium:
                 "return [b.left, b.top, b.width, b.height]; })()"
             )
         )
+
+    def picture(self) -> np.ndarray:
+        """What is in the window now, uint8 (H, W, 3)."""
+        # The styles that a script changed are painted with the next frame.
+        self.value("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        data = base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"])
+        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
     def complaints(self) -> list[dict[str, Any]]:
         """Uncaught errors, console errors and warnings, blocked requests, since `open`."""

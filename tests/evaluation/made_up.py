@@ -110,9 +110,14 @@ def make_document(
 
 
 def make_pictures(
-    clips: tuple[str, ...] = ("Biking.avi", AWKWARD), *, frames: int = 3, height: int = 48, width: int = 64
+    clips: tuple[str, ...] = ("Biking.avi", AWKWARD),
+    *,
+    frames: int = 3,
+    height: int = 48,
+    width: int = 64,
+    peer: bool = False,
 ) -> list[ClipPictures]:
-    """Gradients, and the same in fewer levels."""
+    """Gradients, and the same in fewer levels; of a peer in still fewer."""
     y, x = np.mgrid[:height, :width]
     found = []
     for clip in clips:
@@ -120,8 +125,13 @@ def make_pictures(
         for index in range(frames):
             original = np.stack([x * 255 // width, y * 255 // height, (x + y + 40 * index) % 256], -1)
             restored = original // 40 * 40
+            other = (original // 80 * 80).astype(np.uint8) if peer else None
             shown.append(
-                FramePicture(7 * index, 24.0 + index, original.astype(np.uint8), restored.astype(np.uint8))
-            )
-        found.append(ClipPictures(clip, "imfn 16:1 q50", shown))
+                FramePicture(
+                    7 * index, 24.0 + index, original.astype(np.uint8), restored.astype(np.uint8),
+                    peer=other, peer_psnr=20.0 + index if peer else None,
+                )
+            )  # fmt: skip
+        named = ("x264 medium crf 27", 35_100) if peer else ("", None)
+        found.append(ClipPictures(clip, "imfn 16:1 q50", shown, 35_000, *named))
     return found

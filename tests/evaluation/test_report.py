@@ -89,7 +89,7 @@ def test_pictures_are_exact_while_they_are_few(tmp_path: Path) -> None:
             48,
         )
         for frame, picture in zip(clip.frames, shown["frames"], strict=True):
-            index, psnr, original, restored, _ = frame
+            index, psnr, original, restored = frame[:4]
             assert (picture["index"], picture["psnr"]) == (index, psnr)
             np.testing.assert_array_equal(decoded(picture["original"]), original)
             np.testing.assert_array_equal(decoded(picture["restored"]), restored)

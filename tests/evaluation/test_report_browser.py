@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from imfn_cli.evaluation.report import write_report
@@ -141,6 +142,73 @@ def test_divider_follows_a_finger(browser: Chromium, page: Path) -> None:
         browser.touch("touchMove", (left + width * part, y))
     browser.touch("touchEnd")
     assert browser.value(at) == 80
+
+
+def test_the_page_leads_with_bits_against_the_peers(browser: Chromium, tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", make_document(("a",), (4, 8), (20, 50), ("x264",)), [])
+    browser.open(tmp_path / "report.html")
+    first = browser.value("document.querySelector('.card').innerText").splitlines()
+    assert first[0] == "Bits against x264"
+    assert first[1] == "−10.0 %"
+
+
+def test_a_peer_at_equal_bytes_is_under_the_divider(browser: Chromium, tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", make_document(), make_pictures(peer=True))
+    for width in (360, 1280):
+        browser.open(tmp_path / "report.html", width=width)
+        assert browser.value(FITS)
+        note = browser.value("document.querySelector('#view .note').textContent")
+        assert note.startswith("imfn 16:1 q50 in 35.0 kB, x264 medium crf 27 in 35.1 kB.")
+        tags = "[...document.querySelectorAll('.stage .tag')].map(t => t.textContent)"
+        assert browser.value(tags) == ["x264", "imfn"]
+        caption = browser.value("document.querySelector('.caption').textContent")
+        assert caption == "Frame 0 · PSNR 24.00 dB against 20.00 dB of x264 medium crf 27 · 1 of 3"
+    other = browser.value("document.querySelector('.before').src")
+    browser.value(
+        "(s => { s.selectedIndex = 1; s.dispatchEvent(new Event('change')); })"
+        "(document.querySelector('#view select'))"
+    )
+    assert browser.value(tags) == ["Original", "Restored"]
+    assert browser.value("document.querySelector('.before').src") != other
+    assert browser.complaints() == []
+
+
+def test_errors_are_the_difference_to_the_original(browser: Chromium, tmp_path: Path) -> None:
+    """What the screen shows: six times |original − restored| on the right, of the peer on the left."""
+    pictures = make_pictures(("a",), frames=1, peer=True)
+    write_report(tmp_path / "report.html", make_document(("a",)), pictures)
+    browser.open(tmp_path / "report.html")
+    browser.value("document.querySelector('.errors').click()")
+    tags = "[...document.querySelectorAll('.stage .tag')].map(t => t.textContent)"
+    assert browser.value(tags) == ["x264 error", "imfn error"]
+    left, top, width, height = browser.box(".stage")
+    # Below the tags, beside the handle, in the middle of a pixel of the frame.
+    frame = pictures[0].frames[0]
+    assert frame.peer is not None
+    shot = browser.picture()
+    for column, shown in ((12, frame.peer), (52, frame.restored)):
+        row = 36
+        x, y = left + (column + 0.5) * width / 64, top + (row + 0.5) * height / 48
+        expected = np.abs(frame.original[row, column].astype(int) - shown[row, column])
+        found = shot[round(y), round(x), :3].astype(int)
+        assert np.abs(found - np.minimum(255, 6 * expected)).max() <= 8
+    browser.value("document.querySelector('.errors').click()")
+    assert browser.value(tags) == ["x264", "imfn"]
+    assert browser.complaints() == []
+
+
+def test_adaptive_forests_have_a_colour(browser: Chromium, tmp_path: Path) -> None:
+    document = make_document(("a",), (4, 16), (20, 50), ("x264",), floats=False, student=False)
+    for row in document["rows"] + document["means"]:
+        if row["ratio"] == 16:
+            row |= {"ratio": "auto", "label": "imfn auto"}
+    write_report(tmp_path / "report.html", document, [])
+    browser.open(tmp_path / "report.html")
+    marks = "[...document.querySelectorAll('#rate .chart g > circle.mark')]"
+    colours = browser.value(f"{marks}.map(mark => getComputedStyle(mark).fill)")
+    assert len(set(colours)) == 2
+    assert "none" not in colours
+    assert "rgb(0, 0, 0)" not in colours
 
 
 def test_frames_are_walked_through(browser: Chromium, page: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from imfn_cli import codec
-from imfn_cli.bitstream import FadingMemoryFile, LatentReader
+from imfn_cli.bitstream import ArrayFile, FadingMemoryFile, LatentReader
 from imfn_cli.bitstream.entropy.inter_node import join_inter, split_inter
 from imfn_cli.bitstream.entropy.motion_field import MotionField, decode_motion_field, encode_motion_field
 from imfn_cli.bitstream.open import open_file
@@ -76,6 +76,9 @@ def read_file(data: bytes) -> None:
     """Open, check and restore what the bytes are: a latent, a growing one, or a fading memory."""
     with _file(data) as path, contextlib.suppress(ImfnError):
         opened = open_file(path, LIMITS)
+        if isinstance(opened, ArrayFile):
+            codec.verify_array(opened)
+            return
         model = _writer(opened.header.model)
         if isinstance(opened, FadingMemoryFile):
             report = codec.verify_fading_memory(path, opened, model, LIMITS)

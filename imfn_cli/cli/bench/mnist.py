@@ -10,7 +10,6 @@ import typer
 from rich.table import Table
 
 from ... import evaluation, studies, zoo
-from ...errors import ModelError
 from ...system.allocator import reuse_freed_memory
 from .. import options
 from ..output import Output
@@ -75,11 +74,9 @@ def mnist(
 ) -> None:
     """MNIST digits from one memory of many, against PCA, Transformer, Mamba, MLP; probes; long sequences."""
     out = Output(json)
-    if not model and _SHIPPED not in zoo.model_folders():
-        raise ModelError(
-            f"no model {_SHIPPED!r} ships with this installation; name one with -m, made by "
-            "'imfn train RECIPE.toml -o DIR'"
-        )
+    if not model:
+        # Where it is not installed that says how to.
+        zoo.find_model(_SHIPPED)
     kinds, rates = _kinds(against), _rates(learning_rates)
     # Before the long work, not after it.
     evaluation.require("matplotlib")

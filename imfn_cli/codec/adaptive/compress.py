@@ -1,5 +1,6 @@
 """Frames to a latent whose forest is adaptive."""
 
+import threading
 import time
 from array import array
 from collections.abc import Iterator
@@ -58,17 +59,21 @@ def compress_adaptive(
     bases = bases_of(model, top)
 
     def encode(pixels: NDArray[np.uint8]) -> list[tuple[int, bytes]]:
-        return list(encode_gop(pixels, top, quality, bases, tried))
+        trees = []
+        for tree in encode_gop(pixels, top, quality, bases, tried):
+            trees.append(tree)
+            counting(1 << tree[0])
+        return trees
 
     blocks = -(-info.height // BLOCK) * -(-info.width // BLOCK)
-    windows, done = 0.0, 0
+    windows, counting = 0.0, _Counting(progress)
     with LatentWriter(output, force=force) as writer:
-        for trees in map_ordered(encode, _gops(sequence, size, times), CODING_THREADS):
+        gops = _gops(sequence, size, times)
+        # Whole GOPs are large: none waits but those that are being coded.
+        for trees in map_ordered(encode, gops, CODING_THREADS, ahead=CODING_THREADS - 1):
             for level, data in trees:
                 writer.add(level, data)
                 windows += _windows_in(data, blocks << level)
-                done += 1 << level
-            progress(done)
         finish_latent(*(writer, model, sequence, times), ratio=1 << top, quality=quality, gop_frames=size)
     return compress_report(
         sequence,
@@ -78,11 +83,23 @@ def compress_adaptive(
         quality=quality,
         gop=size,
         student=False,
-        frames=done,
+        frames=counting.done,
         nodes=writer.node_count,
         numbers=_NUMBERS * windows,
         seconds=time.perf_counter() - began,
     )
+
+
+class _Counting:
+    """Frames that are coded, by several threads."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.done, self._progress, self._lock = 0, progress, threading.Lock()
+
+    def __call__(self, frames: int) -> None:
+        with self._lock:
+            self.done += frames
+            self._progress(self.done)
 
 
 def check_fits(model: Model) -> None:

@@ -4,7 +4,7 @@ from ...bitstream.container.header import LONGEST_GOP
 
 # Pixels of a tree's frames, and of a GOP's.
 _TREE_PIXELS = 24 << 20
-_GOP_PIXELS = 48 << 20
+_GOP_PIXELS = 96 << 20
 
 
 def top_of(height: int, width: int, levels: int) -> int:

@@ -73,6 +73,8 @@ def compress_to_target(
         assert report is not None
         notes = _judged(sequence.name, report, search)
     seconds = time.perf_counter() - began
+    # Only an array within an error has none.
+    assert report.quality is not None
     return replace(
         report,
         output=str(output),
@@ -146,6 +148,7 @@ def _seconds(reader: LatentReader) -> float:
 
 def _judged(name: str, report: CompressReport, search: Search) -> tuple[str, ...]:
     """Notes on how near a file came. Raises ImfnError where it is worse than wanted."""
+    assert report.quality is not None
     target, reached = search.target, search.reached(report.quality)
     if target.accepts(reached):
         return ()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...system.pipes import is_standard
+from ..arrays.open_array import ALWAYS, is_zarr, split_name
 from .formats import format_of_name
 
 _GLOB_MAGIC = re.compile(r"[*?[]")
@@ -96,6 +97,10 @@ def _grouped(names: Iterable[str]) -> Iterator[Source]:
             yield Source((), "stdin", "stdin")
             continue
         path = Path(name)
+        inside, member = split_name(name)
+        if inside.exists() and (member is not None or is_zarr(inside) or inside.suffix.lower() in ALWAYS):
+            yield Source((inside,), name, "array")
+            continue
         is_still = path.is_file() and _is_still(path)
         if stills and not (is_still and path.parent == stills[0].parent):
             yield _still_source(stills)

@@ -182,7 +182,7 @@ def test_what_is_missing_is_told_in_one_line(
 ) -> None:
     monkeypatch.setattr("imfn_cli.zoo.registry.model_folders", dict)
     assert bench("--results", tmp_path) == 1
-    assert "imfn train RECIPE.toml" in one_line(capfd)
+    assert one_line(capfd) == "imfn: model 'mnist' is not installed; pip install 'imfn[mnist]'\n"
     assert bench("-m", "x", "--against", "mamba,lstm", "--results", tmp_path) == 2
     assert "choose among transformer, mamba, mlp" in one_line(capfd)
     monkeypatch.setattr(baselines, "find_spec", lambda name: None)

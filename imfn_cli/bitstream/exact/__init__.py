@@ -1,0 +1,1 @@
+"""Arrays within an error that is guaranteed: prediction and entropy coding in whole numbers."""

@@ -1,0 +1,151 @@
+"""The file of an array latent: a safetensors file with one metadata key and two tensors.
+
+metadata  {"imfn_array": sorted JSON of `ArrayHeader`, its own CRC-32 and that of `table`}
+table     U32 (n, 3): frames, size in bytes and CRC-32 of each group, in order
+groups    U8 (total,): the groups' bytes, one after another
+"""
+
+import contextlib
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, NamedTuple, Self
+
+import numpy as np
+
+from ...errors import LatentError
+from ...system.files import replacing, writing
+from ..container.header import FutureVersionError, HeaderError
+from ..container.layout import Tensors, layout_bytes, tensor_entry
+from .array_header import METADATA_KEY, ArrayHeader
+
+
+class Group(NamedTuple):
+    """A group's place in the file. offset: counted from the first group's bytes."""
+
+    number: int
+    first_frame: int
+    length: int
+    offset: int
+    size: int
+    crc32: int
+
+    @property
+    def frames(self) -> range:
+        """The frames that it holds."""
+        return range(self.first_frame, self.first_frame + self.length)
+
+    def __str__(self) -> str:
+        return f"group {self.number} (frames {self.frames[0]} to {self.frames[-1]})"
+
+
+class ArrayWriter:
+    """Collects groups as they are made; the file appears, whole, when `finish` is called."""
+
+    def __init__(self, path: Path, *, force: bool = False) -> None:
+        self._path = path
+        with contextlib.ExitStack() as stack:
+            self._temporary = stack.enter_context(replacing(path, force=force))
+            with writing(path):
+                self._spool: BinaryIO = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
+            self._stack = stack.pop_all()
+        self._table: list[tuple[int, int, int]] = []
+        self._finished = False
+
+    def add(self, frames: int, data: bytes) -> None:
+        """Append the bytes of the next group."""
+        with writing(self._path):
+            self._spool.write(data)
+        self._table.append((frames, len(data), zlib.crc32(data)))
+
+    @property
+    def groups(self) -> int:
+        """How many there are so far."""
+        return len(self._table)
+
+    def finish(self, header: ArrayHeader) -> None:
+        """Write header, table and groups."""
+        table = np.array(self._table, "<u4").reshape(-1, 3)
+        total = int(table[:, 1].sum(dtype=np.int64))
+        layout = {
+            "__metadata__": {METADATA_KEY: header.to_json(table=zlib.crc32(table.tobytes()))},
+            "table": tensor_entry(np.dtype(np.uint32), table.shape, 0, table.nbytes),
+            "groups": tensor_entry(np.dtype(np.uint8), (total,), table.nbytes, total),
+        }
+        with writing(self._path), self._temporary.open("wb") as file:
+            self._spool.seek(0)
+            file.write(layout_bytes(layout))
+            file.write(table.tobytes())
+            shutil.copyfileobj(self._spool, file, 1 << 20)
+        self._finished = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Closing flushes what did not fit on the disk; if that matters, it has been reported before.
+        with contextlib.suppress(OSError):
+            self._spool.close()
+        unfinished = kind is None and not self._finished
+        if unfinished:
+            kind, error = RuntimeError, RuntimeError()
+        self._stack.__exit__(kind, error, trace)
+        if unfinished:
+            raise RuntimeError("ArrayWriter left without finish()")
+
+
+class ArrayFile:
+    """An array latent opened for reading: `header`, `groups`, and the bytes of each on demand.
+
+    Raises `LatentError` where the file is none, of a future version, cut short, or its header or table is
+    damaged. A damaged group raises only when it is read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        tensors = Tensors(path)
+        try:
+            self.header, checksums = ArrayHeader.from_json(tensors.metadata.get(METADATA_KEY, ""))
+            self.groups = tuple(self._entries(tensors, checksums))
+        except FutureVersionError as error:
+            raise LatentError(f"{path}: {error}; upgrade imfn to read it") from error
+        except HeaderError as error:
+            raise LatentError(f"{path}: {error}; compress the source again") from error
+        self._groups_at = tensors.place("groups")
+
+    def read(self, group: Group) -> bytes:
+        """The bytes of a group. Raises `LatentError` if their checksum differs."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._groups_at + group.offset)
+                data = file.read(group.size)
+        except OSError as error:
+            raise LatentError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+        if zlib.crc32(data) != group.crc32:
+            raise LatentError(f"{self.path}: {group} is damaged (checksum differs)")
+        return data
+
+    def _entries(self, tensors: Tensors, checksums: dict[str, int]) -> Iterator[Group]:
+        for name, dtype in (("table", "U32"), ("groups", "U8")):
+            if name not in tensors or tensors.kind(name)[0] != dtype:
+                raise HeaderError(f"it has no tensor {name!r} of type {dtype}")
+        table = tensors.load("table")
+        if zlib.crc32(table.tobytes()) != checksums.get("table"):
+            raise HeaderError("its tensor 'table' is damaged (checksum differs)")
+        if table.ndim != 2 or table.shape[1] != 3:
+            raise HeaderError(f"its table has shape {table.shape}")
+        offset = first_frame = 0
+        for index, (length, size, crc32) in enumerate(table.tolist()):
+            if not 1 <= length <= self.header.group_frames:
+                raise HeaderError(f"group {index} has {length} frames")
+            yield Group(index, first_frame, length, offset, size, crc32)
+            offset, first_frame = offset + size, first_frame + length
+        if tensors.kind("groups")[1] != [offset]:
+            raise HeaderError("its groups are not as long as its table says")
+        if first_frame != self.header.frames:
+            raise HeaderError(f"its groups hold {first_frame} frames, the header says {self.header.frames}")

@@ -1,0 +1,141 @@
+"""What an array latent says about itself."""
+
+import re
+from dataclasses import asdict, fields
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+
+from ...system.validation import first_problem
+from ..container.header import HeaderError, Text, opened, sealed
+from .group import MOST_BITS
+
+#: The one metadata key of the file.
+METADATA_KEY = "imfn_array"
+#: The version that this code writes and reads.
+ARRAY_VERSION = 1
+#: Most samples of a frame, and of a group: what a crafted header can make a reader allocate.
+MAX_SAMPLES = 1 << 28
+_INT64 = 1 << 63
+# Types as NumPy writes them: byte order, kind, bytes.
+_DTYPE = re.compile(r"\|b1|\|[iu]1|[<>][iu][248]|[<>]f[248]")
+_AXES = re.compile(r"[A-Z]{1,6}")
+
+
+def _dtype(value: str) -> str:
+    if not _DTYPE.fullmatch(value):
+        raise ValueError("must be a boolean, an integer or a float of 8 to 64 bits")
+    return value
+
+
+def _axes(value: str) -> str:
+    if not _AXES.fullmatch(value) or len(set(value)) < len(value):
+        raise ValueError("must be one letter for each axis")
+    return value
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+Length = Annotated[int, Field(ge=1, lt=1 << 48)]
+Whole = Annotated[int, Field(ge=-_INT64, lt=_INT64)]
+#: How samples are whole numbers: integers as they are, floats by their patterns, multiples of a power of two.
+Coding = Literal["integer", "pattern", "scaled"]
+
+
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
+class ArrayHeader:
+    """The fields of an array latent.
+
+    tool: program and version that wrote the file.
+    shape, dtype, axes: of the array; dtype as NumPy writes it, byte order included; axes are letters: T time,
+        D of a vector, Y rows, X columns, C or S channels, others stacked before those.
+    frame_axes: how many of the axes, the last ones, are those of a frame; the others count frames.
+    coding: how samples are whole numbers.   exponent: of 2, what "scaled" samples are multiples of.
+    low_bits: bits at the end of each whole number that are stored as they are.
+    base: what is taken off the rest.   limits: of what then is left, (lowest, highest).
+    error_steps: largest difference of a coded whole number.
+    max_error: largest difference of a sample; 0: none.   quality: 0 … 100, where that set it, else None.
+    group_frames: frames in a group, a power of two; the last one may have fewer.
+    source_kind: "array", "images", "hdf5" or "zarr".   source_bytes: size of the source.
+    about: what else the source says of itself, such as the size of a pixel.
+    """
+
+    tool: Text
+    shape: Annotated[tuple[Length, ...], BeforeValidator(_tuple)]
+    dtype: Annotated[str, AfterValidator(_dtype)]
+    axes: Annotated[str, AfterValidator(_axes)]
+    frame_axes: Annotated[int, Field(ge=0, le=5)]
+    coding: Coding
+    exponent: Annotated[int, Field(ge=-1100, le=1100)]
+    low_bits: Annotated[int, Field(ge=0, le=32)]
+    base: Whole
+    limits: Annotated[tuple[Whole, Whole], BeforeValidator(_tuple)]
+    error_steps: Annotated[int, Field(ge=0, lt=1 << MOST_BITS - 1)]
+    max_error: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    quality: Annotated[float, Field(ge=0, le=100)] | None
+    group_frames: Annotated[int, Field(ge=1, le=1 << 20)]
+    source_kind: Text
+    source_bytes: Annotated[int, Field(ge=0, lt=_INT64)]
+    about: dict[str, Text | int | float | list[float]]
+
+    @model_validator(mode="after")
+    def _fits(self) -> "ArrayHeader":
+        if len(self.axes) != len(self.shape) or self.frame_axes >= len(self.shape):
+            raise ValueError("its axes do not fit its shape")
+        low, high = self.limits
+        if low > high or max(-low, high) + 2 * self.error_steps + 1 >= 1 << MOST_BITS - 1:
+            raise ValueError("its limits are not those of whole numbers that are coded")
+        if self.frame_samples * min(self.frames, self.group_frames) > MAX_SAMPLES:
+            raise ValueError("its groups are larger than imfn can restore")
+        return self
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """The shape of a frame."""
+        return self.shape[len(self.shape) - self.frame_axes :]
+
+    @property
+    def frames(self) -> int:
+        """Frames in the array: all axes before those of a frame, one after another."""
+        return product(self.shape[: len(self.shape) - self.frame_axes])
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples in a frame."""
+        return product(self.frame_shape)
+
+    @property
+    def lossless(self) -> bool:
+        """Whether every sample comes back as it was."""
+        return self.max_error == 0
+
+    def to_json(self, **checksums: int) -> str:
+        """Sorted JSON with its own CRC-32; `checksums` are those of the tensors beside it."""
+        return sealed({**asdict(self), "format": ARRAY_VERSION, "checksums": checksums})
+
+    @classmethod
+    def from_json(cls, text: str) -> "tuple[ArrayHeader, dict[str, int]]":
+        """What `to_json` wrote. Raises `HeaderError`."""
+        values = opened(text, ARRAY_VERSION, f"array latents of 1 to {ARRAY_VERSION}")
+        version, checksums = values.pop("format"), values.pop("checksums", None)
+        names = {field.name for field in fields(cls)}
+        if version != ARRAY_VERSION or not isinstance(checksums, dict) or set(values) != names:
+            raise HeaderError("its header is malformed")
+        for name in ("max_error", "quality"):
+            if type(values[name]) is int:
+                values[name] = float(values[name])
+        try:
+            return cls(**values), checksums
+        except ValidationError as error:
+            raise HeaderError(f"its header is damaged ({first_problem(error)})") from error
+
+
+def product(lengths: tuple[int, ...]) -> int:
+    """The product of whole numbers of any size."""
+    result = 1
+    for length in lengths:
+        result *= length
+    return result

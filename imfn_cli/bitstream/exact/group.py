@@ -1,0 +1,308 @@
+"""A group of frames as bytes: whole numbers (frames, height, width, channels) within an error, and back.
+
+The decoder does what the encoder did, in whole numbers: what it predicts is the same on every machine.
+"""
+
+import struct
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .lattice import Pass, levels, margin, passes
+from .prediction import (
+    FEWEST_CHOSEN,
+    FEWEST_FITTED,
+    Plane,
+    References,
+    Samples,
+    Weights,
+    fitted_weights,
+    predicted,
+    preset_weights,
+    taps_of,
+)
+from .residuals import ResidualReader, ResidualWriter
+from .tables import HIGHEST_ENERGY, UNKNOWN, contexts_of
+
+#: Samples are coded as whole numbers of at most this many bits, sign included.
+MOST_BITS = 42
+# Numbers of at most so many bits are predicted in 32 bits: weights have 15, and there are up to 32 of them.
+_NARROW_BITS = 10
+_LARGEST_MAGNITUDE = HIGHEST_ENERGY >> 4
+# Samples that are worked on at a time, at least one frame.
+_BATCH = 1 << 22
+
+Integers = NDArray[np.int64]
+
+
+class _Coder(Protocol):
+    """One side of the codec: how weights and residuals come about."""
+
+    def offset(self, channel: int) -> int: ...
+
+    def weights(self, place: "_Place", taps: list[Samples], innovations: list[Samples]) -> Weights: ...
+
+    def preset(
+        self, place: "_Place", taps: list[Samples], innovations: list[Samples], presets: list[Weights]
+    ) -> int: ...
+
+    def residuals(self, place: "_Place", prediction: Samples, contexts: NDArray[np.uint8]) -> Integers: ...
+
+
+class _Place:
+    """Where the walk is: samples of a pass, of some frames, in one channel."""
+
+    def __init__(self, channel: int, frames: slice, one: Pass) -> None:
+        self.channel, self.frames, self.one = channel, frames, one
+
+    def of(self, samples: Samples) -> Samples:
+        """Their part of samples (frames, height, width, channels)."""
+        one = self.one
+        return samples[self.frames, one.top :: one.stride, one.left :: one.stride, self.channel]
+
+
+def encode_group(samples: Samples, limits: tuple[int, int], max_error: int) -> tuple[bytes, Integers]:
+    """The bytes of a group, and what `decode_group` makes of them.
+
+    samples: whole numbers (T, H, W, C) within `limits`.   max_error: that they come back with, 0 or more.
+    """
+    coder = _Encoder(samples, max_error)
+    walk = _Walk(samples.shape, limits, 2 * max_error + 1, coder)
+    walk.go()
+    return coder.to_bytes(), walk.samples()
+
+
+def decode_group(
+    data: bytes, shape: tuple[int, int, int, int], limits: tuple[int, int], max_error: int
+) -> Integers:
+    """What `encode_group` was given, each within `max_error`. Raises `ValueError` where bytes are damaged."""
+    coder = _Decoder(data, shape[3])
+    walk = _Walk(shape, limits, 2 * max_error + 1, coder)
+    walk.go()
+    if not coder.finished:
+        raise ValueError("bytes are left over")
+    return walk.samples()
+
+
+class _Encoder:
+    def __init__(self, samples: Samples, max_error: int) -> None:
+        self._samples, self._error = samples, max_error
+        self._writer = ResidualWriter()
+        self._weights: list[bytes] = []
+        self._offsets = [int(samples[0, :, :, c].mean()) for c in range(samples.shape[3])]
+
+    def offset(self, channel: int) -> int:
+        return self._offsets[channel]
+
+    def weights(self, place: _Place, taps: list[Samples], innovations: list[Samples]) -> Weights:
+        weights = fitted_weights(place.of(self._samples), taps, innovations)
+        self._weights.append(weights.astype("<i2").tobytes())
+        return weights
+
+    def preset(
+        self, place: _Place, taps: list[Samples], innovations: list[Samples], presets: list[Weights]
+    ) -> int:
+        target = place.of(self._samples)
+        costs = [
+            float(np.abs(target - predicted(taps, innovations, one, np.int64)).sum(dtype=np.float64))
+            for one in presets
+        ]
+        chosen = int(np.argmin(costs))
+        self._weights.append(bytes([chosen]))
+        return chosen
+
+    def residuals(self, place: _Place, prediction: Samples, contexts: NDArray[np.uint8]) -> Integers:
+        difference = place.of(self._samples).astype(np.int64) - prediction
+        if self._error:
+            difference = (difference + self._error) // (2 * self._error + 1)
+        self._writer.write(difference.ravel(), contexts)
+        return difference
+
+    def to_bytes(self) -> bytes:
+        weights = b"".join(self._weights)
+        offsets = struct.pack(f"<{len(self._offsets)}q", *self._offsets)
+        return struct.pack("<I", len(weights)) + offsets + weights + self._writer.to_bytes()
+
+
+class _Decoder:
+    def __init__(self, data: bytes, channels: int) -> None:
+        at = 4 + 8 * channels
+        if len(data) < at:
+            raise ValueError("too few bytes")
+        (size,) = struct.unpack_from("<I", data)
+        self._offsets = struct.unpack_from(f"<{channels}q", data, 4)
+        self._weights = data[at : at + size]
+        self._reader = ResidualReader(data[at + size :])
+        self._at = 0
+
+    def offset(self, channel: int) -> int:
+        return int(self._offsets[channel])
+
+    def weights(self, place: _Place, taps: list[Samples], innovations: list[Samples]) -> Weights:
+        return np.frombuffer(self._take(2 * (len(taps) + len(innovations))), "<i2").astype(np.int64)
+
+    def preset(
+        self, place: _Place, taps: list[Samples], innovations: list[Samples], presets: list[Weights]
+    ) -> int:
+        chosen = self._take(1)[0]
+        if chosen >= len(presets):
+            raise ValueError("no such weights")
+        return chosen
+
+    def _take(self, size: int) -> bytes:
+        part = self._weights[self._at : self._at + size]
+        if len(part) < size:
+            raise ValueError("too few weights")
+        self._at += size
+        return part
+
+    def residuals(self, place: _Place, prediction: Samples, contexts: NDArray[np.uint8]) -> Integers:
+        return self._reader.read(contexts).reshape(prediction.shape)
+
+    @property
+    def finished(self) -> bool:
+        return self._at == len(self._weights) and self._reader.finished
+
+
+class _Walk:
+    """Both sides' way through a group: by level, some frames at a time, by pass, by channel."""
+
+    def __init__(self, shape: tuple[int, ...], limits: tuple[int, int], step: int, coder: _Coder) -> None:
+        self._frames, height, width, self._channels = shape
+        self._size = (height, width)
+        self._limits, self._step, self._coder = limits, step, coder
+        self._passes = passes(height, width)
+        margins = (margin(height, self._passes, 0), margin(width, self._passes, 1))
+        # Decoded samples may lie outside the limits by the error.
+        bits = max(abs(limits[0]) + step, abs(limits[1]) + step).bit_length() + 1
+        self._dtype = np.int32 if bits <= _NARROW_BITS else np.int64
+        stored = np.int32 if bits <= 30 else np.int64
+        make = Plane.empty
+        self._planes = [make(self._frames, self._size, margins, stored) for _ in range(self._channels)]
+        self._sizes = [make(self._frames, self._size, margins, np.int32) for _ in range(self._channels)]
+        self._sums = [make(1, self._size, margins, np.int64) for _ in range(self._channels)]
+        self._known = 0
+        self._level_weights: dict[tuple[int, int], Weights] = {}
+
+    def go(self) -> None:
+        """Code everything."""
+        batch = max(1, _BATCH // (self._size[0] * self._size[1]))
+        for frames, distance in levels(self._frames):
+            count = len(range(*frames.indices(self._frames)))
+            references = [self._references(c, frames, distance) for c in range(self._channels)]
+            self._level_weights.clear()
+            for first in range(0, count, batch):
+                self._code(frames, slice(first, min(first + batch, count)), distance, references)
+            for c in range(self._channels):
+                chosen = self._planes[c].frames(frames)
+                chosen.extend_complete()
+                self._sums[c].samples[0] += chosen.samples.sum(axis=0, dtype=np.int64)
+            self._known += count
+
+    def samples(self) -> Integers:
+        """What has been coded, (T, H, W, C)."""
+        return np.stack([plane.inner for plane in self._planes], axis=3).astype(np.int64)
+
+    def _references(self, channel: int, frames: slice, distance: int) -> References | None:
+        """Frames around those of a level; none for the first one."""
+        if not distance:
+            return None
+        indices = np.arange(*frames.indices(self._frames))
+        plane, sizes = self._planes[channel], self._sizes[channel]
+
+        def beside(which: Plane, off: int) -> Plane:
+            at = indices + off
+            # The nearest frames that are known stand in for those outside.
+            at = np.where(at < 0, indices - distance, at)
+            at = np.where(at >= self._frames, indices + distance, at)
+            at = np.where(at >= self._frames, indices - distance, at)
+            if len(at) > 1 and (np.diff(at) == 2 * distance).all():
+                return which.frames(slice(int(at[0]), int(at[-1]) + 1, 2 * distance))
+            return Plane(which.samples[at], which.margins, which.size)
+
+        known = self._known
+        mean = (2 * self._sums[channel].samples + known) // (2 * known)
+        before, after, earlier, later = (beside(plane, off * distance) for off in (-1, 1, -3, 3))
+        mean_plane = Plane(mean.astype(plane.samples.dtype), plane.margins, plane.size)
+        around = (beside(sizes, -distance), beside(sizes, distance))
+        return References(before, after, earlier, later, mean_plane, around)
+
+    def _code(
+        self,
+        frames: slice,
+        part: slice,
+        distance: int,
+        references: list[References | None],
+    ) -> None:
+        """Code `part` of a level's frames."""
+        first = frames.start + part.start * (frames.step or 1)
+        last = frames.start + part.stop * (frames.step or 1)
+        chosen = slice(first, min(frames.stop, last), frames.step)
+        for index, one in enumerate(self._passes):
+            innovations: list[Samples] = []
+            for c in range(self._channels):
+                around = references[c]
+                here = None if around is None else around.frames(part)
+                new = self._code_pass(_Place(c, chosen, one), index, here, innovations[:2])
+                innovations.insert(0, new)
+
+    def _weights_of(
+        self, place: _Place, taps: list[Samples], innovations: list[Samples], inter: bool
+    ) -> Weights:
+        """The weights of a pass, which hold for the other frames of the level too."""
+        if len(taps) > 1 and taps[0].size >= FEWEST_FITTED:
+            return self._coder.weights(place, taps, innovations)
+        zeros = np.zeros(len(innovations), np.int64)
+        presets = [np.concatenate((one, zeros)) for one in preset_weights(place.one, self._size, inter)]
+        if taps[0].size < FEWEST_CHOSEN:
+            return presets[0]
+        return presets[self._coder.preset(place, taps, innovations, presets)]
+
+    def _code_pass(
+        self,
+        place: _Place,
+        index: int,
+        around: References | None,
+        innovations: list[Samples],
+    ) -> Samples:
+        one, c = place.one, place.channel
+        plane, sizes = self._planes[c].frames(place.frames), self._sizes[c].frames(place.frames)
+        plane.extend(one)
+        sizes.extend(one)
+        target = plane.at(one)
+        taps = taps_of(one, plane, around)
+        if not taps:
+            prediction = np.full(target.shape, self._coder.offset(c), np.int64)
+        else:
+            weights = self._level_weights.get((index, c))
+            if weights is None:
+                weights = self._weights_of(place, taps, innovations, around is not None)
+                self._level_weights[index, c] = weights
+            prediction = predicted(taps, innovations, weights, self._dtype)
+        np.clip(prediction, *self._limits, out=prediction)
+        contexts = _contexts(one, sizes, around.sizes if around else None, target.shape)
+        residuals = self._coder.residuals(place, prediction, contexts.ravel())
+        new = residuals * self._step
+        target[...] = prediction + new
+        sizes.at(one)[...] = np.minimum(np.abs(residuals), _LARGEST_MAGNITUDE)
+        return new
+
+
+def _contexts(
+    one: Pass, sizes: Plane, around: tuple[Plane, Plane] | None, shape: tuple[int, ...]
+) -> NDArray[np.uint8]:
+    """The context of each sample, by the magnitude of the residuals around it."""
+    near = len(one.near)
+    if not near and not around:
+        return np.full(shape, UNKNOWN, np.uint8)
+    total: NDArray[Any] = np.zeros(shape, np.int32)
+    for offset in one.near:
+        total += sizes.at(one, *offset)
+    # Sixteen in all: those in space count three quarters, a half where corners are among them.
+    if around:
+        total *= {0: 1, 2: 6, 4: 3, 8: 1}[near]
+        total += (around[0].at(one) + around[1].at(one)) * {0: 8, 2: 2, 4: 2, 8: 4}[near]
+    else:
+        total *= 16 // near
+    return contexts_of(total)

@@ -1,0 +1,1 @@
+"""Arrays of any type to latents and back, every sample within an error that is guaranteed."""

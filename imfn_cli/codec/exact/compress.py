@@ -1,0 +1,123 @@
+"""Arrays in, array latents out."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...bitstream.exact.array_file import ArrayWriter
+from ...bitstream.exact.array_header import ArrayHeader
+from ...media.arrays.source import ArraySource
+from ...reports import ArrayReport
+from ...version import __version__
+from .analysis import look, sample_map
+from .group_bytes import encode
+from .planes import plane_shape, to_planes
+from .tolerance import Tolerance
+
+# Samples in a group, about: they are in memory several times over.
+_GROUP_SAMPLES = 1 << 23
+_FEWEST, _MOST = 8, 1 << 17
+# Samples that are looked at together.
+_LOOK = 1 << 21
+
+
+def compress_array(
+    source: ArraySource, place: Path, tolerance: Tolerance, *, force: bool = False, progress: Any = None
+) -> ArrayReport:
+    """Compress an array into the latent at `place`, group by group; see `api.compress`.
+
+    progress: called with the frames that are done.   Raises `InputError`, `OutputError`.
+    """
+    started = time.perf_counter()
+    found = look(source.dtype, _blocks(source, max(1, _LOOK // _frame_samples(source))))
+    max_error = tolerance.of_range(found.low, found.high)
+    how, max_error = sample_map(found, max_error)
+    group_frames = frames_in_group(_frame_samples(source))
+    header = ArrayHeader(
+        tool=f"imfn {__version__}",
+        shape=source.shape,
+        dtype=source.dtype.str,
+        axes=source.axes,
+        frame_axes=source.frame_axes,
+        coding=how.coding,
+        exponent=how.exponent,
+        low_bits=how.low_bits,
+        base=how.base,
+        limits=how.limits,
+        error_steps=how.error_steps,
+        max_error=max_error,
+        quality=tolerance.quality,
+        group_frames=group_frames,
+        source_kind=source.kind,
+        source_bytes=source.size_bytes,
+        about=source.about,
+    )
+    axes = source.axes[len(source.axes) - source.frame_axes :]
+    done = 0
+    with ArrayWriter(place, force=force) as writer:
+        for block in _blocks(source, group_frames):
+            writer.add(len(block), encode(to_planes(block, axes), how, max_error))
+            done += len(block)
+            if progress is not None:
+                progress(done)
+        writer.finish(header)
+    return _report(source, place, header, writer.groups, time.perf_counter() - started, tolerance)
+
+
+def _report(
+    source: ArraySource, place: Path, header: ArrayHeader, groups: int, seconds: float, tolerance: Tolerance
+) -> ArrayReport:
+    height, width, channels = plane_shape(
+        source.frame_shape, source.axes[len(source.shape) - source.frame_axes :]
+    )
+    size, samples = place.stat().st_size, header.frames * header.frame_samples
+    array_bytes = samples * source.dtype.itemsize
+    exact = header.lossless and not tolerance.lossless
+    notes = ("kept exactly: an error as small as this one would save nothing",) if exact else ()
+    return ArrayReport(
+        source=source.name,
+        output=str(place),
+        model="",
+        ratio=1,
+        quality=tolerance.quality,
+        frames=header.frames,
+        height=height,
+        width=width,
+        channels=channels,
+        nodes=groups,
+        source_bytes=source.size_bytes,
+        bytes=size,
+        bits_per_pixel=8 * size / (header.frames * height * width),
+        ratio_of_numbers=1.0,
+        ratio_of_bytes=array_bytes / size,
+        seconds=seconds,
+        frames_per_second=header.frames / seconds,
+        notes=(*source.notes, *notes),
+        gop=header.group_frames,
+        shape=source.shape,
+        dtype=source.dtype.str,
+        max_error=header.max_error,
+        lossless=header.lossless,
+        bits_per_sample=8 * size / samples,
+        megabytes_per_second=array_bytes / 1e6 / seconds,
+    )
+
+
+def frames_in_group(frame_samples: int) -> int:
+    """A power of two: how many frames of so many samples are coded together."""
+    fitting = max(1, _GROUP_SAMPLES // frame_samples)
+    return min(_MOST, max(_FEWEST, 1 << fitting.bit_length() - 1))
+
+
+def _frame_samples(source: ArraySource) -> int:
+    return int(np.prod(source.frame_shape, dtype=np.int64))
+
+
+def _blocks(source: ArraySource, frames: int) -> Iterator[NDArray[Any]]:
+    """All frames, so many at a time, each block read once."""
+    for start in range(0, source.frames, frames):
+        yield source.read(start, min(source.frames, start + frames))

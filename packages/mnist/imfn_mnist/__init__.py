@@ -1,0 +1,1 @@
+"""The files of the model `mnist`; imfn finds them by an entry point."""
