@@ -20,8 +20,17 @@ if TYPE_CHECKING:
     from .api import compress, decompress, read_frames, stream, verify
     from .codec.exact.array_latent import ArrayLatent
     from .diagnosis import diagnose
-    from .errors import ImfnError, InputError, LatentError, ModelError, OutputError, RatioError
+    from .errors import (
+        ImfnError,
+        InputError,
+        LatentError,
+        LimitError,
+        ModelError,
+        OutputError,
+        RatioError,
+    )
     from .latent import Latent, Memory, open
+    from .limits import Limits
     from .reports import (
         ArrayReport,
         CompressReport,
@@ -57,6 +66,8 @@ __all__ = [
     "InstalledModel",
     "Latent",
     "LatentError",
+    "LimitError",
+    "Limits",
     "Memory",
     "Model",
     "ModelError",
@@ -89,8 +100,17 @@ __getattr__, __dir__ = lazy_attributes(
         "api": ("compress", "decompress", "read_frames", "stream", "verify"),
         "codec.exact.array_latent": ("ArrayLatent",),
         "diagnosis": ("diagnose",),
-        "errors": ("ImfnError", "InputError", "LatentError", "ModelError", "OutputError", "RatioError"),
+        "errors": (
+            "ImfnError",
+            "InputError",
+            "LatentError",
+            "LimitError",
+            "ModelError",
+            "OutputError",
+            "RatioError",
+        ),
         "latent": ("Latent", "Memory", "open"),
+        "limits": ("Limits",),
         "reports": (
             "ArrayReport",
             "CompressReport",

@@ -5,7 +5,7 @@ Everything heavy (torch, PyAV, numpy) is imported by the first call, not with th
 
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from . import bitstream, codec, defaults, media, network, zoo
 from .errors import InputError, ModelError, OutputError
+from .limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 from .reports import (
     ArrayReport,
     CompressReport,
     DecompressReport,
     FadingMemoryReport,
+    SourceReport,
     StreamReport,
     VerifyReport,
 )
-from .system.files import check_output
+from .system.files import check_output, replacing
 from .system.pipes import check_stdin, is_standard, stdin_on_disk, stdout_from_disk
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from .bitstream import FadingMemoryHeader, Header
+    from .bitstream import FadingMemoryHeader, Header, LatentReader
     from .codec import Live
     from .media import Sequence, Source
     from .zoo import Model
@@ -62,6 +64,8 @@ def compress(
     max_error: float | str | None = None,
     device: str = "auto",
     force: bool = False,
+    verify: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
     stage: Callable[[str], None] | None = None,
 ) -> CompressReport:
@@ -98,6 +102,9 @@ def compress(
     max_error: of an array: every sample is at most so far from what it was; "1%" is a part of its range.
     device: "auto", "cpu", "cuda" or "mps"; a loaded model stays where it is.
     force: overwrite `output` where it exists.
+    verify: read and decode what was written before it gets its name; what does not decode raises, and nothing
+        is left.
+    limits: for what a model that is loaded by its name may ask of this machine.
     stage: called with the name of each pass as it begins, if there is a target.
 
     Raises `InputError`, `OutputError`, `ModelError`, `RatioError` (all `ImfnError`, each one line that says
@@ -117,7 +124,9 @@ def compress(
         source = _one_source(source)
     if tolerance is not None or (model is None and target is None and goes_as_array(source)):
         asked = codec.Tolerance(quality=quality) if tolerance is None else tolerance
-        return _compress_array(source, output, asked, start, stop, force=force, progress=progress)
+        return _compress_array(
+            source, output, asked, start, stop, force=force, verify=verify, progress=progress
+        )
     if target is not None and isinstance(source, media.Source) and not source.rereadable:
         raise InputError(
             f"{source.name}: can be read once only, a target takes several passes; save it first"
@@ -133,7 +142,7 @@ def compress(
     else:
         place = Path(output)
         check_output(place, force=force)
-    loaded = _loaded(model, device)
+    loaded = _loaded(model, device, limits)
     if ratio is None:
         ratio = defaults.RATIO if student or not codec.fits(loaded.network.config) else defaults.AUTO
     coded: Callable[..., CompressReport] = (
@@ -141,9 +150,12 @@ def compress(
         if isinstance(ratio, str)
         else partial(codec.compress_sequence, ratio=ratio, student=student, gop=gop)
     )
+    named = place
     with ExitStack() as stack:
         if is_standard(place):
             place = stack.enter_context(stdout_from_disk(codec.LATENT_ENDING))
+        if verify:
+            place = stack.enter_context(_verified(place, loaded, force=force))
         sequence = stack.enter_context(_open(source, rate, start, stop, stream, audio))
         if target is not None and isinstance(sequence, media.GivenFrames | media.Part):
             raise InputError(
@@ -160,10 +172,31 @@ def compress(
                 stage=stage or (lambda _: None),
                 progress=progress or (lambda *_: None),
             )
+    if verify:
+        report = replace(report, output=str(named), verified=True)
     if is_standard(output):
         report = replace(report, output="stdout")
     # The bytes of a part of the source are not known.
     return report if (start, stop) == (0, None) else replace(report, ratio_of_bytes=None)
+
+
+@contextmanager
+def _verified(place: Path, model: "Model | None", *, force: bool) -> "Iterator[Path]":
+    """A temporary path; what the block writes there becomes `place` if every node of it decodes."""
+    with replacing(place, force=force) as temporary:
+        yield temporary
+        opened = bitstream.open_file(temporary, NO_LIMITS)
+        if isinstance(opened, bitstream.ArrayFile):
+            report = codec.verify_array(opened)
+        else:
+            assert not isinstance(opened, bitstream.FadingMemoryFile)
+            report = codec.verify_latent(opened, model)
+        if not report.ok:
+            why = report.damaged[0].problem.replace(str(temporary), str(place))
+            raise OutputError(
+                f"{why}, as it was just written; nothing was kept. This machine's disk or memory may be "
+                "faulty: try another"
+            )
 
 
 def _tolerance_of(lossless: bool, max_error: float | str | None, *others: object) -> "codec.Tolerance | None":
@@ -208,6 +241,7 @@ def _compress_array(
     stop: int | None,
     *,
     force: bool,
+    verify: bool,
     progress: Progress | None,
 ) -> ArrayReport:
     import numpy as np
@@ -234,8 +268,11 @@ def _compress_array(
     with ExitStack() as stack:
         stack.enter_context(array)
         written = stack.enter_context(stdout_from_disk(codec.LATENT_ENDING)) if is_standard(place) else place
+        if verify:
+            written = stack.enter_context(_verified(Path(written), None, force=force))
         counting = _counting(progress, array.frames)
         report = codec.compress_array(array, written, tolerance, force=force, progress=counting)
+    report = replace(report, output=str(place))
     return replace(report, output="stdout") if is_standard(output) else report
 
 
@@ -279,6 +316,7 @@ def stream(
     stopping: Callable[[], bool] | None = None,
     device: str = "auto",
     force: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
     progress: "Callable[[Live], None] | None" = None,
 ) -> StreamReport | FadingMemoryReport:
     """Compress frames as they come, in constant memory, into a latent that is readable at any moment.
@@ -290,8 +328,8 @@ def stream(
         `imfn_cli.frames.Sequence`, which has been told already what rate to timeout say.
     output: the latent to write; unless given, NAME.safetensors in the current directory. An iterable needs
         one.
-    model, ratio, quality, gop, effort, device, force: as in `compress`; gop and effort are of an adaptive
-        forest, whose nodes are trees of up to 64 frames.   low_delay: trees of one frame.
+    model, ratio, quality, gop, effort, device, force, limits: as in `compress`; gop and effort are of an
+        adaptive forest, whose nodes are trees of up to 64 frames.   low_delay: trees of one frame.
     tree: the exact tree, online, instead of the student; log2(ratio) memories instead of one.
     forget: keep one memory of all that was, finer for the recent past, fixed in size and rewritten every
         `sync` seconds; ratio, quality and tree do not count then. half_life: frames after which an error
@@ -329,7 +367,7 @@ def stream(
     quality = bitstream.checked_quality(quality)
     _check_stream(frames, duration, half_life, forget, sync)
     place = codec.stream_place(source, output, force=force)
-    loaded = stream_model(model, ratio, quality, tree=tree, forget=forget, device=device)
+    loaded = stream_model(model, ratio, quality, tree=tree, forget=forget, device=device, limits=limits)
     ends: dict[str, Any] = {
         "frames": frames,
         "duration": duration,
@@ -404,6 +442,7 @@ def decompress(
     device: str = "auto",
     force: bool = False,
     skip_damaged: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> DecompressReport:
     """Restore the frames of a latent into a file or a directory.
@@ -420,8 +459,9 @@ def decompress(
     audio: whether the sound and subtitles in the latent go out too, where the format can hold them; the
         report's notes say what it cannot.
     skip_damaged: go on past damaged nodes, repeating the last good frame; the report names them.
+    limits: for what the file may ask of this machine; raise them for files that you trust.
 
-    Raises `LatentError`, `ModelError`, `OutputError`, and `InputError` for an empty selection.
+    Raises `LatentError`, `ModelError`, `OutputError`, `LimitError`, and `InputError` for an empty selection.
     """
     settings: dict[str, Any] = {
         "model": model,
@@ -431,6 +471,7 @@ def decompress(
         "device": device,
         "force": force,
         "skip_damaged": skip_damaged,
+        "limits": limits,
         "progress": progress,
     }
     if is_standard(latent):
@@ -454,11 +495,12 @@ def _decompress(
     device: str,
     force: bool,
     skip_damaged: bool,
+    limits: Limits,
     progress: Progress | None,
 ) -> DecompressReport:
     """`decompress` of a file at `path`; its output is named after `named`."""
     start, stop = frames
-    opened = bitstream.open_file(path)
+    opened = bitstream.open_file(path, limits)
     if isinstance(opened, bitstream.ArrayFile):
         place = codec.array_place(named, output, opened.header.source_kind, format)
         with nullcontext(place) if not is_standard(place) else stdout_from_disk(f".{format}") as written:
@@ -485,6 +527,7 @@ def _decompress(
             device=device,
             format=format,
             force=force,
+            limits=limits,
             progress=_counting(progress, None),
         )
     count = len(media.selected(str(path), opened.header.frames, start, stop))
@@ -510,16 +553,18 @@ def read_frames(
     *,
     model: "str | Path | Model | None" = None,
     device: str = "auto",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> "Iterator[np.ndarray]":
     """Frames start … stop − 1 of a latent, one by one, each uint8 (H, W, 3) RGB or (H, W, 1) gray.
 
     Only what they need is read and decoded: one frame costs one node and log2(ratio) splits, wherever it is.
-    Raises `LatentError`, `ModelError`, and `InputError` for an empty selection, before the first frame; a
-    damaged node raises `LatentError` when its frames come.
+    Raises `LatentError`, `ModelError`, `LimitError`, and `InputError` for an empty selection, before the
+    first frame; a damaged node raises `LatentError` when its frames come.
     """
-    reader = bitstream.open_latent(Path(latent))
-    media.selected(str(latent), reader.header.frames, start, stop)
+    reader = bitstream.open_latent(Path(latent), limits)
+    count = len(media.selected(str(latent), reader.header.frames, start, stop))
     loaded = codec.model_of(reader, model, device)
+    codec.check_needs(reader, loaded, frames=count)
     return (frame.pixels for frame in codec.restored_frames(reader, loaded, start, stop))
 
 
@@ -527,46 +572,94 @@ def verify(
     latent: str | Path,
     model: "str | Path | Model | None" = None,
     *,
-    source: "str | Path | np.ndarray | None" = None,
+    source: "str | Path | Source | np.ndarray | None" = None,
+    frames: Selection | None = None,
+    limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> VerifyReport:
     """Check the checksum of every node of a latent, and that it decodes.
 
     Of a memory that `imfn stream --forget` wrote: its checksums, and that its newest frame comes back; it
     counts as one node. Without the model that wrote it (None where it does not ship) only checksums are
-    checked: `decoded` is False then. Raises `LatentError` where nothing can be read at all, and `ModelError`
-    for a `model` that did not write it. Damaged nodes do not raise: the report names them.
+    checked: `decoded` is False then.
 
-    source: the array that an array latent was made of: every sample is compared with it, and groups with one
-    that is further off than the latent promises count as damaged. Raises `InputError` for another array.
+    source: what was compressed, a file or an array (T, H, W, C) uint8: every frame is restored and compared
+        with its own, and `compared` has the mean PSNR and the worst frame. Of an array latent every sample is
+        compared, and groups with one that is further off than the latent promises count as damaged.
+    frames: (start, stop) of the source's frames that were compressed; None: all.
+
+    Raises `LatentError` where nothing can be read at all, `LimitError` where decoding asks for too much,
+    `ModelError` for a `model` that did not write it, or a missing one where there is a source, and
+    `InputError` where the source cannot be read, or is of another size or length. Damaged nodes do not raise:
+    the report names them.
     """
     path = Path(latent)
-    opened = bitstream.open_file(path)
+    opened = bitstream.open_file(path, limits)
     if isinstance(opened, bitstream.ArrayFile):
-        counting = _counting(progress, len(opened.groups))
-        if source is None:
-            return codec.verify_array(opened, progress=counting)
-        opened_source = (
-            media.open_array(source) if isinstance(source, str | Path) else media.GivenArray(source)
-        )
-        with opened_source as array:
-            return codec.verify_array(opened, array, progress=counting)
-    if source is not None:
-        raise InputError(f"{path}: is no array latent, so its frames are not those of a source; leave it out")
-    loaded, notes = _writer_if_there(path, opened.header, model)
+        return _verified_array(opened, source, frames, progress)
+    loaded, notes = _writer_if_there(path, opened.header, model, limits)
     if isinstance(opened, bitstream.FadingMemoryFile):
-        report = codec.verify_fading_memory(path, opened, loaded)
+        if source is not None:
+            raise InputError(
+                f"{path}: one memory of a whole stream; only a latent is compared with its source"
+            )
+        report = codec.verify_fading_memory(path, opened, loaded, limits)
     else:
         report = codec.verify_latent(opened, loaded, progress=_counting(progress, len(opened.nodes)))
+        if source is not None:
+            report = replace(report, compared=_compared(opened, loaded, source, frames, notes, progress))
     return replace(report, notes=notes)
 
 
+def _verified_array(
+    opened: "bitstream.ArrayFile",
+    source: "str | Path | Source | np.ndarray | None",
+    frames: Selection | None,
+    progress: Progress | None,
+) -> VerifyReport:
+    counting = _counting(progress, len(opened.groups))
+    if source is None:
+        return codec.verify_array(opened, progress=counting)
+    if isinstance(source, media.Source):
+        source = source.name
+    array: media.ArraySource = (
+        media.open_array(source) if isinstance(source, str | Path) else media.GivenArray(source)
+    )
+    with array:
+        if frames is not None and frames != (0, None):
+            chosen = media.selected(str(opened.path), array.frames, *frames)
+            array = media.PartOfArray(array, chosen.start, chosen.stop)
+        return codec.verify_array(opened, array, progress=counting)
+
+
+def _compared(
+    reader: "LatentReader",
+    model: "Model | None",
+    source: "str | Path | Source | np.ndarray",
+    frames: Selection | None,
+    notes: tuple[str, ...],
+    progress: Progress | None,
+) -> SourceReport:
+    """A latent's frames beside those of `source`. notes: why there is no model."""
+    if model is None:
+        raise ModelError("; ".join(notes).replace("only checksums were verified", "no frame can be compared"))
+    start, stop = frames or (0, None)
+    if isinstance(source, str | Path):
+        source = _one_source(source)
+    with _open(source, None, start, stop, None, False) as sequence:
+        counting = _counting(progress, reader.header.frames)
+        return codec.compare_with_source(reader, model, sequence, progress=counting)
+
+
 def _writer_if_there(
-    path: Path, written: "Header | FadingMemoryHeader", model: "str | Path | Model | None"
+    path: Path,
+    written: "Header | FadingMemoryHeader",
+    model: "str | Path | Model | None",
+    limits: Limits,
 ) -> "tuple[Model | None, tuple[str, ...]]":
     """The model that wrote a file, and notes; none where it does not ship and none is given."""
     try:
-        return codec.writer_of(path, written.model, written.model_sha256, model, "cpu"), ()
+        return codec.writer_of(path, written.model, written.model_sha256, model, "cpu", limits), ()
     except ModelError as error:
         if model is not None:
             raise
@@ -581,9 +674,10 @@ def stream_model(
     tree: bool,
     forget: bool,
     device: str,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> "Model":
     """The model that a stream goes through; what it cannot do is raised here, before a camera is opened."""
-    loaded = _loaded(model, device)
+    loaded = _loaded(model, device, limits)
     if isinstance(ratio, str):
         codec.check_fits(loaded)
     elif not forget:
@@ -594,8 +688,8 @@ def stream_model(
     return loaded
 
 
-def _loaded(model: "str | Path | Model | None", device: str) -> "Model":
-    return model if isinstance(model, zoo.Model) else zoo.load(model, device=device)
+def _loaded(model: "str | Path | Model | None", device: str, limits: Limits) -> "Model":
+    return model if isinstance(model, zoo.Model) else zoo.load(model, device=device, limits=limits)
 
 
 def _one_source(name: str | Path) -> "Source":

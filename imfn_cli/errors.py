@@ -27,6 +27,10 @@ class ModelError(ImfnError):
     """The model is unknown, damaged, or not the one that wrote the latent."""
 
 
+class LimitError(ImfnError):
+    """A file asks for more than the limits allow; the message names the option that raises them."""
+
+
 class RatioError(ImfnError):
     """The ratio is not one that the model offers (exit code 2: the command line was wrong)."""
 

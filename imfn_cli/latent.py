@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from . import bitstream, codec, media, zoo
 from .codec.exact.array_latent import ArrayLatent
 from .errors import LatentError
+from .limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,11 +57,12 @@ class Latent:
         model: "str | Path | Model | None" = None,
         device: str = "auto",
         cache_bytes: int = CACHE_BYTES,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         """See `open`."""
         self.path = Path(path)
         self._named, self._device, self._cache_bytes = model, device, cache_bytes
-        self._reader = bitstream.open_latent(self.path)
+        self._reader = bitstream.open_latent(self.path, limits)
         self._model: Model | None = model if isinstance(model, zoo.Model) else None
         self._gops: OrderedDict[int, _Gop] = OrderedDict()
 
@@ -133,6 +135,7 @@ class Latent:
             for node in self._reader.nodes
             if node.frames[0] < chosen.stop and node.frames[-1] >= chosen.start
         ]
+        codec.check_needs(self._reader, self.model, frames=len(chosen))
         decoder = codec.Decoder(self._reader, self.model)
         for node in decoder.walk(wanted[0], wanted[-1] + 1):
             if node.problem:
@@ -159,6 +162,7 @@ class Latent:
             "model": self._model if isinstance(self._named, zoo.Model) else self._named,
             "device": self._device,
             "cache_bytes": self._cache_bytes,
+            "limits": self._reader.limits,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -221,11 +225,21 @@ class _Gop:
 
 @overload
 def open(
-    path: str | Path, *, model: "str | Path | Model", device: str = "auto", cache_bytes: int = CACHE_BYTES
+    path: str | Path,
+    *,
+    model: "str | Path | Model",
+    device: str = "auto",
+    cache_bytes: int = CACHE_BYTES,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Latent: ...
 @overload
 def open(
-    path: str | Path, *, model: None = None, device: str = "auto", cache_bytes: int = CACHE_BYTES
+    path: str | Path,
+    *,
+    model: None = None,
+    device: str = "auto",
+    cache_bytes: int = CACHE_BYTES,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Latent | ArrayLatent: ...
 def open(
     path: str | Path,
@@ -233,14 +247,16 @@ def open(
     model: "str | Path | Model | None" = None,
     device: str = "auto",
     cache_bytes: int = CACHE_BYTES,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Latent | ArrayLatent:
     """Open a latent for reading frames and memories at any place; an array latent for reading its frames.
 
     model: as in `decompress`.   device: where the network computes.   cache_bytes: of restored frames, at
-    most, that are kept.
+    most, that are kept.   limits: for what the file may ask of this machine.
 
-    Raises `LatentError` where it is none; `ModelError` when its first frame is asked for.
+    Raises `LatentError` where it is none; `ModelError` when its first frame is asked for, and `LimitError`
+    for frames that are too large or too many at once.
     """
     if model is None and bitstream.kind_of(Path(path)) is bitstream.Kind.ARRAY:
         return ArrayLatent(path, cache_bytes=cache_bytes)
-    return Latent(path, model=model, device=device, cache_bytes=cache_bytes)
+    return Latent(path, model=model, device=device, cache_bytes=cache_bytes, limits=limits)

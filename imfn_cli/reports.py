@@ -41,6 +41,7 @@ class CompressReport(_Report):
     reading and decoding the source. notes: what the user should know about how it was read, one line each.
     ratio: frames per memory, or "auto".   student: the model's student compressed, not its tree.
     gop: frames from one intra node to the next, 0 where every node is an intra node.
+    verified: what was written was read again and decoded, before it got its name.
     target: how the quality was found, where a target said it; seconds are those of all passes then.
     """
 
@@ -65,6 +66,7 @@ class CompressReport(_Report):
     student: bool = False
     gop: int = 0
     target: TargetReport | None = None
+    verified: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,10 +168,26 @@ class DamagedNode(_Report):
 
 
 @dataclass(frozen=True)
+class SourceReport(_Report):
+    """A latent's frames beside those of its source.
+
+    frames: that were compared, those of damaged nodes left out.   psnr: mean over them, dB, 8-bit values.
+    worst_frame: counted from 0.   worst_psnr: its PSNR.   All three None where no frame could be restored.
+    """
+
+    source: str
+    frames: int
+    psnr: float | None
+    worst_frame: int | None
+    worst_psnr: float | None
+
+
+@dataclass(frozen=True)
 class VerifyReport(_Report):
     """What verifying found. decoded: whether nodes were decoded too, or only their checksums compared.
 
-    notes: why nodes were not decoded.
+    lost: first and last of each run of frames that cannot be restored.   notes: why nodes were not decoded.
+    compared: with the source, where one was named.
     """
 
     source: str
@@ -179,6 +197,8 @@ class VerifyReport(_Report):
     decoded: bool
     damaged: tuple[DamagedNode, ...]
     notes: tuple[str, ...]
+    lost: tuple[tuple[int, int], ...] = ()
+    compared: SourceReport | None = None
 
 
 @dataclass(frozen=True)

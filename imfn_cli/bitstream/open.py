@@ -4,6 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ..errors import LatentError
+from ..limits import DEFAULT_LIMITS, Limits
 from .container.fading_memory import METADATA_KEY as FADING_MEMORY_KEY
 from .container.fading_memory import FadingMemoryFile
 from .container.growing_reader import GrowingLatent
@@ -55,27 +56,28 @@ def kind_of(path: Path) -> Kind:
     return Kind.MODEL if _TABLES_OF_A_MODEL in layout else Kind.OTHER
 
 
-def open_file(path: Path) -> LatentReader | FadingMemoryFile | ArrayFile:
+def open_file(path: Path, limits: Limits = DEFAULT_LIMITS) -> LatentReader | FadingMemoryFile | ArrayFile:
     """Open what `imfn decompress` restores: a latent, finished or growing, a fading memory, an array latent.
 
-    Raises `LatentError`, one line, where it is neither, damaged, or of a future version.
+    Raises `LatentError`, one line, where it is neither, damaged, or of a future version; `LimitError` where
+    even what it says about itself is too large.
     """
     kind = kind_of(path)
     if kind is Kind.GROWING_LATENT:
-        return GrowingLatent(path)
+        return GrowingLatent(path, limits)
     if kind is Kind.FADING_MEMORY:
-        return FadingMemoryFile.read(path)
+        return FadingMemoryFile.read(path, limits)
     if kind is Kind.ARRAY:
         return ArrayFile(path)
     if kind in (Kind.MODEL, Kind.STUDENT):
         raise LatentError(f"{path}: a {kind}, not an imfn latent; name a file that 'imfn compress' wrote")
     # Of anything else the reader says best what is wrong with it.
-    return FinishedLatent(path)
+    return FinishedLatent(path, limits)
 
 
-def open_latent(path: Path) -> LatentReader:
-    """Open a latent, finished or growing. Raises `LatentError` as `open_file` does."""
-    opened = open_file(path)
+def open_latent(path: Path, limits: Limits = DEFAULT_LIMITS) -> LatentReader:
+    """Open a latent, finished or growing. Raises what `open_file` does."""
+    opened = open_file(path, limits)
     if isinstance(opened, FadingMemoryFile):
         raise LatentError(f"{path}: a {Kind.FADING_MEMORY}, which has no nodes")
     if isinstance(opened, ArrayFile):

@@ -9,6 +9,7 @@ import typer
 
 from .. import api, codec, defaults, media, network, zoo
 from ..errors import ImfnError, InputError
+from ..limits import Limits
 from ..reports import ArrayReport
 from ..system.pipes import STANDARD, check_stdout, is_standard
 from . import options
@@ -71,8 +72,12 @@ def compress(
     no_audio: options.NoAudio = False,
     device: options.Device = options.DeviceName.auto,
     force: options.Force = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Decode what was written before it gets its name.")
+    ] = False,
     skip_existing: options.SkipExisting = False,
     jobs: options.InputsAtOnce = 1,
+    limit_memory: options.LimitMemory = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -98,6 +103,7 @@ def compress(
         raise typer.BadParameter(
             "0 is a fixed 16:1 without GOPs; 1 to 3 go with -r auto", param_hint="--effort"
         )
+    limits = options.limits_of(limit_memory)
     sources = media.expand_inputs(inputs)
     if not sources:
         raise InputError("no input found; name a file or a directory")
@@ -110,7 +116,7 @@ def compress(
     if any(as_pictures):
         # A wrong model or ratio is wrong for all inputs.
         settle_for(model)
-        loaded = zoo.load(model, device=device)
+        loaded = zoo.load(model, device=device, limits=limits)
         if isinstance(chosen, int):
             network.level_of_ratio(chosen, loaded.network.config.levels)
             if student:
@@ -131,6 +137,8 @@ def compress(
         "lossless": lossless,
         "max_error": max_error,
         "force": force,
+        "verify": verify,
+        "limits": limits,
     }
 
     def task(index: int) -> _Task:
@@ -164,15 +172,19 @@ def _work(task: _Task, progress: Progress | None) -> "CompressReport":
     named, guaranteed = task.model, task.settings["lossless"] or task.settings["max_error"] is not None
     model = named
     if not guaranteed and not (named is None and api.goes_as_array(task.source)):
-        model = _loaded(named, task.device) if named is None or isinstance(named, str) else named
+        model = (
+            _loaded(named, task.device, task.settings["limits"])
+            if named is None or isinstance(named, str)
+            else named
+        )
     stage = None if progress is None else progress.stage
     return api.compress(task.source, task.place, model=model, progress=progress, stage=stage, **task.settings)
 
 
 @cache
-def _loaded(model: str | None, device: str) -> "Model":
+def _loaded(model: str | None, device: str, limits: Limits) -> "Model":
     """The model, once for all inputs of a process."""
-    return zoo.load(model, device=device)
+    return zoo.load(model, device=device, limits=limits)
 
 
 def human(report: "CompressReport") -> list[str]:

@@ -59,6 +59,9 @@ def decompress(
     force: options.Force = False,
     skip_existing: options.SkipExisting = False,
     jobs: options.InputsAtOnce = 1,
+    limit_pixels: options.LimitPixels = None,
+    limit_frames: options.LimitFrames = None,
+    limit_memory: options.LimitMemory = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -69,6 +72,7 @@ def decompress(
     """
     out = Output(json, quiet, aside=is_standard(output))
     selection = options.parse_frames(frames)
+    limits = options.limits_of(limit_memory, limit_pixels, limit_frames)
     found = _expanded(latents)
     if not found:
         raise InputError(f"{', '.join(latents)}: no latent found; name a file, or a folder with some")
@@ -76,7 +80,7 @@ def decompress(
 
     def task(index: int) -> _Task:
         settings: dict[str, Any] = {"frames": selection, "format": format, "audio": not no_audio}
-        settings |= {"force": force, "skip_damaged": skip_damaged}
+        settings |= {"force": force, "skip_damaged": skip_damaged, "limits": limits}
         return _Task(found[index].name, outputs[index], {**settings, "model": model, "device": device})
 
     def tell(report: "DecompressReport") -> int:

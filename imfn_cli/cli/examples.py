@@ -32,7 +32,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("imfn info clip.safetensors --nodes", "header, sizes, every node"),
         Example("imfn info video", "a model"),
     ),
-    "verify": (Example("imfn verify latents/*.safetensors", "checksums and decoding"),),
+    "verify": (
+        Example("imfn verify latents/*.safetensors", "checksums and decoding"),
+        Example("imfn verify clip.safetensors --source clip.mp4", "PSNR, and the worst frame"),
+    ),
     "eval": (
         Example("imfn eval clip.mp4 --against x264,av1", "curves and BD-rates against two codecs"),
         Example("imfn eval footage/ -r 4,16 -q 20,50,80 --csv rows.csv", "two ratios, three qualities"),

@@ -17,7 +17,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     ),
     "What is written": (
         *("--output", "--format", "--csv", "--plot", "--report", "--results", "--force", "--skip-existing"),
-        *("--skip-damaged", "--sync"),
+        *("--skip-damaged", "--sync", "--verify"),
     ),
     "Model": ("--model", "--student", "--tree", "--forget", "--half-life", "--from", "--device"),
     "Other codecs": ("--against", "--preset", "--crf"),
@@ -35,6 +35,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
         *("--crop", "--minutes"),
     ),
     "Closed form": ("--linear", "--levels", "--patch", "--channels", "--gray"),
+    "Limits": ("--limit-pixels", "--limit-frames", "--limit-memory"),
     "Running": ("--jobs", "--cache", "--quick", "--json", "--quiet", "--help"),
 }
 # Fewer options than this are one list.

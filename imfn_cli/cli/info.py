@@ -17,6 +17,7 @@ def info(
     nodes: Annotated[
         bool, typer.Option("--nodes", help="List every node, not only the sums by level.")
     ] = False,
+    limit_memory: options.LimitMemory = None,
     json: options.Json = False,
 ) -> None:
     """Show everything that a latent or a model says about itself.
@@ -27,7 +28,7 @@ def info(
     if path.is_dir() or file.startswith("hf://") or (not path.exists() and _is_model(file)):
         _model(file, out)
         return
-    opened = bitstream.open_file(path)
+    opened = bitstream.open_file(path, options.limits_of(limit_memory))
     if isinstance(opened, bitstream.FadingMemoryFile):
         _fading_memory(path, opened, out)
     elif isinstance(opened, bitstream.ArrayFile):
@@ -87,7 +88,7 @@ def _latent(reader: "bitstream.LatentReader", every_node: bool, out: Output) -> 
     parts = {
         "nodes": sum(node.size for node in reader.nodes),
         "node table": reader.table_bytes,
-        "presentation times": reader.ticks.nbytes if reader.ticks is not None else 0,
+        "presentation times": reader.times_bytes,
         "sound and subtitles": reader.tracks_bytes,
     }
     parts["header"] = size - sum(parts.values())
@@ -171,4 +172,6 @@ def _text(value: Any) -> str:
         return ", ".join(f"{name} {_text(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):
         return " ".join(map(_text, value)) or "-"
-    return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+    # One field is one line, whatever it holds.
+    told = f"{value:,}" if isinstance(value, int) else str(value).replace("\n", "\\n")
+    return "-" if value is None else told

@@ -25,10 +25,22 @@ def take_hint_back() -> None:
         sys.stderr.flush()
 
 
+def escaped(text: str) -> str:
+    """`text` without anything that a terminal obeys; line breaks stay.
+
+    What files say of themselves, and their names, may hold escape sequences, or turn the writing's direction.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text
+    )
+
+
 def say(message: str) -> None:
     """One line on stderr."""
     take_hint_back()
-    sys.stderr.write(f"imfn: {' '.join(message.splitlines())}\n")
+    sys.stderr.write(f"imfn: {escaped(' '.join(message.splitlines()))}\n")
     sys.stderr.flush()
 
 

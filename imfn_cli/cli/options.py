@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from .. import bitstream, codec, defaults
+from ..limits import DEFAULT_LIMITS, Limits
 
 #: As many rows at a time as this machine has cores.
 JOBS = os.cpu_count() or 1
@@ -172,6 +173,36 @@ SkipExisting = Annotated[
 InputsAtOnce = Annotated[
     int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Inputs at a time, each in its own process.")
 ]
+LimitPixels = Annotated[
+    int | None,
+    typer.Option(
+        "--limit-pixels",
+        metavar="N",
+        min=1,
+        help="Pixels that a frame may have. Raise limits for files that you trust.",
+        show_default=f"{DEFAULT_LIMITS.pixels:,}",
+    ),
+]
+LimitFrames = Annotated[
+    int | None,
+    typer.Option(
+        "--limit-frames",
+        metavar="N",
+        min=1,
+        help="Frames that may be restored from one file.",
+        show_default="10^11 pixels in all, or 10^6 a byte of the file",
+    ),
+]
+LimitMemory = Annotated[
+    str | None,
+    typer.Option(
+        "--limit-memory",
+        metavar="SIZE",
+        callback=_size,
+        help="RAM that a file may ask for: 500MB, 8GB.",
+        show_default=f"{DEFAULT_LIMITS.memory / 1e9:.0f}GB",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print results as JSON, one line each.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Ratios = Annotated[
@@ -207,6 +238,15 @@ Jobs = Annotated[
     int,
     typer.Option("--jobs", "-j", min=1, metavar="N", help="Rows at a time.", show_default="one per core"),
 ]
+
+
+def limits_of(memory: str | None, pixels: int | None = None, frames: int | None = None) -> Limits:
+    """The limits that options say; the others stay as they are by default."""
+    return Limits(
+        pixels=DEFAULT_LIMITS.pixels if pixels is None else pixels,
+        memory=DEFAULT_LIMITS.memory if memory is None else codec.parse_size(memory),
+        frames=frames,
+    )
 
 
 def _max_error(text: str | None) -> str | None:

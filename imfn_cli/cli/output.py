@@ -12,12 +12,20 @@ from typing import Any
 from rich import progress as bars
 from rich.console import Console, RenderableType
 from rich.table import Column
+from rich.text import Text
 
 from ..errors import ImfnError
-from .messages import debugging, describe, hint, say, take_hint_back
+from .messages import debugging, describe, escaped, hint, say, take_hint_back
 
 # Columns of a terminal from which a bar has its rate, itself and its counts, the time left.
 _WIDE, _MIDDLE, _NARROW = 96, 60, 32
+
+
+class _Console(Console):
+    """A console whose own styles are all that a terminal obeys; see `escaped`."""
+
+    def render_str(self, text: str, *arguments: Any, **options: Any) -> Text:
+        return super().render_str(escaped(text), *arguments, **options)
 
 
 @dataclass(frozen=True)
@@ -45,8 +53,11 @@ class Output:
             stream.flush()
         elif not self.quiet:
             # Piped output must not depend on a terminal's width.
-            console = Console(file=stream, width=None if stream.isatty() else 200, highlight=False)
+            console = _Console(file=stream, width=None if stream.isatty() else 200, highlight=False)
             for part in human:
+                if isinstance(part, str):
+                    # One line stays one, whatever a file is called.
+                    part = part.replace("\n", "\\n")
                 console.print(part, markup=False, soft_wrap=isinstance(part, str))
 
     def note(self, message: str) -> None:
@@ -106,7 +117,7 @@ class Output:
                     for task in current.values():
                         bar.remove_task(task)
                     current.clear()
-                    current[stage] = bar.add_task(stage, total=total, rate="")
+                    current[stage] = bar.add_task(escaped(stage), total=total, rate="")
                 speed = bar.tasks[0].speed
                 rate = f"{speed:.3g} {unit}/s" if speed else ""
                 bar.update(current[stage], completed=done, total=total, rate=rate)

@@ -106,6 +106,7 @@ def stream(
     model: options.Model = None,
     device: options.Device = options.DeviceName.auto,
     force: options.Force = False,
+    limit_memory: options.LimitMemory = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -140,7 +141,8 @@ def stream(
         )
     raw_video = None if raw is None else media.RawVideo.parse(raw, pix_fmt, fps)
     settle_for(model)
-    loaded = api.stream_model(model, chosen, quality, tree=tree, forget=forget, device=device)
+    limits = options.limits_of(limit_memory)
+    loaded = api.stream_model(model, chosen, quality, tree=tree, forget=forget, device=device, limits=limits)
     # Until the first frame is here a signal ends the command; from then on it ends the stream.
     with (
         media.open_live(

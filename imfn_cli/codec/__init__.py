@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         fits,
         shares_of,
     )
+    from .against_source import compare_with_source
     from .decoder import DecodedNode, Decoder, restored_frames
     from .encoder import compress_sequence, encode_intra
     from .exact.compress import compress_array
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .fading_memory import restore_fading_memory, stream_into_memory, verify_fading_memory
     from .file_model import model_of, writer_of
     from .live_forest import FixedForest, LiveForest
+    from .needs import check_needs
     from .output_place import (
         LATENT_ENDING,
         array_place,
@@ -47,6 +49,8 @@ __all__ = [
     "Tolerance",
     "array_place",
     "check_fits",
+    "check_needs",
+    "compare_with_source",
     "compress_adaptive",
     "compress_array",
     "compress_sequence",
@@ -87,6 +91,7 @@ __getattr__, __dir__ = lazy_attributes(
             "shares_of",
         ),
         "decoder": ("DecodedNode", "Decoder", "restored_frames"),
+        "against_source": ("compare_with_source",),
         "encoder": ("compress_sequence", "encode_intra"),
         "exact.compress": ("compress_array",),
         "exact.restore": ("decompress_array", "read_array", "verify_array"),
@@ -94,6 +99,7 @@ __getattr__, __dir__ = lazy_attributes(
         "fading_memory": ("restore_fading_memory", "stream_into_memory", "verify_fading_memory"),
         "file_model": ("model_of", "writer_of"),
         "live_forest": ("FixedForest", "LiveForest"),
+        "needs": ("check_needs",),
         "output_place": (
             "LATENT_ENDING",
             "array_place",

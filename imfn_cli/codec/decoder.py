@@ -7,6 +7,7 @@
 Restoring, verifying and `info` go through the same walk; they differ in how far they follow it.
 """
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -26,19 +27,23 @@ from ..network import RootCoding
 from ..system.threads import map_ordered
 from ..zoo import Model
 from . import adaptive
-from .encoder import CODING_THREADS
 from .inter import InterPrediction
+from .needs import check_needs, decoding_threads
 from .synthesis import batch_frames, restored_parts
+
+# Where values are not kept.
+_NOTHING = np.zeros(0, np.float32)
+# What a symbol, and a block of a motion field, take at most: tokens of 24 bits, and raw bits.
+_SYMBOL_BYTES, _BLOCK_BYTES = 6, 20
 
 
 class ParsedNode(NamedTuple):
     """A node's bytes, decoded as far as that goes without the nodes before.
 
-    symbols (C, h, w) int32; values (C, h, w) float32, the memory or its residual, in the pixels' unit;
+    values: (C, h, w) float32, the memory or its residual, in the pixels' unit; read-only where all are 0.
     motion: bytes of its motion field, None of an intra node.
     """
 
-    symbols: NDArray[np.int32]
     values: NDArray[np.float32]
     motion: bytes | None
 
@@ -58,7 +63,7 @@ class DecodedNode(NamedTuple):
 class Decoder:
     """The way of a latent's nodes. Without a model only checksums are compared.
 
-    Raises LatentError if the nodes are predicted from one another, and the model cannot do that.
+    Raises LatentError if the nodes are predicted from one another, or of a ratio, that the model cannot do.
     """
 
     def __init__(self, reader: LatentReader, model: Model | None) -> None:
@@ -67,6 +72,11 @@ class Decoder:
         self._state: InterPrediction | None = None
         if model is None:
             return
+        levels = model.network.config.levels
+        if header.ratio > 1 << levels:
+            raise LatentError(
+                f"{reader.path}: its ratio is {header.ratio}, the model's {1 << levels} at most"
+            )
         if header.gop_nodes > 1 and not model.can_predict:
             raise LatentError(
                 f"{reader.path}: its nodes are predicted from one another, which model {model.name!r} cannot"
@@ -83,7 +93,8 @@ class Decoder:
         header = self.reader.header
         needed = self.reader.nodes[first - first % header.gop_nodes : last]
         broken: NodeEntry | None = None
-        for node, parsed, problem in map_ordered(self._parsed, needed, CODING_THREADS):
+        parse = self._parsed if restore else self._checked
+        for node, parsed, problem in map_ordered(parse, needed, decoding_threads(self.memory_bytes)):
             memory = None
             if header.is_intra(node.index):
                 broken = None
@@ -95,6 +106,14 @@ class Decoder:
                 broken = broken or node
             yield DecodedNode(node, memory, problem)
 
+    @property
+    def memory_bytes(self) -> int:
+        """What one memory takes."""
+        if self.model is None or self._state is None:
+            return 0
+        h, w = self._state.grid
+        return 4 * self.model.network.config.channels * h * w
+
     # -- without the nodes before ---------------------------------------------------------------------------
 
     def _parsed(self, node: NodeEntry) -> tuple[NodeEntry, ParsedNode | None, str]:
@@ -103,22 +122,28 @@ class Decoder:
         except LatentError as error:
             return node, None, str(error)
 
+    def _checked(self, node: NodeEntry) -> tuple[NodeEntry, ParsedNode | None, str]:
+        """As `_parsed`, and nothing is kept but what checking on needs."""
+        node, parsed, problem = self._parsed(node)
+        return node, None if parsed is None else parsed._replace(values=_NOTHING), problem
+
     def parse(self, node: NodeEntry) -> ParsedNode | None:
         """What a node's bytes say by themselves; None without a model. Raises LatentError if damaged."""
-        data = self.reader.read(node)
         if self.model is None or self._state is None:
+            self.reader.check(node)
             return None
-        levels = self.model.network.config.levels
-        if node.level > levels:
-            raise LatentError(f"{self.reader.path}: {node} has level {node.level}, the model has {levels}")
-        header, motion = self.reader.header, None
+        state, header, motion = self._state, self.reader.header, None
+        blocks = math.prod(state.blocks)
+        if node.size > self.memory_bytes // 4 * _SYMBOL_BYTES + blocks * _BLOCK_BYTES + 1024:
+            raise LatentError(f"{self.reader.path}: {node} is damaged (no node of such frames is so large)")
+        data = self.reader.read(node)
         try:
             if not header.is_intra(node.index):
                 motion, data = split_inter(data)
-            symbols, values = self.model.entropy.decode(data, node.level, header.quality, *self._state.grid)
+            _, values = self.model.entropy.decode(data, node.level, header.quality, *state.grid)
         except ValueError as error:
             raise LatentError(self._damaged(node, error)) from error
-        return ParsedNode(symbols, values * np.float32(self._state.step), motion)
+        return ParsedNode(values * np.float32(state.step) if values.flags.writeable else values, motion)
 
     def _damaged(self, node: NodeEntry, why: ValueError) -> str:
         return f"{self.reader.path}: {node} is damaged ({why})"
@@ -131,7 +156,7 @@ class Decoder:
         assert state is not None
         if self.reader.header.gop_nodes == 1:
             # Nothing is predicted from it.
-            return (torch.from_numpy(parsed.values) if restore else None), ""
+            return (_tensor(parsed.values) if restore else None), ""
         field: MotionField | None = None
         vectors = state.no_motion()
         if parsed.motion is not None:
@@ -144,11 +169,15 @@ class Decoder:
         if not restore:
             state.advance_vectors(node.level, vectors)
             return None, ""
-        memory = torch.from_numpy(parsed.values)
+        memory = _tensor(parsed.values)
         if field is not None:
             memory = memory + state.prediction(state.predicted_memory(node.level, vectors), field)
         state.advance(node.level, memory, vectors)
         return memory, ""
+
+
+def _tensor(values: NDArray[np.float32]) -> Tensor:
+    return torch.from_numpy(values if values.flags.writeable else np.array(values))
 
 
 @torch.inference_mode()
@@ -165,10 +194,11 @@ def restored_frames(
     Reads only the nodes above wanted frames and those before them in their GOP, and makes only the splits on
     the way. A damaged node raises LatentError, unless `damaged` is given: then it is noted there, with those
     predicted from it, and their frames repeat the last good one (mid-gray before the first). Raises
-    InputError if the selection is empty.
+    InputError if the selection is empty, and LimitError if it is too much.
     """
     header = reader.header
     stop = selected(str(reader.path), header.frames, start, stop).stop
+    check_needs(reader, model, frames=stop - start)
     if header.adaptive:
         yield from _adaptive_frames(reader, model, start, stop, damaged)
         return

@@ -10,6 +10,7 @@ import torch
 from ..bitstream.container.fading_memory import FadingMemoryFile, FadingMemoryHeader
 from ..defaults import HALF_LIFE
 from ..errors import InputError, LatentError
+from ..limits import DEFAULT_LIMITS, Limits
 from ..media import open_output
 from ..media.selection import selected
 from ..media.sequence import ColourDescription, Frame, Sequence, SequenceInfo
@@ -22,13 +23,17 @@ from ..zoo import Model
 from .encoder import Progress
 from .file_model import writer_of
 from .intake import Intake
+from .needs import LIBRARIES, check_frames
 from .sequence_header import check_size
 from .stream import Live
+from .synthesis import batch_frames
 
 # Without a selection so many half-lives are restored: what is older is the average and nothing else.
 _RESTORED_HALF_LIVES = 10
-# Frames that are restored at once.
+# Frames that are restored at once, at most.
 _BATCH = 16
+# Measured, in sizes of a memory and of a frame of floats: what restoring takes, beside the matrices.
+_MEMORIES, _FRAMES = 10, 5
 
 
 @torch.inference_mode()
@@ -114,15 +119,33 @@ def _fits(memory: FadingMemoryFile, model: Model) -> bool:
     return memory.values.shape == (config.channels, *config.grid(header.height, header.width))
 
 
+def _check_needs(
+    path: Path, memory: FadingMemoryFile, model: Model, frames: int, size: int, limits: Limits
+) -> None:
+    """Raise `LimitError` where restoring so many frames from a file of `size` bytes is too much."""
+    header, config = memory.header, model.network.config
+    check_frames(path, limits, header.height, header.width, frames, size)
+    frame = 4 * config.in_channels * header.height * header.width
+    at_once = min(_BATCH, batch_frames(header.height, header.width))
+    needed = (
+        LIBRARIES + 24 * config.channels**2 + memory.values.nbytes * _MEMORIES + frame * at_once * _FRAMES
+    )
+    limits.check_memory(path, needed, "restoring its frames")
+
+
 @torch.inference_mode()
-def verify_fading_memory(path: Path, memory: FadingMemoryFile, model: Model | None) -> VerifyReport:
+def verify_fading_memory(
+    path: Path, memory: FadingMemoryFile, model: Model | None, limits: Limits = DEFAULT_LIMITS
+) -> VerifyReport:
     """Whether the checksums of what was read from `path` are right, and its newest frame comes back.
 
-    It counts as one node of all its frames. Without a model only the checksum is looked at.
+    It counts as one node of all its frames. Without a model only the checksum is looked at. Raises
+    LimitError where restoring a frame is too much.
     """
     frames = memory.header.frames
     problem = "" if memory.whole else "checksum differs"
     if not problem and model is not None:
+        _check_needs(path, memory, model, 1, path.stat().st_size, limits)
         if not _fits(memory, model):
             problem = "wrong shape"
         elif not bool(np.isfinite(memory.values).all()):
@@ -138,6 +161,7 @@ def verify_fading_memory(path: Path, memory: FadingMemoryFile, model: Model | No
         decoded=model is not None,
         damaged=(DamagedNode(0, 0, frames - 1, said),) if problem else (),
         notes=(),
+        lost=((0, frames - 1),) if problem else (),
     )
 
 
@@ -148,8 +172,9 @@ def fading_frames(memory: FadingMemoryFile, model: Model, start: int, stop: int)
     recursion = FadingMemory(model.network, header.half_life)
     values = torch.from_numpy(memory.values)[None].to(model.device)
     tick = _tick(header)
-    for first in range(start, stop, _BATCH):
-        last = min(first + _BATCH, stop)
+    batch = min(_BATCH, batch_frames(header.height, header.width))
+    for first in range(start, stop, batch):
+        last = min(first + batch, stop)
         ages = range(header.frames - last, header.frames - first)
         frames = recursion.restore(values, header.frames, header.height, header.width, ages).flip(0)
         pixels = pixels_from_frames(frames, header.channels).cpu().numpy()
@@ -173,23 +198,25 @@ def restore_fading_memory(
     device: str = "auto",
     format: str | None = None,
     force: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
     progress: Progress = lambda _: None,
 ) -> DecompressReport:
     """Restore frames start … stop − 1 of those that the memory in `path` has seen into `output`.
 
     Without a selection the last ten half-lives. Raises LatentError (damaged, wrong shape), ModelError,
-    OutputError, and InputError if the selection is empty.
+    OutputError, LimitError, and InputError if the selection is empty.
     """
     began = time.perf_counter()
     header = memory.header
     if not memory.whole:
         raise LatentError(f"{path}: its memory is damaged (checksum differs); stream the source again")
-    loaded = writer_of(path, header.model, header.model_sha256, model, device)
-    if not _fits(memory, loaded):
-        raise LatentError(f"{path}: its memory has a wrong shape; stream the source again")
+    loaded = writer_of(path, header.model, header.model_sha256, model, device, limits)
     if (start, stop) == (0, None):
         start = max(0, header.frames - round(_RESTORED_HALF_LIVES * header.half_life))
     chosen = selected(str(path), header.frames, start, stop)
+    _check_needs(path, memory, loaded, len(chosen), path.stat().st_size, limits)
+    if not _fits(memory, loaded):
+        raise LatentError(f"{path}: its memory has a wrong shape; stream the source again")
     info = SequenceInfo(
         width=header.width,
         height=header.height,

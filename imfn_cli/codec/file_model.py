@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ..bitstream.container.latent_reader import LatentReader
 from ..errors import ModelError
+from ..limits import DEFAULT_LIMITS, Limits
 from ..zoo import PACKAGED, Model, folder_of_weights, load, model_folders
 
 
@@ -12,11 +13,17 @@ def model_of(reader: LatentReader, model: Model | Path | str | None = None, devi
 
     Raises ModelError naming both if it is not the one: other weights would decode to noise.
     """
-    return writer_of(reader.path, reader.header.model, reader.header.model_sha256, model, device)
+    header = reader.header
+    return writer_of(reader.path, header.model, header.model_sha256, model, device, reader.limits)
 
 
 def writer_of(
-    path: Path, name: str, sha256: str, model: Model | Path | str | None, device: str = "auto"
+    path: Path,
+    name: str,
+    sha256: str,
+    model: Model | Path | str | None,
+    device: str = "auto",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Model:
     """`model_of` for any file that names the model that wrote it, and the SHA-256 of its weights."""
     # A name in a file that came from somewhere may not make us read a folder, or ask the hub; a hash may pick
@@ -33,7 +40,7 @@ def writer_of(
             )
         model = name
     if not isinstance(model, Model):
-        model = load(model, device=device)
+        model = load(model, device=device, limits=limits)
     if model.sha256 != sha256:
         raise ModelError(
             f"{path}: was written by model {name!r} (weights {sha256[:12]}), not by {model.name!r} "

@@ -11,6 +11,7 @@ import torch
 from ..bitstream.container.latent_reader import LatentReader
 from ..errors import LatentError
 from ..media import open_output
+from ..media.selection import selected
 from ..media.tracks import OutgoingTracks, Span, TrackFile
 from ..reports import DamagedNode, DecompressReport, VerifyReport
 from ..system.threads import prefetch
@@ -18,6 +19,7 @@ from ..zoo import Model
 from . import adaptive
 from .decoder import DecodedNode, Decoder, restored_frames
 from .encoder import Progress
+from .needs import check_needs
 from .sequence_header import info_of
 from .synthesis import batch_frames
 
@@ -38,13 +40,15 @@ def decompress_latent(
 ) -> DecompressReport:
     """Restore frames start … stop − 1 of a latent into `output`, as `open_output` takes it, and format.
 
-    Raises OutputError, InputError if the selection is empty, and LatentError for a damaged node unless
-    `skip_damaged`.
+    Raises OutputError, InputError if the selection is empty, LimitError if it is too much, and LatentError
+    for a damaged node unless `skip_damaged`.
     """
     began = time.perf_counter()
     header = reader.header
     damaged: list[DecodedNode] | None = [] if skip_damaged else None
     done = 0
+    # Before a temporary file is made.
+    check_needs(reader, model, frames=len(selected(str(reader.path), header.frames, start, stop)))
     with (
         _tracks(reader, start, stop, audio=audio) as tracks,
         open_output(output, info_of(header), force=force, format=format, tracks=tracks) as writer,
@@ -108,7 +112,12 @@ def _span(reader: LatentReader, start: int, stop: int | None) -> Span:
 def verify_latent(
     reader: LatentReader, model: Model | None, *, progress: Progress = lambda _: None
 ) -> VerifyReport:
-    """Read every node and decode it; without a model only the checksums are compared."""
+    """Read every node and decode it; without a model only the checksums are compared.
+
+    Raises LimitError where decoding is too much, and LatentError where the model cannot do it.
+    """
+    if model is not None:
+        check_needs(reader, model, frames=0)
     reader.check_tracks()
     damaged = []
     nodes = (
@@ -128,4 +137,16 @@ def verify_latent(
         decoded=model is not None,
         damaged=tuple(damaged),
         notes=(),
+        lost=_runs(damaged),
     )
+
+
+def _runs(damaged: list[DamagedNode]) -> tuple[tuple[int, int], ...]:
+    """First and last frame of each run of frames in these nodes, which stand in time order."""
+    runs: list[tuple[int, int]] = []
+    for node in damaged:
+        if runs and runs[-1][1] + 1 == node.first_frame:
+            runs[-1] = runs[-1][0], node.last_frame
+        else:
+            runs.append((node.first_frame, node.last_frame))
+    return tuple(runs)

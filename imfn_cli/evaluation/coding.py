@@ -14,6 +14,7 @@ from ..codec import adaptive
 from ..codec.decoder import restored_frames
 from ..codec.encoder import compress_sequence
 from ..codec.node_builders import node_builder
+from ..limits import NO_LIMITS
 from ..media import Sequence as Frames
 from ..network import forest_levels, level_of_ratio
 from ..reports import CompressReport
@@ -49,7 +50,7 @@ def code_imfn(frames: Frames, setting: Setting, model: Model, folder: Path) -> C
     write_latent(frames, path, model, setting)
 
     def restore() -> Iterator[Pixels]:
-        return (frame.pixels for frame in restored_frames(open_latent(path), model))
+        return (frame.pixels for frame in restored_frames(open_latent(path, NO_LIMITS), model))
 
     options = f"{options} -q {setting.quality} -g {setting.gop}"
     return Coded(path.stat().st_size, options, restore)

@@ -13,6 +13,7 @@ from ..bitstream.container.latent_reader import LatentReader
 from ..bitstream.open import open_latent
 from ..codec import adaptive
 from ..codec.decoder import restored_frames
+from ..limits import NO_LIMITS
 from ..media.psnr import psnr
 from ..zoo import Model, load
 from .clip import Clip
@@ -54,7 +55,7 @@ def worst_pictures(
                 write_latent(sequence, path, loaded, setting)
                 chosen = worst(row.psnr_per_frame)
                 before = _at(sorted(chosen), (frame.pixels for frame in sequence))
-            reader, size = open_latent(path), path.stat().st_size
+            reader, size = open_latent(path, NO_LIMITS), path.stat().st_size
             peer = at_equal_bytes(clip, here, size, chosen)
             frames = []
             for number in chosen:

@@ -12,6 +12,7 @@ import av
 
 from ..bitstream.open import open_latent
 from ..codec import decompress_latent
+from ..limits import NO_LIMITS
 from ..media import Source, open_sequence, open_writer
 from ..zoo import Model, load
 from .coding import write_latent
@@ -79,7 +80,7 @@ def _imfn(source: Source, folder: Path, model: Model, ratio: int | str) -> _Run:
     latent, video = folder / "clip.safetensors", folder / "clip.mp4"
     with open_sequence(source) as sequence:
         there = write_latent(sequence, latent, model, Setting(IMFN, ratio=ratio))
-    back = decompress_latent(open_latent(latent), video, model, force=True)
+    back = decompress_latent(open_latent(latent, NO_LIMITS), video, model, force=True)
     return _Run(there.frames, there.frames_per_second, back.frames_per_second, there.bytes)
 
 

@@ -49,5 +49,9 @@ def writing(name: str) -> Iterator[None]:
             yield
     except BrokenPipeError:
         raise
+    except OverflowError as error:
+        raise OutputError(
+            f"{name}: cannot be written (a time is beyond what the format holds); write .npy or images"
+        ) from error
     except av.error.FFmpegError as error:
         raise OutputError(f"{name}: cannot be written ({reason(error)})") from error

@@ -3,11 +3,11 @@
 import contextlib
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import OutputError
+from .leftovers import remove_leftovers, temporary_name
 
 
 def check_output(path: Path, *, force: bool) -> None:
@@ -69,7 +69,8 @@ def replacing(path: Path, *, force: bool) -> Iterator[Path]:
     if path.is_symlink():
         path = path.resolve()
         check_output(path, force=force)
-    temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}.part{path.suffix}")
+    remove_leftovers(path.parent)
+    temporary = path.with_name(temporary_name(path.stem, path.suffix))
     try:
         yield temporary
         # Checked again: somebody may have made the file while we worked.

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import ImfnError, InputError, OutputError
+from .leftovers import temporary_folder
 
 #: What stands for standard input, and for standard output.
 STANDARD = "-"
@@ -38,8 +39,8 @@ def check_stdout() -> None:
 @contextlib.contextmanager
 def stdin_on_disk(ending: str) -> Iterator[Path]:
     """All of standard input as a temporary file, for the block."""
-    with tempfile.TemporaryDirectory(prefix="imfn-") as folder:
-        path = Path(folder) / f"stdin{ending}"
+    with temporary_folder(Path(tempfile.gettempdir()), "imfn") as folder:
+        path = folder / f"stdin{ending}"
         with path.open("wb") as file:
             while block := os.read(0, _BLOCK):
                 file.write(block)
@@ -51,8 +52,8 @@ def stdin_on_disk(ending: str) -> Iterator[Path]:
 def stdout_from_disk(ending: str) -> Iterator[Path]:
     """A temporary path; what the block writes there goes to standard output when it succeeds."""
     check_stdout()
-    with tempfile.TemporaryDirectory(prefix="imfn-") as folder:
-        path = Path(folder) / f"stdout{ending}"
+    with temporary_folder(Path(tempfile.gettempdir()), "imfn") as folder:
+        path = folder / f"stdout{ending}"
         with _called("stdout", path):
             yield path
         with path.open("rb") as file:

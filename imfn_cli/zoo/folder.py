@@ -19,6 +19,8 @@ RECIPE_FILE = "recipe.toml"
 #: All that a model's folder may hold, but for what training keeps there while it runs.
 MODEL_FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, STUDENT_FILE, RECIPE_FILE)
 CONFIG_VERSION = 1
+# Of `config.json`, in characters: it is parsed before anything about the model is known.
+_LONGEST_CONFIG = 1 << 20
 
 
 def check_free(folder: str | Path, *, force: bool) -> None:
@@ -33,10 +35,14 @@ def read_config(folder: Path) -> dict[str, Any]:
     """A folder's `config.json`. Raises `ModelError` if it is missing, damaged or of a future version."""
     path = folder / CONFIG_FILE
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_LONGEST_CONFIG + 1)
+        if len(text) > _LONGEST_CONFIG:
+            raise ModelError(f"{path}: longer than {_LONGEST_CONFIG:,} characters; restore the model folder")
+        config = json.loads(text)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not valid JSON ({error}); restore the model folder") from error
     if not isinstance(config, dict) or not isinstance(config.get("network"), dict):
         raise ModelError(f"{path}: not a model's configuration; restore the model folder")

@@ -16,14 +16,19 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..errors import ModelError
+from ..bitstream.container.layout import check_layout
+from ..errors import LatentError, ModelError
+from ..limits import DEFAULT_LIMITS, Limits
 from ..network import IMFNConfig, Student, Update
 from ..system.files import replacing, writing
 from ..version import __version__
+from .claims import check_claims
 
 STUDENT_VERSION = 1
+# Hidden channels and blocks of an update, at most.
+_WIDEST, _MOST_BLOCKS = 1 << 16, 64
 _KEY = "imfn_student"
 _UPDATE = "update."
 
@@ -58,22 +63,21 @@ def write_student(
         temporary.write_bytes(save(tensors, metadata))
 
 
-def read_update(path: Path, model: str, sha256: str, config: IMFNConfig) -> Update | None:
+def read_update(
+    path: Path, model: str, sha256: str, config: IMFNConfig, limits: Limits = DEFAULT_LIMITS
+) -> Update | None:
     """The learned update in `path`, of a model of shape `config`; None where none was worth its time.
 
-    Raises `ModelError`, one line with the remedy: no such file, damaged, or distilled from other weights.
+    Raises `ModelError`, one line with the remedy: no such file, damaged, or distilled from other weights;
+    and `LimitError`.
     """
     remedy = f"make one with 'imfn distill {model} DATA -o {path}'"
     if not path.is_file():
         raise ModelError(f"model {model!r} carries no student; {remedy}")
     try:
+        check_layout(path)
         with safe_open(path, framework="pt") as file:
             values = json.loads((file.metadata() or {})[_KEY])
-            tensors = {
-                name.removeprefix(_UPDATE): file.get_tensor(name)
-                for name in file.keys()  # noqa: SIM118 (not a dictionary)
-                if name.startswith(_UPDATE)
-            }
         if values["format"] > STUDENT_VERSION:
             raise ModelError(f"{path}: student of format {values['format']}; upgrade imfn")
         if values["model_sha256"] != sha256:
@@ -83,11 +87,31 @@ def read_update(path: Path, model: str, sha256: str, config: IMFNConfig) -> Upda
             )
         if "width" not in values:
             return None
-        update = Update(config, values["width"], values["blocks"])
+        width, blocks = _in_range(values["width"], _WIDEST), _in_range(values["blocks"], _MOST_BLOCKS)
+        check_claims(path, lambda: Update(config, width, blocks), _stored, limits)
+        with safe_open(path, framework="pt") as file:
+            tensors = {
+                name.removeprefix(_UPDATE): file.get_tensor(name)
+                for name in file.keys()  # noqa: SIM118 (not a dictionary)
+                if name.startswith(_UPDATE)
+            }
+        update = Update(config, width, blocks)
         update.load_state_dict(tensors)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error}); {remedy} --force") from error
-    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
+    except LatentError as error:
+        raise ModelError(f"{error}; {remedy} --force") from error
+    except (SafetensorError, RecursionError, RuntimeError, ValueError, KeyError, TypeError) as error:
         reason = " ".join((str(error).splitlines() or [""])[:2][-1].split())
         raise ModelError(f"{path}: not a student of this model ({reason}); {remedy} --force") from error
     return update
+
+
+def _in_range(value: Any, most: int) -> int:
+    if type(value) is not int or not 1 <= value <= most:
+        raise ValueError(f"its update has {value!r:.20} channels or blocks")
+    return value
+
+
+def _stored(update: nn.Module) -> dict[str, Tensor]:
+    return {_UPDATE + name: tensor for name, tensor in update.state_dict().items()}

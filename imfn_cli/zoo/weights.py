@@ -9,12 +9,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..bitstream.entropy.entropy_model import EntropyModel
 from ..errors import ModelError
+from ..limits import DEFAULT_LIMITS, Limits
 from ..network import IMFN, IMFNConfig
 from ..system.files import replacing
+from .claims import check_claims
 from .folder import CONFIG_FILE, WEIGHTS_FILE, read_config, weights_sha256, write_config
 from .model import Model
 from .registry import find_model
@@ -22,19 +24,20 @@ from .registry import find_model
 _ENTROPY_PREFIX = "entropy."
 
 
-def load(name: str | Path | None = None, *, device: str = "auto") -> Model:
+def load(name: str | Path | None = None, *, device: str = "auto", limits: Limits = DEFAULT_LIMITS) -> Model:
     """Load a model by name, folder, hash or `hf://org/name@revision` (`imfn models`); None: the default one.
 
-    device: "auto" (CUDA or MPS where there is one), "cpu", "cuda", "mps". Raises `ModelError`.
+    device: "auto" (CUDA or MPS where there is one), "cpu", "cuda", "mps". Raises `ModelError`, and
+    `LimitError` where it takes more memory than `limits` allow.
     """
     folder = find_model(name)
     config = read_config(folder)
     try:
-        network = IMFN(IMFNConfig.from_dict(config["network"]))
+        shape = IMFNConfig.from_dict(config["network"])
     except ModelError as error:
         raise ModelError(f"{folder / CONFIG_FILE}: {error}") from error
     sha256 = weights_sha256(folder)
-    entropy = _read_weights(folder / WEIGHTS_FILE, network)
+    network, entropy = _read_weights(folder / WEIGHTS_FILE, shape, limits)
     network.requires_grad_(False).eval().to(torch.device(pick_device(device)))
     return Model(config.get("name", folder.name), folder, sha256, network, entropy, config)
 
@@ -68,9 +71,11 @@ def pick_device(device: str) -> str:
     return device
 
 
-def _read_weights(path: Path, network: IMFN) -> EntropyModel:
-    """Fill `network` from a weights file, and return the entropy model in it. Raises `ModelError`."""
+def _read_weights(path: Path, config: IMFNConfig, limits: Limits) -> tuple[IMFN, EntropyModel]:
+    """The network and the entropy model in a weights file. Raises `ModelError` and `LimitError`."""
     try:
+        check_claims(path, lambda: IMFN(config), _state_in_file, limits)
+        network = IMFN(config)
         tensors = load_file(path)
         entropy = EntropyModel(
             {
@@ -83,19 +88,21 @@ def _read_weights(path: Path, network: IMFN) -> EntropyModel:
         if (entropy.channels, entropy.levels) != shape:
             raise ValueError(f"entropy model of {entropy.channels} channels, {entropy.levels} levels")
         weights = {k: v for k, v in tensors.items() if not k.startswith(_ENTROPY_PREFIX)}
-        missing = set(_state_in_file(network)) - set(weights)
-        if missing:
-            raise ValueError(f"lacks {min(missing)}")
         network.load_state_dict(network.state_dict() | weights)
     except (SafetensorError, RuntimeError, ValueError, TypeError) as error:
         # PyTorch gives a heading, then a line for each tensor that does not fit.
         reason = (str(error).splitlines() or [""])[:2][-1].strip()
         raise ModelError(f"{path}: not weights of this model ({reason}); restore the model folder") from error
-    return entropy
+    except OSError as error:
+        raise ModelError(
+            f"{path}: cannot be read ({error.strerror or error}); restore the model folder"
+        ) from error
+    return network, entropy
 
 
-def _state_in_file(network: IMFN) -> dict[str, Tensor]:
+def _state_in_file(network: nn.Module) -> dict[str, Tensor]:
     """The tensors of a network that its file holds: not the maps that its configuration already says."""
+    assert isinstance(network, IMFN)
     state = network.state_dict()
     if network.config.independent:
         return {name: value for name, value in state.items() if not re.match(r"sweepers\.\d+\.map\.", name)}

@@ -211,6 +211,8 @@ class TestVerify:
             "decoded": True,
             "damaged": [],
             "notes": [],
+            "lost": [],
+            "compared": None,
         }
         assert cli("verify", latent, "-m", tiny_model_dir, "--quiet") == Ran(0, "", "")
 
@@ -225,7 +227,10 @@ class TestVerify:
             f"imfn: {latent}: node 1 (frames 4 to 7) is damaged (checksum differs)",
             f"imfn: {latent}: node 3 (frame 12) is damaged (checksum differs)",
         ]
-        assert ran.out == (f"{latent}: 2 of 4 nodes damaged (4 nodes, 13 frames, checksums and decoding)\n")
+        assert ran.out == (
+            f"{latent}: 2 of 4 nodes damaged (4 nodes, 13 frames, checksums and decoding)\n"
+            "  lost: frames 4 to 7, frame 12\n"
+        )
         (report,) = cli("verify", latent, "--json").json
         assert [node["node"] for node in report["damaged"]] == [1, 3]
 

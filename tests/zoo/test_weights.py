@@ -100,7 +100,7 @@ def test_cut_weights_are_named(folder: Path) -> None:
 
 def test_weights_of_another_shape_are_named(folder: Path, vector_model: Model) -> None:
     shutil.copy(vector_model.path / "model.safetensors", folder)
-    assert "entropy model of 16 channels, 3 levels" in refusal(folder)
+    assert "leaf.map.weight has shape [16, 784], not [192, 192]" in refusal(folder)
 
 
 @pytest.mark.parametrize(

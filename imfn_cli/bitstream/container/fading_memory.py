@@ -13,15 +13,28 @@ from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, PlainValidator, ValidationError, model_validator
+from pydantic import ConfigDict, PlainValidator, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 from safetensors.numpy import save
 
 from ...errors import LatentError
+from ...limits import DEFAULT_LIMITS, Limits
 from ...system.files import replacing, writing
 from ...system.validation import first_problem
 from ...version import __version__
-from .header import MAX_PIXELS, FutureVersionError, HeaderError, Moment, Positive, Side, Text, opened, sealed
+from .header import (
+    MAX_PIXELS,
+    Channels,
+    FutureVersionError,
+    HeaderError,
+    Moment,
+    Positive,
+    Side,
+    Text,
+    Ticks,
+    opened,
+    sealed,
+)
 from .layout import Tensors
 
 #: The one metadata key of the file.
@@ -51,10 +64,10 @@ class FadingMemoryHeader:
     model: Text
     model_sha256: Text
     half_life: Annotated[float, PlainValidator(_half_life)]
-    frames: Annotated[int, Field(ge=1)]
+    frames: Ticks
     height: Side
     width: Side
-    channels: Annotated[int, Field(ge=1, le=3)]
+    channels: Channels
     time_base: Positive
     first_time: Moment
     last_time: Moment
@@ -63,6 +76,10 @@ class FadingMemoryHeader:
     def _fits(self) -> Self:
         if self.height * self.width > MAX_PIXELS:
             raise ValueError("size of frames")
+        if not 0 <= self.last_time - self.first_time < 1 << 63 or (
+            self.frames > 1 and self.first_time == self.last_time
+        ):
+            raise ValueError("times do not increase")
         return self
 
 
@@ -86,13 +103,14 @@ class FadingMemoryFile(NamedTuple):
         return len(content)
 
     @classmethod
-    def read(cls, path: Path) -> "FadingMemoryFile":
+    def read(cls, path: Path, limits: Limits = DEFAULT_LIMITS) -> "FadingMemoryFile":
         """What `write` wrote.
 
-        Raises `LatentError` where the header is damaged, or of a future version. A damaged memory is not
-        `whole`.
+        Raises `LatentError` where the header is damaged, or of a future version, and `LimitError` where it
+        is larger than memory may be. A damaged memory is not `whole`.
         """
         tensors = Tensors(path)
+        limits.check_memory(path, path.stat().st_size, "reading it")
         try:
             if _TENSOR not in tensors or tensors.kind(_TENSOR)[0] != "F32":
                 raise HeaderError(f"no tensor {_TENSOR!r} of type F32")

@@ -51,7 +51,7 @@ _TOLD_BY_RECORDS = ("frames", "start_time")
 # How files before version 4 say that a student made them: after the tool's version.
 _STUDENT_MARK = " (student)"
 # Not what `Fraction` takes: "1e999999999" would keep it busy for hours.
-_FRACTION = re.compile(r"[0-9]{1,40}/[0-9]{1,40}", re.ASCII)
+_FRACTION = re.compile(r"[0-9]{1,19}/[0-9]{1,19}", re.ASCII)
 _STRICT = ConfigDict(strict=True, extra="forbid")
 
 
@@ -71,6 +71,12 @@ def _fraction(value: Any) -> Any:
     if isinstance(value, str) and _FRACTION.fullmatch(value):
         numerator, denominator = map(int, value.split("/"))
         return Fraction(numerator, denominator) if numerator and denominator else value
+    return value
+
+
+def _of_64_bits(value: Fraction) -> Fraction:
+    if not 0 < value.numerator < 1 << 63 or value.denominator >= 1 << 63:
+        raise ValueError("must be two positive numbers of 64 bits")
     return value
 
 
@@ -98,10 +104,11 @@ def _pair(value: Any) -> Any:
 
 # Any Python text, surrogates of file names included, which pydantic's own type refuses.
 Text = InstanceOf[str]
-Positive = Annotated[InstanceOf[Fraction], BeforeValidator(_fraction)]
+Positive = Annotated[InstanceOf[Fraction], BeforeValidator(_fraction), AfterValidator(_of_64_bits)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 Ticks = Annotated[int, Field(ge=1, lt=1 << 63)]
 Colour = Annotated[dict[str, Text | None], AfterValidator(_all_of_colour)]
+Channels = Annotated[int, AfterValidator(_gray_or_rgb)]
 Moment = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
 
 
@@ -145,7 +152,7 @@ class Header:
     frames: Ticks
     height: Side
     width: Side
-    channels: Annotated[int, AfterValidator(_gray_or_rgb)]
+    channels: Channels
     time_base: Positive
     start_time: Moment
     frame_ticks: Ticks | None

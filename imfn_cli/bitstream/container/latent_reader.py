@@ -8,68 +8,97 @@ tracks    U8 (n,): a small MP4 or Matroska file with sound and subtitles; absent
 nodes     U8 (total,): the nodes' bytes, one after another
 """
 
+import contextlib
 import zlib
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import LatentError
+from ...limits import DEFAULT_LIMITS, Limits
 from .header import HIGHEST_LEVEL, METADATA_KEY, FutureVersionError, Header, HeaderError
 from .layout import DTYPES, TRACKS, Tensors, checksum_of
 from .node import NodeEntry
+
+# What a row of the node table takes in memory, in bytes.
+_ENTRY_BYTES = 400
+# Times that are made into Python's numbers at once.
+_AT_ONCE = 1 << 16
 
 
 class LatentReader(ABC):
     """A latent opened for reading: `header`, `nodes` (their places), and the bytes of each on demand.
 
-    nodes_at: where the nodes' offsets count from in the file.   ticks: (T − 1,) ticks from frame to frame,
-    None where they are constant.   table_bytes: what the node table takes in the file.
+    nodes_at: where the nodes' offsets count from in the file.   size: of the file.
+    table_bytes, times_bytes: what node table and presentation times take in it.
     tracks_at: where sound and subtitles begin in the file.   tracks_bytes: how much they are, 0: none.
+    limits: for what is going to be restored from it.
     """
 
     path: Path
     header: Header
     nodes: tuple[NodeEntry, ...]
     nodes_at: int
-    ticks: NDArray[np.integer] | None
+    size: int
+    limits: Limits
     table_bytes: int
+    times_bytes: int
     tracks_at = tracks_bytes = 0
     growing = False
 
+    @property
+    @abstractmethod
+    def ticks(self) -> NDArray[np.integer] | None:
+        """(T − 1,) ticks from frame to frame, None where they are constant."""
+
     def read(self, node: NodeEntry) -> bytes:
         """The bytes of one node. Raises `LatentError` if their checksum differs, or if it is lost."""
-        if node.lost:
-            raise LatentError(f"{self.path}: {node} is damaged (the head of its record)")
         # Not through safetensors: it maps the file, and every page read would count as this process's own.
-        # A handle for each read, so that threads need not share one.
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self.nodes_at + node.offset)
-                data = file.read(node.size)
-        except OSError as error:
-            raise LatentError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+        with self._opened(node) as file:
+            data = file.read(node.size)
         if zlib.crc32(data) != node.crc32:
             raise LatentError(f"{self.path}: {node} is damaged (checksum differs)")
         return data
+
+    def check(self, node: NodeEntry) -> None:
+        """Raise what `read` raises, without holding the bytes."""
+        with self._opened(node) as file:
+            found = checksum_of(file, self.nodes_at + node.offset, node.size)
+        if found != node.crc32:
+            raise LatentError(f"{self.path}: {node} is damaged (checksum differs)")
+
+    @contextlib.contextmanager
+    def _opened(self, node: NodeEntry) -> Iterator[BinaryIO]:
+        """The file at a node's bytes. A handle for each time, so that threads need not share one."""
+        if node.lost:
+            raise LatentError(f"{self.path}: {node} is damaged (the head of its record)")
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.nodes_at + node.offset)
+                yield file
+        except OSError as error:
+            raise LatentError(f"{self.path}: cannot be read ({error.strerror or error})") from error
 
     def check_tracks(self) -> None:  # noqa: B027 - most latents have none
         """Raise `LatentError` where the sound and subtitles are damaged, or cannot be read."""
 
     def times(self, start: int = 0) -> Iterator[int]:
         """Presentation times of the frames from `start` on, in ticks of the header's time base."""
-        header = self.header
-        if self.ticks is None:
+        header, ticks = self.header, self.ticks
+        if ticks is None:
             assert header.frame_ticks is not None
             for frame in range(start, header.frames):
                 yield header.start_time + frame * header.frame_ticks
             return
-        now = header.start_time + int(self.ticks[:start].sum(dtype=np.int64))
-        for tick in self.ticks[start:].tolist():
-            yield now
-            now += tick
+        now = header.start_time + int(ticks[:start].sum(dtype=np.int64))
+        for first in range(start, len(ticks), _AT_ONCE):
+            for tick in ticks[first : first + _AT_ONCE].tolist():
+                yield now
+                now += tick
         yield now
 
 
@@ -77,12 +106,14 @@ class FinishedLatent(LatentReader):
     """A latent in its final form.
 
     Raises `LatentError` where the file is not a latent, of a future version, cut short, or its header or
-    node table is damaged. A damaged node raises only when it is read.
+    node table is damaged; `LimitError` where its table is too large. A damaged node raises only when it is
+    read.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.path, self.limits = path, limits
         self._tensors = Tensors(path)
+        self.size = path.stat().st_size
         metadata = self._tensors.metadata.get(METADATA_KEY)
         if metadata is None:
             raise LatentError(
@@ -90,9 +121,10 @@ class FinishedLatent(LatentReader):
             )
         try:
             self.header, checksums = Header.from_json(metadata)
-            table = self._tensor("table", checksums)
-            self.ticks = self._tensor("ticks", checksums) if self.header.frame_ticks is None else None
+            table = self._tensor("table", checksums, _ENTRY_BYTES // 12)
+            self._ticks = self._tensor("ticks", checksums, 8) if self.header.frame_ticks is None else None
             self.nodes = tuple(self._entries(table))
+            self._check_times()
         except FutureVersionError as error:
             raise LatentError(f"{path}: {error}; upgrade imfn to read it") from error
         except HeaderError as error:
@@ -103,6 +135,11 @@ class FinishedLatent(LatentReader):
             self.tracks_at = self._tensors.place(TRACKS)
             self.tracks_bytes = self._tensors.bytes_of(TRACKS)
         self.table_bytes = table.nbytes
+        self.times_bytes = 0 if self._ticks is None else self._ticks.nbytes
+
+    @property
+    def ticks(self) -> NDArray[np.integer] | None:
+        return self._ticks
 
     def check_tracks(self) -> None:
         if not self.tracks_bytes:
@@ -115,10 +152,13 @@ class FinishedLatent(LatentReader):
         if found != self._tracks_crc32:
             raise LatentError(f"{self.path}: its sound is damaged (checksum differs)")
 
-    def _tensor(self, name: str, checksums: dict[str, int]) -> NDArray[np.integer]:
+    def _tensor(self, name: str, checksums: dict[str, int], spread: int) -> NDArray[np.integer]:
+        """A tensor, checked.   spread: bytes of memory for each of its bytes."""
         dtype, _ = self._kind(name)
         if dtype not in (DTYPES if name == "ticks" else ("U32",)):
             raise HeaderError(f"its tensor {name!r} is of type {dtype}")
+        needed = spread * self._tensors.bytes_of(name)
+        self.limits.check_memory(self.path, needed, f"reading its tensor {name!r}")
         array = self._tensors.load(name)
         if zlib.crc32(array.tobytes()) != checksums.get(name):
             raise HeaderError(f"its tensor {name!r} is damaged (checksum differs)")
@@ -130,11 +170,11 @@ class FinishedLatent(LatentReader):
         return self._tensors.kind(name)
 
     def _entry(self, index: int, level: int, place: tuple[int, int, int], first_frame: int) -> NodeEntry:
-        if level > HIGHEST_LEVEL:
-            raise HeaderError(f"node {index} has level {level}")
+        if level > HIGHEST_LEVEL or 1 << level > self.header.ratio:
+            raise HeaderError(f"node {index} has level {level}, its ratio is {self.header.ratio}")
         if gop := self.header.gop_frames:
             at = first_frame % gop
-            if at + (1 << level) > (gop if at else 1) or (1 << level) > self.header.ratio:
+            if at + (1 << level) > (gop if at else 1):
                 raise HeaderError(f"node {index} has level {level}, which does not fit into its GOP")
         return NodeEntry(index, level, *place, first_frame)
 
@@ -152,5 +192,18 @@ class FinishedLatent(LatentReader):
             raise HeaderError(f"its nodes are {dtype} of shape {shape}, the table says U8 of {[offset]}")
         if first_frame != self.header.frames:
             raise HeaderError(f"its nodes hold {first_frame} frames, the header says {self.header.frames}")
-        if self.ticks is not None and self.ticks.shape != (self.header.frames - 1,):
-            raise HeaderError(f"its presentation times have shape {self.ticks.shape}")
+
+    def _check_times(self) -> None:
+        """Raise HeaderError where times do not increase, or need more than 64 bits."""
+        header, ticks = self.header, self._ticks
+        if ticks is None:
+            span = header.frames * (header.frame_ticks or 1)
+        elif ticks.shape != (header.frames - 1,):
+            raise HeaderError(f"its presentation times have shape {ticks.shape}")
+        elif ticks.size and ticks.min() < 1:
+            raise HeaderError("its presentation times do not increase")
+        else:
+            # A float: 64 bits might not hold the sum. Its rounding is far below what is left.
+            span = int(ticks.sum(dtype=np.float64))
+        if span + max(0, header.start_time) >= (1 << 63) - (1 << 32):
+            raise HeaderError("its presentation times need more than 64 bits")

@@ -16,7 +16,8 @@ from ...errors import LatentError
 DTYPES = {"U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "I64": np.int64}
 #: The name of the tensor that holds sound and subtitles.
 TRACKS = "tracks"
-#: Layouts that are looked into to tell what a file is are no longer than this, in bytes.
+#: The longest layout that is looked into, in bytes; one that imfn writes has a few thousand. JSON takes
+#: many times its size once it is parsed, and its checksum is inside.
 LONGEST_LAYOUT = 1 << 20
 # What the safetensors library itself accepts.
 _LONGEST_ACCEPTED = 100_000_000
@@ -67,10 +68,23 @@ def metadata_of(layout: dict[str, Any]) -> dict[str, Any]:
     return metadata if isinstance(metadata, dict) else {}
 
 
+def check_layout(path: Path) -> None:
+    """Raise `LatentError` where a layout is too long to be parsed, which it is by the library too."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    size = struct.unpack("<Q", start[:8])[0] if len(start) == 9 else 0
+    if LONGEST_LAYOUT < size < _LONGEST_ACCEPTED and start[8:] == b"{":
+        raise LatentError(
+            f"{path}: its safetensors header takes {size:,} bytes, at most {LONGEST_LAYOUT:,} are read; "
+            "it is no file of imfn"
+        )
+
+
 class Tensors:
     """The tensors of a safetensors file that the library has found sound.
 
-    Raises `LatentError`, one line, where the path is no such file, or it is cut short or damaged.
+    Raises `LatentError`, one line, where the path is no such file, it is cut short or damaged, or its layout
+    is longer than `LONGEST_LAYOUT`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -115,6 +129,7 @@ def _opened(path: Path) -> Any:
     try:
         if path.stat().st_size == 0:
             raise LatentError(f"{path}: empty file; compress the source again")
+        check_layout(path)
         return safe_open(path, framework="numpy").__enter__()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise LatentError(f"{path}: no such file") from error

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from .header import Header
-from .journal import HEAD_SIZE, Gap, Record
+from .journal import HEAD_SIZE, LONGEST_SPAN, Gap, Record
+from .spread import Spread
 
 
 def without_gaps(pieces: list[Record | Gap], header: Header) -> Iterator[Record]:
@@ -31,7 +32,7 @@ def without_gaps(pieces: list[Record | Gap], header: Header) -> Iterator[Record]
 
 def _stored(record: Record) -> int:
     """Bytes of a record in the journal, its head included."""
-    times = 0 if isinstance(record.times, range) else record.times.nbytes
+    times = record.times.nbytes if isinstance(record.times, np.ndarray) else 0
     return HEAD_SIZE + times + record.size
 
 
@@ -65,7 +66,8 @@ def _lost_levels(
             return [missing.bit_length() - 1]
         return [largest] if missing else []
     size = sum(gap.size for gap in gaps)
-    if missing is not None:
+    # More nodes than have room there need not be counted.
+    if missing is not None and (missing >> largest) * HEAD_SIZE <= size:
         levels = [largest] * (missing >> largest)
         levels += [level for level in reversed(range(largest)) if missing >> level & 1]
         if len(levels) * HEAD_SIZE <= size:
@@ -86,14 +88,24 @@ def _frames_between(before: Record | None, after: Record, nominal: int) -> int |
 
 
 def _lost(levels: list[int], before: Record | None, after: Record, tick: int) -> Iterator[Record]:
-    """Lost records of these levels, their frames' times spread evenly between the records around them."""
-    frames = sum(1 << level for level in levels)
+    """Lost records of these levels, their frames' times spread evenly between the records around them.
+
+    Those that have no room in time are left out: times increase.
+    """
     end = int(after.times[0])
     if isinstance(after.times, range) and after.level:
         tick = after.times.step
-    start = end - (frames + 1) * tick if before is None else int(before.times[-1])
-    shown = [start + (end - start) * number // (frames + 1) for number in range(1, frames + 1)]
-    first = 0
+    # Before the first record time ends only where 64 bits do.
+    beginning = min(end + (1 << 63), LONGEST_SPAN)
+    room = beginning // tick - 1 if before is None else end - int(before.times[-1]) - 1
+    kept: list[int] = []
+    frames = 0
     for level in levels:
-        yield Record(level, 0, 0, 0, np.array(shown[first : first + (1 << level)], np.int64), lost=True)
+        if frames + (1 << level) <= room:
+            kept.append(level)
+            frames += 1 << level
+    start = end - (frames + 1) * tick if before is None else int(before.times[-1])
+    first = 0
+    for level in kept:
+        yield Record(level, 0, 0, 0, Spread(start, end, frames, first, 1 << level).plain, lost=True)
         first += 1 << level

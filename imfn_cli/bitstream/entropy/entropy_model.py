@@ -227,6 +227,10 @@ class EntropyModel:
         length, at = read_varint(data, at)
         if active > self.channels or length > len(data) - at or (len(data) - at - length) % 4:
             raise ValueError("malformed node")
+        if len(data) == at:
+            # Without a word every token is 0, and so is every prediction. Nothing is made but a view of 0.
+            shape = self.channels, h, w
+            return np.broadcast_to(np.int32(0), shape), np.broadcast_to(np.float32(0), shape)
         raw = BitReader(data[at : at + length])
         decoder = self.coder.decoder(np.frombuffer(data[at + length :], "<u4"))
         rows = np.zeros((h * w, self.channels), np.float32)
@@ -240,7 +244,7 @@ class EntropyModel:
             return symbols + prediction
 
         symbols = self.grouping.walk(h, w, active, visit)
-        if not decoder.finished:
+        if not (decoder.finished and raw.finished):
             raise ValueError("bytes left over")
         return symbols, np.ascontiguousarray(rows.T).reshape(-1, h, w)
 

@@ -101,6 +101,10 @@ def decode_motion_field(data: bytes, rows: int, columns: int, groups: int, befor
     length, at = read_varint(data, 1 + nibbles)
     if (gains > GAIN_UNIT).any() or length > len(data) - at or (len(data) - at - length) % 4:
         raise ValueError("malformed motion")
+    if here == 0:
+        if len(data) > at:
+            raise ValueError("bytes left over")
+        return MotionField(np.zeros((2, rows, columns), np.int32), np.zeros((rows, columns), bool), gains)
     raw = BitReader(data[at : at + length])
     decoder = _tables().decoder(np.frombuffer(data[at + length :], "<u4"))
 
@@ -121,7 +125,7 @@ def decode_motion_field(data: bytes, rows: int, columns: int, groups: int, befor
         else:
             predicted[:] = 0
         walk.learn(scan_pass, predicted, flags)
-    if not decoder.finished:
+    if not (decoder.finished and raw.finished):
         raise ValueError("bytes left over")
     return MotionField(walk.field(), walk.flags(), gains)
 

@@ -59,10 +59,10 @@ class BitWriter:
 
 
 class BitReader:
-    """Gives values back from tokens and the bytes of `BitWriter`."""
+    """Gives values back from tokens and the bytes of `BitWriter`. What is not asked for is not looked at."""
 
     def __init__(self, data: bytes) -> None:
-        self._bits = np.unpackbits(np.frombuffer(data, np.uint8)).astype(np.int32)
+        self._data = np.frombuffer(data, np.uint8)
         self._position = 0
 
     def read(self, tokens: Integers) -> Integers:
@@ -72,14 +72,24 @@ class BitReader:
         if large.size:
             counts = raw_bit_counts(tokens[large])
             owner, shifts = _layout(counts)
-            bits = self._bits[self._position : self._position + len(owner)]
-            if len(bits) < len(owner):
-                raise ValueError("raw bits run out")
-            self._position += len(owner)
+            bits = self._next(len(owner))
             magnitude = 1 << counts
             np.add.at(magnitude, owner, bits << shifts)
             values[large] = np.where(tokens[large] % 2 == 1, magnitude, -magnitude)
         return values
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left but the bits that fill the last byte."""
+        return self._data.size * 8 - self._position < 8
+
+    def _next(self, count: int) -> Integers:
+        first, last = self._position // 8, -(-(self._position + count) // 8)
+        if last > self._data.size:
+            raise ValueError("raw bits run out")
+        bits = np.unpackbits(self._data[first:last])[self._position % 8 :][:count]
+        self._position += count
+        return bits.astype(np.int32)
 
 
 def _layout(counts: Integers) -> tuple[NDArray[np.intp], Integers]:

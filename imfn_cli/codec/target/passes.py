@@ -14,6 +14,7 @@ from ... import defaults
 from ...bitstream.container.latent_reader import LatentReader
 from ...bitstream.open import open_latent
 from ...errors import ImfnError, OutputError
+from ...limits import NO_LIMITS
 from ...media.psnr import psnr
 from ...media.sequence import Sequence
 from ...reports import CompressReport, TargetReport
@@ -122,7 +123,7 @@ class _Passes:
     def _reached(self, sequence: Sequence, report: CompressReport, called: str) -> float:
         if self._of == "size":
             return report.bytes
-        reader = open_latent(self.trial)
+        reader = open_latent(self.trial, NO_LIMITS)
         if self._of == "kbps":
             return report.bytes * 8 / 1000 / _seconds(reader)
         self._stage(f"{called}, its PSNR")

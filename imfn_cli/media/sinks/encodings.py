@@ -72,8 +72,8 @@ def gif(info: SequenceInfo) -> VideoEncoding:
 
     Browsers show for a tenth of a second what is to be shown for less than two hundredths.
     """
-    # FFmpeg counts repeats: −1 is none, 0 without end.
-    loop = 0 if info.plays == 0 else info.plays - 1 or -1
+    # FFmpeg counts repeats: −1 is none, 0 without end. A GIF has 16 bits for them.
+    loop = 0 if info.plays == 0 else min(info.plays - 1, (1 << 16) - 1) or -1
     return VideoEncoding(
         codec="gif",
         pixel_format="pal8",

@@ -17,6 +17,7 @@ from ..sequence import DEFAULT_RATE, SequenceInfo
 from ..tracks import OutgoingTracks
 from .encodings import VideoEncoding
 from .frame_writer import STDOUT, FrameWriter
+from .rationals import rational
 
 _UNSTATED, _UNSTATED_RANGE = 2, 0
 
@@ -32,7 +33,7 @@ class VideoWriter(FrameWriter):
         """muxer: FFmpeg's name of the container.   Raises `OutputError` if nothing may be written there."""
         super().__init__(path, info, force=force)
         self._encoding, self._muxer = encoding, muxer
-        self._time_base = encoding.time_base or info.time_base
+        self._time_base = rational(encoding.time_base or info.time_base)
         self._from_rgb = FromRgb(encoding.pixel_format)
         # A frame is sent when the next one tells how long it lasts.
         self._waiting: VideoFrame | None = None
@@ -50,7 +51,7 @@ class VideoWriter(FrameWriter):
         if temporary is STDOUT:
             url, options = "pipe:1", self._encoding.pipe_options
         self._container = av.open(url, "w", format=self._muxer, options=options)
-        rate = self.info.frame_rate or DEFAULT_RATE
+        rate = rational(self.info.frame_rate or DEFAULT_RATE)
         stream = self._container.add_stream(self._encoding.codec, rate=rate, options=self._encoding.options)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = self.info.width, self.info.height
@@ -63,7 +64,7 @@ class VideoWriter(FrameWriter):
         codec.color_primaries = number_of(colour.primaries, PRIMARIES, default=_UNSTATED)
         codec.color_trc = number_of(colour.transfer, TRANSFERS, default=_UNSTATED)
         if self.info.sample_aspect_ratio:
-            codec.sample_aspect_ratio = self.info.sample_aspect_ratio
+            codec.sample_aspect_ratio = rational(self.info.sample_aspect_ratio)
         self._stream = stream
 
     def _begin_tracks(self, tracks: OutgoingTracks) -> list[str]:

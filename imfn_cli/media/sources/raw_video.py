@@ -23,7 +23,8 @@ def parse_size(size: str) -> tuple[int, int]:
 def parse_rate(rate: str | float | Fraction) -> Fraction:
     """Frames per second from 25, '25', 29.97 or '30000/1001'. Raises `InputError` unless above 0."""
     try:
-        frames_per_second = Fraction(str(rate))
+        # Beyond 64 bits, what a file holds, a rate is rounded.
+        frames_per_second = Fraction(str(rate)).limit_denominator(1 << 48)
         if 0 < frames_per_second <= 10_000:
             return frames_per_second
     except (ValueError, ZeroDivisionError):

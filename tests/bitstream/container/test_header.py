@@ -20,7 +20,7 @@ from imfn_cli.bitstream.container.header import (
 from ..builders import HEADER
 from ..malformed import header_text
 
-positive = st.fractions(min_value=Fraction(1, 10**9), max_value=10**9)
+positive = st.builds(Fraction, st.integers(1, 2**63 - 1), st.integers(1, 2**63 - 1))
 words = st.none() | st.text(max_size=9)
 headers = st.builds(
     Header,

@@ -1,0 +1,1 @@
+"""Fuzzing of every reader: `python -m tests.fuzz --runs 100000`, and a short run in `test_fuzz.py`."""
