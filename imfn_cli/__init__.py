@@ -18,28 +18,35 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .api import compress, decompress, read_frames, stream, verify
+    from .codec import Live
     from .codec.exact.array_latent import ArrayLatent
     from .diagnosis import diagnose
     from .errors import ImfnError, InputError, LatentError, ModelError, OutputError, RatioError
     from .latent import Latent, Memory, open
+    from .media import Source
     from .reports import (
         ArrayReport,
         CompressReport,
         DamagedNode,
         DecompressReport,
         DistillReport,
+        DistillRow,
         DoctorReport,
         FadingMemoryReport,
         FitReport,
+        FloatResults,
         InstalledModel,
+        LearnedFrom,
         SelfTest,
         StreamReport,
+        TargetReport,
         TrainingData,
         TrainReport,
         Validation,
         VerifyReport,
     )
-    from .workflows import adapt, distill, fit, train
+    from .training import Recipe
+    from .workflows import adapt, distill, fit, resume, train
     from .zoo import Model, load
 
 __all__ = [
@@ -49,21 +56,28 @@ __all__ = [
     "DamagedNode",
     "DecompressReport",
     "DistillReport",
+    "DistillRow",
     "DoctorReport",
     "FadingMemoryReport",
     "FitReport",
+    "FloatResults",
     "ImfnError",
     "InputError",
     "InstalledModel",
     "Latent",
     "LatentError",
+    "LearnedFrom",
+    "Live",
     "Memory",
     "Model",
     "ModelError",
     "OutputError",
     "RatioError",
+    "Recipe",
     "SelfTest",
+    "Source",
     "StreamReport",
+    "TargetReport",
     "TrainReport",
     "TrainingData",
     "Validation",
@@ -78,6 +92,7 @@ __all__ = [
     "load",
     "open",
     "read_frames",
+    "resume",
     "stream",
     "train",
     "verify",
@@ -87,28 +102,35 @@ __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
         "api": ("compress", "decompress", "read_frames", "stream", "verify"),
+        "codec": ("Live",),
         "codec.exact.array_latent": ("ArrayLatent",),
         "diagnosis": ("diagnose",),
         "errors": ("ImfnError", "InputError", "LatentError", "ModelError", "OutputError", "RatioError"),
         "latent": ("Latent", "Memory", "open"),
+        "media": ("Source",),
         "reports": (
             "ArrayReport",
             "CompressReport",
             "DamagedNode",
             "DecompressReport",
             "DistillReport",
+            "DistillRow",
             "DoctorReport",
             "FadingMemoryReport",
             "FitReport",
+            "FloatResults",
             "InstalledModel",
+            "LearnedFrom",
             "SelfTest",
             "StreamReport",
+            "TargetReport",
             "TrainReport",
             "TrainingData",
             "Validation",
             "VerifyReport",
         ),
-        "workflows": ("adapt", "distill", "fit", "train"),
+        "training": ("Recipe",),
+        "workflows": ("adapt", "distill", "fit", "resume", "train"),
         "zoo": ("Model", "load"),
     },
 )
