@@ -24,6 +24,8 @@ class CompressOptions(TypedDict, total=False):
     effort: int
     student: bool
     frames: tuple[int, int | None] | None
+    lossless: bool
+    max_error: float | str | None
     device: str
     force: bool
     progress: Callable[[int, int | None], None] | None
