@@ -22,7 +22,7 @@ test: $(VENV)/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --num-workers 2
-	$(BIN)/mypy --strict examples/windows.py examples/from_generator.py examples/features.py
+	$(BIN)/mypy --strict examples/*.py
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist worksteal --durations 10
 

@@ -37,12 +37,14 @@ def panned(layer: np.ndarray, shift: float) -> np.ndarray:
     """The WIDTH columns of a wider layer that begin at `shift`, a fraction of a pixel included."""
     whole = int(shift)
     left, right = layer[:, whole : whole + WIDTH], layer[:, whole + 1 : whole + WIDTH + 1]
-    return left + (shift - whole) * (right - left)
+    shifted: np.ndarray = left + (shift - whole) * (right - left)
+    return shifted
 
 
 def mixed(below: np.ndarray, above: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """`above` over `below`; alpha (H, W) in 0 … 1."""
-    return below + alpha[..., None] * (above - below)
+    mixture: np.ndarray = below + alpha[..., None] * (above - below)
+    return mixture
 
 
 class Landscape:

@@ -23,7 +23,7 @@ def camera() -> Iterator[np.ndarray]:
 with tempfile.TemporaryDirectory() as folder:
     latent = Path(folder) / "live.safetensors"
 
-    def look(live) -> None:
+    def look(live: imfn.Live) -> None:
         """Called after each frame; anybody may read the file meanwhile."""
         if live.frames == 30:
             readable = sum(1 for _ in imfn.read_frames(latent, model=model)) if live.nodes else 0

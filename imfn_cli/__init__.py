@@ -18,6 +18,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .api import compress, decompress, read_frames, stream, verify
+    from .codec import Live
     from .codec.exact.array_latent import ArrayLatent
     from .diagnosis import diagnose
     from .errors import (
@@ -31,24 +32,30 @@ if TYPE_CHECKING:
     )
     from .latent import Latent, Memory, open
     from .limits import Limits
+    from .media import Source
     from .reports import (
         ArrayReport,
         CompressReport,
         DamagedNode,
         DecompressReport,
         DistillReport,
+        DistillRow,
         DoctorReport,
         FadingMemoryReport,
         FitReport,
+        FloatResults,
         InstalledModel,
+        LearnedFrom,
         SelfTest,
         StreamReport,
+        TargetReport,
         TrainingData,
         TrainReport,
         Validation,
         VerifyReport,
     )
-    from .workflows import adapt, distill, fit, train
+    from .training import Recipe
+    from .workflows import adapt, distill, fit, resume, train
     from .zoo import Model, load
 
 __all__ = [
@@ -58,23 +65,30 @@ __all__ = [
     "DamagedNode",
     "DecompressReport",
     "DistillReport",
+    "DistillRow",
     "DoctorReport",
     "FadingMemoryReport",
     "FitReport",
+    "FloatResults",
     "ImfnError",
     "InputError",
     "InstalledModel",
     "Latent",
     "LatentError",
+    "LearnedFrom",
     "LimitError",
     "Limits",
+    "Live",
     "Memory",
     "Model",
     "ModelError",
     "OutputError",
     "RatioError",
+    "Recipe",
     "SelfTest",
+    "Source",
     "StreamReport",
+    "TargetReport",
     "TrainReport",
     "TrainingData",
     "Validation",
@@ -89,6 +103,7 @@ __all__ = [
     "load",
     "open",
     "read_frames",
+    "resume",
     "stream",
     "train",
     "verify",
@@ -98,6 +113,7 @@ __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
         "api": ("compress", "decompress", "read_frames", "stream", "verify"),
+        "codec": ("Live",),
         "codec.exact.array_latent": ("ArrayLatent",),
         "diagnosis": ("diagnose",),
         "errors": (
@@ -111,24 +127,30 @@ __getattr__, __dir__ = lazy_attributes(
         ),
         "latent": ("Latent", "Memory", "open"),
         "limits": ("Limits",),
+        "media": ("Source",),
         "reports": (
             "ArrayReport",
             "CompressReport",
             "DamagedNode",
             "DecompressReport",
             "DistillReport",
+            "DistillRow",
             "DoctorReport",
             "FadingMemoryReport",
             "FitReport",
+            "FloatResults",
             "InstalledModel",
+            "LearnedFrom",
             "SelfTest",
             "StreamReport",
+            "TargetReport",
             "TrainReport",
             "TrainingData",
             "Validation",
             "VerifyReport",
         ),
-        "workflows": ("adapt", "distill", "fit", "train"),
+        "training": ("Recipe",),
+        "workflows": ("adapt", "distill", "fit", "resume", "train"),
         "zoo": ("Model", "load"),
     },
 )

@@ -9,9 +9,10 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from . import bitstream, codec, defaults, media, network, zoo
+from .call_options import CompressOptions, StreamOptions
 from .errors import InputError, ModelError, OutputError
 from .limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 from .reports import (
@@ -41,6 +42,27 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int | None], None]
 #: Frames start … stop − 1, counted from 0; a stop of None means the end.
 Selection = tuple[int, int | None]
+
+
+@overload
+def compress(
+    source: "str | Path | Source",
+    output: str | Path | None = None,
+    *,
+    stream: int | None = None,
+    audio: bool = True,
+    **options: Unpack[CompressOptions],
+) -> CompressReport: ...
+
+
+@overload
+def compress(
+    source: "np.ndarray | Tensor | Iterable[np.ndarray | Tensor]",
+    output: str | Path,
+    *,
+    rate: "float | str | Fraction | None" = None,
+    **options: Unpack[CompressOptions],
+) -> CompressReport: ...
 
 
 def compress(
@@ -289,6 +311,36 @@ def _target_of(
     if size is not None:
         return codec.Target("size", codec.parse_size(size) if isinstance(size, str) else size)
     return None
+
+
+@overload
+def stream(
+    source: "str | Path | Sequence | Iterable[np.ndarray]",
+    output: str | Path | None = None,
+    *,
+    forget: Literal[False] = False,
+    **options: Unpack[StreamOptions],
+) -> StreamReport: ...
+
+
+@overload
+def stream(
+    source: "str | Path | Sequence | Iterable[np.ndarray]",
+    output: str | Path | None = None,
+    *,
+    forget: Literal[True],
+    **options: Unpack[StreamOptions],
+) -> FadingMemoryReport: ...
+
+
+@overload
+def stream(
+    source: "str | Path | Sequence | Iterable[np.ndarray]",
+    output: str | Path | None = None,
+    *,
+    forget: bool,
+    **options: Unpack[StreamOptions],
+) -> StreamReport | FadingMemoryReport: ...
 
 
 def stream(

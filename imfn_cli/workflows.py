@@ -137,7 +137,7 @@ def resume(
     budget, output = training.Budget(time_limit), Path(output)
     about = training.begun_with(output)
     budget.limit = about["limit"] if time_limit is None else time_limit
-    command = command or call_text("imfn_cli.workflows.resume", output, time_limit=time_limit)
+    command = command or call_text("imfn.resume", output, time_limit=time_limit)
     if "fit" in about:
         return _fit(about["fit"], output, budget, True, progress, command)
     recipe = training.Recipe.from_dict(tomllib.loads(about["recipe"]), str(output))

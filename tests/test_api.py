@@ -1,24 +1,27 @@
 """`import imfn_cli as imfn`: light to import, and the same rules as the command line."""
 
 import doctest
+import inspect
 import itertools
 import pkgutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_type, get_overloads
 
 import numpy as np
 import pytest
 import torch
 
 import imfn_cli as imfn
-from imfn_cli import defaults
+from imfn_cli import defaults, reports
 from imfn_cli.bitstream.open import open_latent
+from imfn_cli.call_options import CompressOptions, StreamOptions
 from imfn_cli.codec import stream_place
 from imfn_cli.zoo import model_folders
 
@@ -49,6 +52,39 @@ def test_everything_public_is_documented_and_typed() -> None:
             assert set(thing.__code__.co_varnames[: thing.__code__.co_argcount]) <= set(hints), name
     # Names of modules stay modules.
     assert not set(imfn.__all__) & {module.name for module in pkgutil.iter_modules(imfn.__path__)}
+
+
+def test_what_functions_return_is_public_down_to_its_parts() -> None:
+    parts = {name for name, one in vars(reports).items() if isinstance(one, type) and is_dataclass(one)}
+    assert parts <= set(imfn.__all__)
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "own"),
+    [
+        (imfn.compress, CompressOptions, {"rate", "stream", "audio"}),
+        (imfn.stream, StreamOptions, {"forget"}),
+    ],
+)
+def test_overloads_have_every_argument(function: Callable[..., object], options: type, own: set[str]) -> None:
+    """What the overloads share is declared once more than the function itself; no argument is forgotten."""
+    named = inspect.signature(function).parameters.values()
+    wanted = {one.name for one in named if one.kind is inspect.Parameter.KEYWORD_ONLY}
+    assert set(options.__annotations__) == wanted - own
+    assert len(get_overloads(function)) > 1
+
+
+def typed(frames: np.ndarray, forget: bool) -> None:
+    """Never called: what a type checker makes of the overloads, which mypy compares."""
+    assert_type(imfn.stream("clip.mp4", ratio=8), imfn.StreamReport)
+    assert_type(imfn.stream("clip.mp4", forget=True, half_life=8), imfn.FadingMemoryReport)
+    assert_type(imfn.stream("clip.mp4", forget=forget), imfn.StreamReport | imfn.FadingMemoryReport)
+    assert_type(imfn.compress("clip.mp4", audio=False), imfn.CompressReport)
+    assert_type(imfn.compress(frames, "clip.safetensors", rate=30), imfn.CompressReport)
+    # An array has no name to go by, a file has a rate of its own, and frames have no sound.
+    imfn.compress(frames)  # type: ignore[call-overload]
+    imfn.compress("clip.mp4", rate=30)  # type: ignore[call-overload]
+    imfn.compress(frames, "clip.safetensors", audio=False)  # type: ignore[call-overload]
 
 
 def test_every_error_is_an_imfn_error() -> None:
@@ -126,7 +162,7 @@ class TestCompress:
 
     def test_an_array_needs_an_output(self, tiny_model: imfn.Model) -> None:
         with pytest.raises(imfn.OutputError, match="output="):
-            imfn.compress(np.zeros((2, 8, 8), np.uint8), model=tiny_model, ratio=1)
+            imfn.compress(np.zeros((2, 8, 8), np.uint8), model=tiny_model, ratio=1)  # type: ignore[call-overload]
 
     def test_a_directory_of_several_sequences(self, tmp_path: Path, tiny_model: imfn.Model) -> None:
         for name in ("a.npy", "b.npy"):
@@ -141,14 +177,14 @@ class TestCompress:
         with pytest.raises(ValueError, match="0 to 100"):
             imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=1, quality=101)
         with pytest.raises(TypeError):
-            imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=2.0)  # type: ignore[arg-type]
+            imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=2.0)  # type: ignore[call-overload]
         with pytest.raises(imfn.InputError, match="no frame 5"):
             imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=1, frames=(5, None))
         with pytest.raises(imfn.ModelError, match="no model 'nope'"):
             imfn.compress(pixels, tmp_path / "x", model="nope")
         assert not (tmp_path / "x").exists()
         # Whole numbers of any kind are numbers.
-        imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=np.int64(2), quality=np.uint8(7))  # type: ignore[arg-type]
+        imfn.compress(pixels, tmp_path / "x", model=tiny_model, ratio=np.int64(2), quality=np.uint8(7))  # type: ignore[call-overload]
 
     def test_it_does_not_overwrite(self, tmp_path: Path, tiny_model: imfn.Model) -> None:
         pixels = np.zeros((2, 8, 8), np.uint8)
@@ -353,7 +389,7 @@ class TestDecompress:
             imfn.decompress(latent, latent, model=tiny_model, force=True)
         with pytest.raises(imfn.InputError, match="counted from 0"):
             imfn.decompress(latent, model=tiny_model, frames=(-2, None))
-        with pytest.raises(imfn.ModelError, match="does not ship"):
+        with pytest.raises(imfn.ModelError, match="which is not here"):
             imfn.decompress(latent)
 
 

@@ -143,13 +143,13 @@ def test_what_frames_of_no_file_cannot(
     tiny_model: imfn.Model, clip_path: Path, clip_frames: np.ndarray, tmp_path: Path
 ) -> None:
     with pytest.raises(imfn.OutputError, match="frames: have no name to go by"):
-        imfn.compress(iter([]), model=tiny_model)
+        imfn.compress(iter([]), model=tiny_model)  # type: ignore[call-overload]
     with pytest.raises(imfn.InputError, match="frames: can be read once only, a target takes several passes"):
         imfn.compress(
             iter(clip_frames), tmp_path / "x.safetensors", model=tiny_model, ratio=4, target_psnr=30
         )
     with pytest.raises(ValueError, match="rate is of frames without a file"):
-        imfn.compress(clip_path, model=tiny_model, rate=30)
+        imfn.compress(clip_path, model=tiny_model, rate=30)  # type: ignore[call-overload]
 
 
 def test_a_model_of_ones_own_is_found_by_its_weights(

@@ -14,7 +14,7 @@ from ..system.signals import Interrupted, unwind_on_signals
 from ..version import __version__
 from .examples import EXAMPLES
 from .lazy_group import lazy_app
-from .messages import debugging, describe, say, take_hint_back
+from .messages import debugging, describe, hint, say, take_hint_back
 
 # Typer carries its own copy of click since 0.20 or so; its base exception is found through a public one.
 _UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -93,7 +93,15 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    _say_that_it_begins(sys.argv[1:])
     sys.exit(run())
+
+
+def _say_that_it_begins(words: list[str]) -> None:
+    """Show on a terminal, before anything else is loaded, that a command was understood to be one."""
+    silent = {"-h", "--help", "--quiet"}.intersection(words) or "_IMFN_COMPLETE" in os.environ
+    if words and not words[0].startswith("-") and not silent:
+        hint("loading …")
 
 
 def run(args: list[str] | None = None) -> int:
@@ -117,6 +125,7 @@ def run(args: list[str] | None = None) -> int:
         return 1
     except _UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
+            take_hint_back()
             error.show()
         else:
             say(error.format_message())

@@ -3,6 +3,7 @@
 import contextlib
 import re
 from pathlib import Path
+from typing import Any
 
 from ..errors import ModelError, OutputError
 from .cache import add_to_cache
@@ -20,11 +21,17 @@ def parse(name: str) -> tuple[str, str | None]:
 
 
 def fetch(name: str) -> Path:
-    """Folder of a model on the hub, fetched unless it was before. Raises `ModelError`.
+    """Folder of the model that `name` (hf://…) says, fetched unless it was before. Raises `ModelError`."""
+    return download(*parse(name))
 
+
+def download(repository: str, revision: str | None = None, **how: Any) -> Path:
+    """Folder of a model on the hub, "org/name", fetched unless it was before. Raises `ModelError`.
+
+    how: as `huggingface_hub.snapshot_download` takes it: token, cache_dir, force_download, local_files_only.
     It is copied into the cache folder of models as well: what it wrote is restored without naming it.
     """
-    repository, revision = parse(name)
+    name = f"{SCHEME}{repository}" + (f"@{revision}" if revision else "")
     try:
         # An optional extra: 'imfn[hub]'.
         from huggingface_hub import snapshot_download
@@ -32,7 +39,9 @@ def fetch(name: str) -> Path:
     except ImportError as error:
         raise ModelError(f"{name}: needs the package huggingface_hub; pip install 'imfn[hub]'") from error
     try:
-        folder = Path(snapshot_download(repository, revision=revision, allow_patterns=list(MODEL_FILES)))
+        folder = Path(
+            snapshot_download(repository, revision=revision, allow_patterns=list(MODEL_FILES), **how)
+        )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelError(f"{name}: cannot be fetched from the hub ({str(error).splitlines()[0]})") from error
     # A cache that cannot be written to makes the model no worse.

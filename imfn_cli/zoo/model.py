@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..bitstream.entropy.entropy_model import EntropyModel
+from ..errors import ModelError
 from ..network import (
     IMFN,
     FoldedTree,
@@ -23,7 +24,7 @@ from ..network import (
     pixels_from_frames,
 )
 from ..system.files import writing
-from .folder import STUDENT_FILE, check_free
+from .folder import CARD_FILE, RECIPE_FILE, STUDENT_FILE, check_free
 from .student_file import read_update
 
 
@@ -62,7 +63,7 @@ class Model:
         return replace(self, network=copy.deepcopy(self.network).to(torch.device(device)))
 
     def save(self, folder: str | Path, *, force: bool = False) -> None:
-        """Write configuration, weights and student into `folder`, which is made where it is not there.
+        """Write configuration, weights, student, card and recipe into `folder`, made where it is not there.
 
         Raises `OutputError` where it holds a model already (without `force`) or cannot be written.
         """
@@ -74,10 +75,32 @@ class Model:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         save(folder, self.network, self.entropy, self.description)
-        student = self.path / STUDENT_FILE
-        if student.is_file() and student.parent.resolve() != folder.resolve():
-            with writing(folder):
-                shutil.copyfile(student, folder / STUDENT_FILE)
+        for name in (STUDENT_FILE, CARD_FILE, RECIPE_FILE):
+            file = self.path / name
+            if file.is_file() and file.parent.resolve() != folder.resolve():
+                with writing(folder):
+                    shutil.copyfile(file, folder / name)
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, *, revision: str | None = None, device: str = "auto", **how: Any
+    ) -> "Model":
+        """A model on the Hugging Face hub ("org/name"), or in a folder, by huggingface_hub's mixin.
+
+        revision: a branch, tag or commit.   device: as in `load`.   how: token, cache_dir, force_download,
+        local_files_only, as the mixin takes them. Raises `ModelError`, also where the package is missing
+        (`pip install 'imfn[hub]'`).
+        """
+        held: Model = _hub_model().from_pretrained(name, revision=revision, device=device, **how).held
+        return held
+
+    def push_to_hub(self, repository: str, **how: Any) -> str:
+        """Upload the model's folder to "org/name" on the Hugging Face hub; returns the address of the commit.
+
+        how: commit_message, private, token, branch, create_pr, as huggingface_hub's mixin takes them, and its
+        errors. Raises `ModelError` where the package is missing (`pip install 'imfn[hub]'`).
+        """
+        return str(_hub_model()(self).push_to_hub(repository, **how))
 
     @property
     def ratios(self) -> tuple[int, ...]:
@@ -190,3 +213,13 @@ class Model:
         if level not in self._folded:
             self._folded[level] = FoldedTree(self.network, level)
         return self._folded[level]
+
+
+def _hub_model() -> Any:
+    """The class that huggingface_hub's mixin works on. Raises `ModelError` where the package is missing."""
+    try:
+        # An optional extra: 'imfn[hub]'.
+        from .hub_mixin import HubModel
+    except ImportError as error:
+        raise ModelError("the hub needs the package huggingface_hub; pip install 'imfn[hub]'") from error
+    return HubModel

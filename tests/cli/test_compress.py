@@ -191,7 +191,7 @@ def test_an_unexpected_failure_does_not_stop_the_others(
     def fail_once(source: object, *rest: object, **options: object) -> object:
         if "1.npy" in str(source):
             raise RuntimeError("surprise")
-        return compress(source, *rest, **options)  # type: ignore[arg-type]
+        return compress(source, *rest, **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(api, "compress", fail_once)
     for name in ("1.npy", "2.npy"):

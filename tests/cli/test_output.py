@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from imfn_cli.cli import messages
+from imfn_cli.cli import main, messages
 from imfn_cli.cli.output import Output
 
 
@@ -83,6 +83,35 @@ def test_a_hint_is_there_at_once_and_gone_with_the_next_word(monkeypatch: pytest
 def test_no_hint_for_who_reads_none(quiet: bool, capsys: pytest.CaptureFixture[str]) -> None:
     Output(quiet=quiet)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "hinted"),
+    [
+        (["compress", "clip.mp4"], True),
+        (["compress", "clip.mp4", "--quiet"], False),
+        (["compress", "-h"], False),
+        (["--version"], False),
+        ([], False),
+    ],
+)
+def test_a_command_has_a_hint_before_it_is_loaded(
+    words: list[str], hinted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = terminal_of(monkeypatch)
+    monkeypatch.setattr("sys.argv", ["imfn", *words])
+    seen = []
+
+    def run() -> int:
+        seen.append(terminal.getvalue())
+        return 0
+
+    monkeypatch.setattr(main, "run", run)
+    for name in ("settle", "unwind_on_signals"):
+        monkeypatch.setattr(main, name, lambda: None)
+    with pytest.raises(SystemExit):
+        main.main()
+    assert seen == ["imfn: loading …" if hinted else ""]
 
 
 def test_quiet_has_no_hint(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,12 @@ from imfn_cli.errors import ModelError
 from imfn_cli.zoo import load
 
 
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache folder for each test: what one adds, another must not find."""
+    monkeypatch.setenv("IMFN_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def folder(tiny_model_dir: Path, tmp_path: Path) -> Path:
     """A copy of the tiny model's folder, to be damaged."""
