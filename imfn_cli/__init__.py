@@ -17,7 +17,7 @@ from .system.lazy import lazy_attributes
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .api import compress, decompress, read_frames, stream, verify
+    from .api import compress, decompress, memories, read_frames, stream, verify, write_memories
     from .codec import Live
     from .codec.exact.array_latent import ArrayLatent
     from .diagnosis import diagnose
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         FloatResults,
         InstalledModel,
         LearnedFrom,
+        MemoriesReport,
         SelfTest,
         StreamReport,
         TargetReport,
@@ -79,6 +80,7 @@ __all__ = [
     "LimitError",
     "Limits",
     "Live",
+    "MemoriesReport",
     "Memory",
     "Model",
     "ModelError",
@@ -101,18 +103,20 @@ __all__ = [
     "distill",
     "fit",
     "load",
+    "memories",
     "open",
     "read_frames",
     "resume",
     "stream",
     "train",
     "verify",
+    "write_memories",
 ]
 
 __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
-        "api": ("compress", "decompress", "read_frames", "stream", "verify"),
+        "api": ("compress", "decompress", "memories", "read_frames", "stream", "verify", "write_memories"),
         "codec": ("Live",),
         "codec.exact.array_latent": ("ArrayLatent",),
         "diagnosis": ("diagnose",),
@@ -141,6 +145,7 @@ __getattr__, __dir__ = lazy_attributes(
             "FloatResults",
             "InstalledModel",
             "LearnedFrom",
+            "MemoriesReport",
             "SelfTest",
             "StreamReport",
             "TargetReport",

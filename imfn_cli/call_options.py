@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from .limits import Limits
+
 if TYPE_CHECKING:
     from fractions import Fraction
 
@@ -28,6 +30,8 @@ class CompressOptions(TypedDict, total=False):
     max_error: float | str | None
     device: str
     force: bool
+    verify: bool
+    limits: Limits
     progress: Callable[[int, int | None], None] | None
     stage: Callable[[str], None] | None
 
@@ -55,4 +59,5 @@ class StreamOptions(TypedDict, total=False):
     stopping: Callable[[], bool] | None
     device: str
     force: bool
+    limits: Limits
     progress: "Callable[[Live], None] | None"

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import imfn_cli as imfn
 
 #: What is compressed: name → options.
-FILES: dict[str, dict[str, object]] = {
+FILES: dict[str, dict[str, Any]] = {
     "1:1": {"ratio": 1, "gop": 256},
     "16:1": {"ratio": 16, "gop": 256},
     "adaptive": {"ratio": "auto"},
@@ -58,7 +59,7 @@ def table(clip: str, frames: int, model: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, options in FILES.items():
             latent = Path(folder) / "x.safetensors"
-            imfn.compress(clip, latent, model=model, frames=(0, frames), force=True, **options)  # type: ignore[arg-type]
+            imfn.compress(clip, latent, model=model, frames=(0, frames), force=True, **options)
             cells = []
             first: np.ndarray | None = None
             for environment in WAYS.values():

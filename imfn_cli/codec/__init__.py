@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .fading_memory import restore_fading_memory, stream_into_memory, verify_fading_memory
     from .file_model import model_of, writer_of
     from .live_forest import FixedForest, LiveForest
+    from .memories import memories_of
     from .needs import check_needs
     from .output_place import (
         LATENT_ENDING,
@@ -63,6 +64,7 @@ __all__ = [
     "gop_size",
     "latent_path",
     "latent_place",
+    "memories_of",
     "model_of",
     "parse_size",
     "read_array",
@@ -100,6 +102,7 @@ __getattr__, __dir__ = lazy_attributes(
         "file_model": ("model_of", "writer_of"),
         "live_forest": ("FixedForest", "LiveForest"),
         "needs": ("check_needs",),
+        "memories": ("memories_of",),
         "output_place": (
             "LATENT_ENDING",
             "array_place",
