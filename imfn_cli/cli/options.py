@@ -209,13 +209,17 @@ Jobs = Annotated[
 ]
 
 
-def _max_error(text: str | None) -> str | None:
-    if text is not None:
-        try:
-            codec.Tolerance.parse(text)
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from None
+def checked_error(text: str) -> str:
+    """An error as it was written. Raises a usage error where it is none."""
+    try:
+        codec.Tolerance.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--max-error") from None
     return text
+
+
+def _max_error(text: str | None) -> str | None:
+    return None if text is None else checked_error(text)
 
 
 MaxError = Annotated[

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ..system.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from .array_comparison import ArrayRow, array_rows, missing_peers
     from .bd import Delta, against_model
     from .document import COLUMNS, mean_rows, to_document
     from .engine import Evaluation, check_settings, clips_of, evaluate, settings_of
@@ -24,6 +25,7 @@ __all__ = [
     "IMFN",
     "PEERS",
     "PLOT_ENDINGS",
+    "ArrayRow",
     "Delta",
     "Evaluation",
     "FloatRow",
@@ -33,6 +35,7 @@ __all__ = [
     "Setting",
     "SpeedRow",
     "against_model",
+    "array_rows",
     "check_settings",
     "clips_of",
     "evaluate",
@@ -41,6 +44,7 @@ __all__ = [
     "left_out",
     "mean_by_ratio",
     "mean_rows",
+    "missing_peers",
     "peak_rss_rows",
     "require",
     "settings_of",
@@ -57,6 +61,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
+        "array_comparison": ("ArrayRow", "array_rows", "missing_peers"),
         "bd": ("Delta", "against_model"),
         "document": ("COLUMNS", "mean_rows", "to_document"),
         "engine": ("Evaluation", "check_settings", "clips_of", "evaluate", "settings_of"),

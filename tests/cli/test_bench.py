@@ -14,7 +14,18 @@ from tests.conftest import read_csv
 
 from .conftest import Ran, environment
 
-COMMANDS = ("factorisation", "mnist", "camera", "student", "ucf101", "codecs", "speed", "memory", "coder")
+COMMANDS = (
+    "factorisation",
+    "mnist",
+    "camera",
+    "student",
+    "ucf101",
+    "codecs",
+    "speed",
+    "memory",
+    "coder",
+    "arrays",
+)
 
 #: Few settings, so that the tests are quick.
 FEW = ("-r", "2,8", "-q", "20,60")

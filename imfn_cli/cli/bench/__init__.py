@@ -12,6 +12,7 @@ bench = lazy_app(
         "ucf101": ("ucf101:ucf101", "PSNR and bits per pixel of UCF-101 test clips."),
         "codecs": ("codecs:codecs", "BD-rates against other codecs, of UCF-101 test clips."),
         "coder": ("coder:coder", "Fit the tables that adaptive forests are coded with."),
+        "arrays": ("arrays:arrays", "Arrays within an error, against other compressors of arrays."),
         "speed": ("speed:speed", "Frames a second, beside libx264."),
         "memory": ("memory:memory", "Peak RSS of compressing and restoring."),
     },

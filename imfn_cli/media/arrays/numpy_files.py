@@ -8,36 +8,42 @@ import numpy as np
 
 from ...errors import InputError
 from ..problems import reading
-from .source import Array, ArraySource, GivenArray
+from .source import Array, ArraySource
 
 _DAMAGED = "cannot be read as a NumPy file; is it damaged or cut short?"
 _NAMES = ("frames", "video", "data")
 _MAGIC = b"\x93NUMPY"
 
 
-def open_npy(path: Path, name: str) -> ArraySource:
-    """The array of a .npy file. Raises `InputError`."""
-    with reading(name, _DAMAGED):
-        with path.open("rb") as file:
-            shape, _, dtype = read_header(file)
-            begin = file.tell()
-            if dtype.hasobject:
-                # Says so without looking at the objects.
-                return GivenArray(np.empty(shape, object), name)
-            size = int(np.prod(shape, dtype=object)) * dtype.itemsize
-            file.seek(begin + size)
+class NpyArray(ArraySource):
+    """The array of a .npy file, read by parts: what is read of a map counts as this process's memory."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        """Raises `InputError`."""
+        with reading(name, _DAMAGED), path.open("rb") as file:
+            shape, fortran, dtype = read_header(file)
+            self._begin = file.tell()
+            end = self._begin + int(np.prod(shape, dtype=object)) * dtype.itemsize
+            file.seek(end)
             another = file.read(len(_MAGIC)) == _MAGIC
-        if path.stat().st_size < begin + size:
-            raise InputError(
-                f"{name}: is cut short: {path.stat().st_size:,} of {begin + size:,} bytes are there"
-            )
+        size = path.stat().st_size
+        super().__init__(name, shape, dtype, size)
+        if size < end:
+            raise InputError(f"{name}: is cut short: {size:,} of {end:,} bytes are there; copy it again")
         if another:
             raise InputError(
                 f"{name}: holds several arrays one after another; save them as one with np.concatenate"
             )
-        # Not an empty one, which cannot be mapped.
-        array: Array = np.load(path, mmap_mode="r", allow_pickle=False) if size else np.empty(shape, dtype)
-    return GivenArray(array, name, path.stat().st_size)
+        self._path, self._fortran = path, fortran and len(shape) > 1
+
+    def read(self, start: int, stop: int) -> Array:
+        with reading(self.name, _DAMAGED):
+            if self._fortran:
+                return np.array(np.load(self._path, mmap_mode="r", allow_pickle=False)[start:stop])
+            samples = int(np.prod(self.frame_shape, dtype=np.int64))
+            at = self._begin + start * samples * self.dtype.itemsize
+            flat = np.fromfile(self._path, self.dtype, (stop - start) * samples, offset=at)
+            return flat.reshape(stop - start, *self.frame_shape)
 
 
 class NpzArray(ArraySource):

@@ -5,7 +5,7 @@ from pathlib import Path
 from ...errors import InputError
 from ..selection import selected
 from .chunked_files import Hdf5Array, ZarrArray
-from .numpy_files import NpzArray, open_npy
+from .numpy_files import NpyArray, NpzArray
 from .source import ArraySource, PartOfArray
 from .tiff_files import TiffArray
 
@@ -61,7 +61,7 @@ def _opened(path: Path, name: str, ending: str, member: str | None) -> ArraySour
     if not path.is_file():
         raise InputError(f"{name}: is no array; name a .npy, .npz, .tif, .h5 or .zarr")
     if ending == ".npy":
-        return open_npy(path, name)
+        return NpyArray(path, name)
     if ending == ".npz":
         return NpzArray(path, name, member)
     if ending in TIFF:

@@ -82,7 +82,7 @@ class ArraySource(ABC):
 
 
 class GivenArray(ArraySource):
-    """An array of the program, or one that is mapped into memory."""
+    """An array of the program."""
 
     def __init__(self, array: Array, name: str = "array", size_bytes: int | None = None) -> None:
         """Raises `InputError`."""
