@@ -17,7 +17,7 @@ from .system.lazy import lazy_attributes
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .api import compress, decompress, read_frames, stream, verify
+    from .api import compress, decompress, memories, read_frames, stream, verify, write_memories
     from .codec.exact.array_latent import ArrayLatent
     from .diagnosis import diagnose
     from .errors import ImfnError, InputError, LatentError, ModelError, OutputError, RatioError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         FadingMemoryReport,
         FitReport,
         InstalledModel,
+        MemoriesReport,
         SelfTest,
         StreamReport,
         TrainingData,
@@ -57,6 +58,7 @@ __all__ = [
     "InstalledModel",
     "Latent",
     "LatentError",
+    "MemoriesReport",
     "Memory",
     "Model",
     "ModelError",
@@ -76,17 +78,19 @@ __all__ = [
     "distill",
     "fit",
     "load",
+    "memories",
     "open",
     "read_frames",
     "stream",
     "train",
     "verify",
+    "write_memories",
 ]
 
 __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
-        "api": ("compress", "decompress", "read_frames", "stream", "verify"),
+        "api": ("compress", "decompress", "memories", "read_frames", "stream", "verify", "write_memories"),
         "codec.exact.array_latent": ("ArrayLatent",),
         "diagnosis": ("diagnose",),
         "errors": ("ImfnError", "InputError", "LatentError", "ModelError", "OutputError", "RatioError"),
@@ -101,6 +105,7 @@ __getattr__, __dir__ = lazy_attributes(
             "FadingMemoryReport",
             "FitReport",
             "InstalledModel",
+            "MemoriesReport",
             "SelfTest",
             "StreamReport",
             "TrainReport",

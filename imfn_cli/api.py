@@ -4,6 +4,7 @@ Everything heavy (torch, PyAV, numpy) is imported by the first call, not with th
 """
 
 import operator
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
@@ -18,10 +19,11 @@ from .reports import (
     CompressReport,
     DecompressReport,
     FadingMemoryReport,
+    MemoriesReport,
     StreamReport,
     VerifyReport,
 )
-from .system.files import check_output
+from .system.files import check_output, replacing
 from .system.pipes import check_stdin, is_standard, stdin_on_disk, stdout_from_disk
 
 if TYPE_CHECKING:
@@ -501,6 +503,91 @@ def _decompress(
         skip_damaged=skip_damaged,
         progress=_counting(progress, count),
     )
+
+
+def memories(
+    source: "str | Path | Source | np.ndarray | Tensor | Iterable[np.ndarray | Tensor]",
+    *,
+    ratio: int = defaults.RATIO,
+    model: "str | Path | Model | None" = None,
+    student: bool = False,
+    frames: Selection | None = None,
+    device: str = "auto",
+) -> "Tensor":
+    """The memories of a sequence as features, (N, C, h, w) float32 on the CPU; no file is written.
+
+    Each stands for `ratio` frames, in order, in floats, in the unit of pixels / 255. What no whole tree holds
+    is in the last ones, of fewer frames: powers of two, the largest first, as in a latent. h, w: the frame's
+    size over the patch's, rounded up. All of them are in memory at once; `write_memories` needs one.
+
+    Arguments and errors as in `compress`, with pictures of 8 bits.
+
+    >>> import numpy as np, imfn_cli as imfn
+    >>> imfn.memories(np.zeros((20, 48, 64, 3), np.uint8), ratio=8, model="video-linear").shape
+    torch.Size([3, 192, 6, 8])
+    """
+    # Importing this module loads nothing heavy.
+    import torch
+
+    if isinstance(source, str | Path):
+        source = _one_source(source)
+    found = _memories(source, ratio, _loaded(model, device), student, frames or (0, None), None)
+    return torch.stack([memory for _, memory in found])
+
+
+def write_memories(
+    source: "str | Path | Source",
+    output: str | Path | None = None,
+    *,
+    ratio: int = defaults.RATIO,
+    model: "str | Path | Model | None" = None,
+    student: bool = False,
+    frames: Selection | None = None,
+    device: str = "auto",
+    force: bool = False,
+    progress: Progress | None = None,
+) -> MemoriesReport:
+    """`memories` into a .npy file, one by one: clip.memories.npy beside clip.mp4 unless `output` is given.
+
+    Raises what `memories` raises, and `OutputError`.
+    """
+    began = time.perf_counter()
+    if isinstance(source, str | Path):
+        source = _one_source(source)
+    place = source.default_output(".memories.npy") if output is None else Path(output)
+    if place.suffix.lower() != ".npy":
+        raise OutputError(f"{place}: memories are written as .npy; name such a file with -o")
+    check_output(place, force=force)
+    loaded, levels = _loaded(model, device), []
+    with replacing(place, force=force) as temporary, media.GrowingNpy(temporary) as file:
+        for level, memory in _memories(source, ratio, loaded, student, frames or (0, None), progress):
+            file.append(memory.numpy())
+            levels.append(level)
+    return MemoriesReport(
+        source=source.name,
+        output=str(place),
+        model=loaded.name,
+        ratio=ratio,
+        frames=sum(1 << level for level in levels),
+        shape=file.shape,
+        levels=tuple(levels),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _memories(
+    source: "Source | np.ndarray | Tensor | Iterable[np.ndarray | Tensor]",
+    ratio: int,
+    model: "Model",
+    student: bool,
+    frames: Selection,
+    progress: Progress | None,
+) -> "Iterator[tuple[int, Tensor]]":
+    with _open(source, None, *frames, None, False) as sequence:
+        counting = _counting(progress, sequence.info.frame_count)
+        yield from codec.memories_of(
+            sequence, model, ratio=operator.index(ratio), student=student, progress=counting
+        )
 
 
 def read_frames(

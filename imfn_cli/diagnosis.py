@@ -25,6 +25,8 @@ Pixels = NDArray[np.uint8]
 
 #: The extras of `pyproject.toml` that users install, and what Python imports of each.
 EXTRAS = {
+    "array-peers": ("blosc2", "zfpy", "pysz", "imagecodecs"),
+    "arrays": ("tifffile", "h5py", "zarr"),
     "baselines": ("transformers",),
     "eval": ("pytorch_msssim", "matplotlib"),
     "export": ("onnx", "onnxscript", "onnxruntime"),

@@ -85,6 +85,23 @@ class ArrayReport(CompressReport):
 
 
 @dataclass(frozen=True)
+class MemoriesReport(_Report):
+    """What was written of a sequence's memories.
+
+    shape: (N, C, h, w) of the file, float32.   levels: of each memory, 2^level frames; the tail's are lower.
+    """
+
+    source: str
+    output: str
+    model: str
+    ratio: int
+    frames: int
+    shape: tuple[int, ...]
+    levels: tuple[int, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class StreamReport(_Report):
     """What streaming did.
 

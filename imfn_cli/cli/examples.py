@@ -32,6 +32,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("imfn info clip.safetensors --nodes", "header, sizes, every node"),
         Example("imfn info video", "a model"),
     ),
+    "memories": (Example("imfn memories clip.mp4 -r 16 -o m.npy", "features of 16 frames each"),),
     "verify": (Example("imfn verify latents/*.safetensors", "checksums and decoding"),),
     "eval": (
         Example("imfn eval clip.mp4 --against x264,av1", "curves and BD-rates against two codecs"),

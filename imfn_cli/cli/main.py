@@ -27,6 +27,7 @@ app = lazy_app(
         "compress": ("compress:compress", "Compress videos, images or arrays into latents."),
         "decompress": ("decompress:decompress", "Restore the frames of latents."),
         "stream": ("stream:stream", "Compress frames as they come, without end."),
+        "memories": ("memories:memories", "Write memories as arrays, for other programs."),
         "info": ("info:info", "Show all about a latent or a model."),
         "verify": ("verify:verify", "Check that latents are whole."),
         "eval": ("eval:evaluate", "Measure quality, size and speed, also of other codecs."),
@@ -42,7 +43,7 @@ app = lazy_app(
     add_completion=True,
     sections={
         "Commands": ("compress", "decompress", "stream"),
-        "Looking and measuring": ("info", "verify", "eval", "doctor"),
+        "Looking and measuring": ("info", "verify", "memories", "eval", "doctor"),
         "Models": ("models", "train", "distill"),
         "Research": ("bench",),
     },

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .fading_memory import restore_fading_memory, stream_into_memory, verify_fading_memory
     from .file_model import model_of, writer_of
     from .live_forest import FixedForest, LiveForest
+    from .memories import memories_of
     from .output_place import (
         LATENT_ENDING,
         array_place,
@@ -59,6 +60,7 @@ __all__ = [
     "gop_size",
     "latent_path",
     "latent_place",
+    "memories_of",
     "model_of",
     "parse_size",
     "read_array",
@@ -94,6 +96,7 @@ __getattr__, __dir__ = lazy_attributes(
         "fading_memory": ("restore_fading_memory", "stream_into_memory", "verify_fading_memory"),
         "file_model": ("model_of", "writer_of"),
         "live_forest": ("FixedForest", "LiveForest"),
+        "memories": ("memories_of",),
         "output_place": (
             "LATENT_ENDING",
             "array_place",

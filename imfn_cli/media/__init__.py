@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..system.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from .arrays.growing_npy import GrowingNpy
     from .arrays.open_array import is_array, open_array
     from .arrays.source import ArraySource, GivenArray, PartOfArray
     from .batches import batched
@@ -35,6 +36,7 @@ __all__ = [
     "FrameWriter",
     "GivenArray",
     "GivenFrames",
+    "GrowingNpy",
     "LoadedArray",
     "Part",
     "PartOfArray",
@@ -59,6 +61,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
+        "arrays.growing_npy": ("GrowingNpy",),
         "arrays.open_array": ("is_array", "open_array"),
         "arrays.source": ("ArraySource", "GivenArray", "PartOfArray"),
         "batches": ("batched",),
