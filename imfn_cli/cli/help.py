@@ -9,11 +9,11 @@ from typer.core import TyperCommand
 SECTIONS: Mapping[str, Sequence[str]] = {
     "Size and quality": (
         *("--ratio", "--quality", "--target-psnr", "--target-kbps", "--target-size"),
-        *("--gop", "--low-delay", "--effort", "--float"),
+        *("--gop", "--low-delay", "--effort", "--float", "--lossless", "--max-error"),
     ),
     "What is read": (
         *("--frames", "--stream", "--no-audio", "--raw", "--pix-fmt", "--fps", "--size", "--input-format"),
-        *("--timeout", "--duration", "--data", "--test", "--memory"),
+        *("--timeout", "--duration", "--data", "--test", "--memory", "--source", "--first"),
     ),
     "What is written": (
         *("--output", "--format", "--csv", "--plot", "--report", "--results", "--force", "--skip-existing"),
