@@ -30,7 +30,8 @@ def latent(array: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_it_is_the_array(latent: imfn.ArrayLatent, array: np.ndarray) -> None:
     assert (latent.shape, latent.dtype, latent.ndim) == (array.shape, array.dtype, 3)
     assert (len(latent), latent.frames, latent.max_error) == (21, 21, 0)
-    assert np.array_equal(np.asarray(latent), array)
+    assert np.asarray(latent).tobytes() == array.tobytes()
+    assert latent[6:18].dtype.str == ">u2"
     assert np.asarray(latent, dtype=np.float32).dtype == np.float32
     assert np.array_equal(np.stack(list(latent)), array)
     assert np.array_equal(latent[7], array[7])

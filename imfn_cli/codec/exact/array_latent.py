@@ -108,7 +108,7 @@ class ArrayLatent:
                 frames = self._group(group.number)
                 start = max(low, group.frames.start) - group.frames.start
                 parts.append(frames[start : high - group.frames.start])
-        return np.array(parts[0]) if len(parts) == 1 else np.concatenate(parts)
+        return np.array(parts[0]) if len(parts) == 1 else np.concatenate(parts, dtype=self.dtype)
 
     def _group(self, index: int) -> Array:
         if index not in self._groups:
