@@ -35,7 +35,6 @@ WAYS: dict[str, dict[str, str]] = {
         "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
         "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX",
     },
-    "float64": {"OMP_NUM_THREADS": "1", "IMFN_TABLE": "float64"},
 }
 
 
@@ -44,12 +43,8 @@ def restore(latent: Path, output: Path, model: str) -> None:
     import torch
 
     loaded = imfn.load(model, device="cpu")
-    way = os.environ.get("IMFN_TABLE")
-    if way == "no-onednn":
+    if os.environ.get("IMFN_TABLE") == "no-onednn":
         torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
-    if way == "float64":
-        loaded.network.double()
-        torch.set_default_dtype(torch.float64)
     imfn.decompress(latent, output, model=loaded, force=True)
 
 
