@@ -62,6 +62,7 @@ def compress(
     max_error: float | str | None = None,
     device: str = "auto",
     force: bool = False,
+    resume: bool = False,
     progress: Progress | None = None,
     stage: Callable[[str], None] | None = None,
 ) -> CompressReport:
@@ -98,11 +99,15 @@ def compress(
     max_error: of an array: every sample is at most so far from what it was; "1%" is a part of its range.
     device: "auto", "cpu", "cuda" or "mps"; a loaded model stays where it is.
     force: overwrite `output` where it exists.
+    resume: go on where a run of the same source and settings was interrupted, if one was; the file is the
+        same, byte for byte, as without an interruption. If this run is interrupted, or raises, what it has
+        done is left for another one, in hidden files beside `output`. Of files only. With a target, passes
+        that are done are not made again, but a pass whose PSNR was being measured is measured anew.
     stage: called with the name of each pass as it begins, if there is a target.
 
     Raises `InputError`, `OutputError`, `ModelError`, `RatioError` (all `ImfnError`, each one line that says
     what to do), `ImfnError` for a target out of reach, ValueError for a quality outside 0 … 100.
-    When it raises, nothing is left behind and an output that existed stays as it was.
+    When it raises, nothing is left behind (without `resume`) and an output that existed stays as it was.
     """
     tolerance = _tolerance_of(lossless, max_error, quality, target_psnr, target_kbps, target_size, model)
     target = _target_of(quality, target_psnr, target_kbps, target_size)
@@ -116,12 +121,16 @@ def compress(
     if isinstance(source, str | Path):
         source = _one_source(source)
     if tolerance is not None or (model is None and target is None and goes_as_array(source)):
+        if resume:
+            raise InputError("arrays are coded as one piece, so nothing can go on; leave resume out")
         asked = codec.Tolerance(quality=quality) if tolerance is None else tolerance
         return _compress_array(source, output, asked, start, stop, force=force, progress=progress)
     if target is not None and isinstance(source, media.Source) and not source.rereadable:
         raise InputError(
             f"{source.name}: can be read once only, a target takes several passes; save it first"
         )
+    if resume:
+        _check_resume(source, output)
     if rate is not None and isinstance(source, media.Source):
         raise ValueError("rate is of frames without a file; a source has its own")
     if output is not None and is_standard(output):
@@ -136,10 +145,10 @@ def compress(
     loaded = _loaded(model, device)
     if ratio is None:
         ratio = defaults.RATIO if student or not codec.fits(loaded.network.config) else defaults.AUTO
-    coded: Callable[..., CompressReport] = (
-        partial(codec.compress_adaptive, gop=gop, effort=effort)
-        if isinstance(ratio, str)
-        else partial(codec.compress_sequence, ratio=ratio, student=student, gop=gop)
+    adaptive = isinstance(ratio, str)
+    settings = {"gop": gop} | ({"effort": effort} if adaptive else {"ratio": ratio, "student": student})
+    coded: Callable[..., CompressReport] = partial(
+        codec.compress_adaptive if adaptive else codec.compress_sequence, **settings
     )
     with ExitStack() as stack:
         if is_standard(place):
@@ -151,12 +160,15 @@ def compress(
             )
         if target is None:
             counting = _counting(progress, sequence.info.frame_count)
-            report = coded(sequence, place, loaded, quality=quality, force=force, progress=counting)
+            how: dict[str, Any] = {"quality": quality, "force": force, "resume": resume}
+            report = coded(sequence, place, loaded, progress=counting, **how)
         else:
             report = codec.compress_to_target(
                 *(coded, sequence, place, loaded, target),
                 gop_frames=codec.gop_size(loaded, sequence.info, ratio, gop),
+                settings=settings,
                 force=force,
+                resume=resume,
                 stage=stage or (lambda _: None),
                 progress=progress or (lambda *_: None),
             )
@@ -237,6 +249,15 @@ def _compress_array(
         counting = _counting(progress, array.frames)
         report = codec.compress_array(array, written, tolerance, force=force, progress=counting)
     return replace(report, output="stdout") if is_standard(output) else report
+
+
+def _check_resume(source: object, output: str | Path | None) -> None:
+    """Raise InputError or OutputError where no run could go on from another."""
+    if not isinstance(source, media.Source) or not source.rereadable:
+        name = source.name if isinstance(source, media.Source) else "frames"
+        raise InputError(f"{name}: can be read once only, so nothing can go on; save it to a file first")
+    if output is not None and is_standard(output):
+        raise OutputError("stdout: no run can go on in it; name a file with -o")
 
 
 def _target_of(
@@ -404,6 +425,7 @@ def decompress(
     device: str = "auto",
     force: bool = False,
     skip_damaged: bool = False,
+    resume: bool = False,
     progress: Progress | None = None,
 ) -> DecompressReport:
     """Restore the frames of a latent into a file or a directory.
@@ -420,6 +442,10 @@ def decompress(
     audio: whether the sound and subtitles in the latent go out too, where the format can hold them; the
         report's notes say what it cannot.
     skip_damaged: go on past damaged nodes, repeating the last good frame; the report names them.
+    resume: go on where a run of the same latent and settings was interrupted, if one was. If this run is
+        interrupted, or raises, what it has done is left for another one, in hidden files beside `output`.
+        The frames are the same, and so is the file but for H.264, whose encoder gives others each time. A
+        GIF begins anew.
 
     Raises `LatentError`, `ModelError`, `OutputError`, and `InputError` for an empty selection.
     """
@@ -431,8 +457,11 @@ def decompress(
         "device": device,
         "force": force,
         "skip_damaged": skip_damaged,
+        "resume": resume,
         "progress": progress,
     }
+    if resume and output is not None and is_standard(output):
+        raise OutputError("stdout: no run can go on in it; name a file with -o")
     if is_standard(latent):
         check_stdin("a latent")
         with stdin_on_disk(codec.LATENT_ENDING) as path:
@@ -454,6 +483,7 @@ def _decompress(
     device: str,
     force: bool,
     skip_damaged: bool,
+    resume: bool,
     progress: Progress | None,
 ) -> DecompressReport:
     """`decompress` of a file at `path`; its output is named after `named`."""
@@ -499,6 +529,7 @@ def _decompress(
         audio=audio,
         force=force,
         skip_damaged=skip_damaged,
+        resume=resume,
         progress=_counting(progress, count),
     )
 

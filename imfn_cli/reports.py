@@ -42,6 +42,7 @@ class CompressReport(_Report):
     ratio: frames per memory, or "auto".   student: the model's student compressed, not its tree.
     gop: frames from one intra node to the next, 0 where every node is an intra node.
     target: how the quality was found, where a target said it; seconds are those of all passes then.
+    resumed: frames that an interrupted run had done; they do not count in frames_per_second.
     """
 
     source: str
@@ -65,6 +66,7 @@ class CompressReport(_Report):
     student: bool = False
     gop: int = 0
     target: TargetReport | None = None
+    resumed: int = 0
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,8 @@ class FadingMemoryReport(_Report):
 class DecompressReport(_Report):
     """What decompressing did. damaged: frames, as first and last, that could not be restored.
 
-    notes: what the output could not hold, one line each.
+    notes: what the output could not hold, one line each.   resumed: frames that an interrupted run had
+    written; they do not count in frames_per_second.
     """
 
     source: str
@@ -153,6 +156,7 @@ class DecompressReport(_Report):
     frames_per_second: float
     damaged: tuple[tuple[int, int], ...]
     notes: tuple[str, ...] = ()
+    resumed: int = 0
 
 
 @dataclass(frozen=True)

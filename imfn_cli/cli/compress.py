@@ -72,6 +72,7 @@ def compress(
     device: options.Device = options.DeviceName.auto,
     force: options.Force = False,
     skip_existing: options.SkipExisting = False,
+    resume: options.Resume = False,
     jobs: options.InputsAtOnce = 1,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -101,7 +102,7 @@ def compress(
     sources = media.expand_inputs(inputs)
     if not sources:
         raise InputError("no input found; name a file or a directory")
-    places = _places(sources, output, force, skip_existing)
+    places = _places(sources, output, force, skip_existing or resume)
     loaded = None
     as_pictures = [
         isinstance(place, Path) and not guaranteed and not (model is None and api.goes_as_array(source))
@@ -131,6 +132,7 @@ def compress(
         "lossless": lossless,
         "max_error": max_error,
         "force": force,
+        "resume": resume,
     }
 
     def task(index: int) -> _Task:
@@ -143,6 +145,8 @@ def compress(
     def tell(report: "CompressReport") -> int:
         for note in report.notes:
             out.note(f"{report.source}: {note}")
+        if report.resumed:
+            out.note(f"{report.source}: went on after frame {report.resumed - 1}")
         out.result(report.to_dict(), *human(report))
         return 0
 

@@ -169,6 +169,13 @@ Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite outputs th
 SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="Leave outputs that exist as they are, and do the others.")
 ]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on where a run with the same settings was interrupted; outputs that are whole stay.",
+    ),
+]
 InputsAtOnce = Annotated[
     int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Inputs at a time, each in its own process.")
 ]

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -20,6 +21,7 @@ from .decoder import DecodedNode, Decoder, restored_frames
 from .encoder import Progress
 from .sequence_header import info_of
 from .synthesis import batch_frames
+from .work import restoring
 
 
 @torch.inference_mode()
@@ -34,9 +36,13 @@ def decompress_latent(
     audio: bool = True,
     force: bool = False,
     skip_damaged: bool = False,
+    resume: bool = False,
     progress: Progress = lambda _: None,
 ) -> DecompressReport:
     """Restore frames start … stop − 1 of a latent into `output`, as `open_output` takes it, and format.
+
+    resume: go on where a run that asked for the same was interrupted, and leave what is done when this one
+    is.
 
     Raises OutputError, InputError if the selection is empty, and LatentError for a damaged node unless
     `skip_damaged`.
@@ -44,14 +50,18 @@ def decompress_latent(
     began = time.perf_counter()
     header = reader.header
     damaged: list[DecodedNode] | None = [] if skip_damaged else None
-    done = 0
+    settings = {"frames": [start, stop], "format": format, "sound": audio, "skip_damaged": skip_damaged}
+    how: dict[str, Any] = {"force": force, "format": format, "resume": resume}
+    how["told"] = restoring(reader, model, **settings)
     with (
         _tracks(reader, start, stop, audio=audio) as tracks,
-        open_output(output, info_of(header), force=force, format=format, tracks=tracks) as writer,
+        open_output(output, info_of(header), tracks=tracks, **how) as writer,
     ):
+        resumed = done = writer.done
         ahead = max(2, batch_frames(header.height, header.width))
+        frames = restored_frames(reader, model, start, stop, damaged=damaged, done=done)
         try:
-            for frame in prefetch(restored_frames(reader, model, start, stop, damaged=damaged), ahead):
+            for frame in prefetch(frames, ahead):
                 writer.write(frame.pixels, frame.time)
                 done += 1
                 progress(done)
@@ -67,9 +77,10 @@ def decompress_latent(
         width=header.width,
         channels=header.channels,
         seconds=seconds,
-        frames_per_second=done / seconds,
+        frames_per_second=(done - resumed) / seconds,
         damaged=tuple((node.entry.frames[0], node.entry.frames[-1]) for node in damaged or ()),
         notes=tuple(writer.notes),
+        resumed=resumed,
     )
 
 

@@ -33,6 +33,8 @@ _COMMON_TAGS = {
 _LOCATION = "location"
 # Containers that cannot say that the film begins later than its first packet.
 _WITHOUT_EDITS = {"matroska", "webm"}
+# Matroska has a random number in it otherwise.
+_REPRODUCIBLE = {"fflags": "+bitexact"}
 _MUXERS_OF_MP4 = ("mp4", "mov", "matroska")
 _MUXERS = ("matroska", "mov", "mp4")
 
@@ -147,7 +149,7 @@ def write_tracks(path: Path, target: BinaryIO, span: Span, *, audio: bool = True
                 notes.append("title, chapters and other tags left out: a latent keeps them with sound only")
             return False, notes
         muxer = _muxer_for(container.format.name, streams)
-        with av.open(target, "w", format=muxer) as copy:
+        with av.open(target, "w", format=muxer, options=_REPRODUCIBLE) as copy:
             assert isinstance(copy, OutputContainer)
             copied, lost = add_tracks(copy, streams)
             notes.extend(lost)

@@ -20,6 +20,7 @@ from ...system.threads import map_ordered, prefetch
 from ...zoo.model import Model
 from ..encoder import CODING_THREADS, Progress, compress_report
 from ..sequence_header import check_shape, check_size, finish_latent
+from ..work import compressing
 from .bases import bases_of, fits
 from .effort import effort_of
 from .gop_encoder import encode_gop
@@ -40,11 +41,13 @@ def compress_adaptive(
     gop: int = defaults.GOP,
     effort: int = defaults.EFFORT,
     force: bool = False,
+    resume: bool = False,
     progress: Progress = lambda _: None,
 ) -> CompressReport:
     """Compress the frames of `sequence` into an adaptive forest at `output`.
 
     gop: frames in a group of pictures, about: full trees and the intra frame before them.   effort: 1 to 3.
+    resume: as in `compress_sequence`.
     Uses the linear maps of `model`. Raises ModelError if they are not of 8×8 RGB patches with all channels,
     and as `compress_sequence` does; nothing is left then.
     """
@@ -55,7 +58,6 @@ def compress_adaptive(
     info = sequence.info
     top = top_of(info.height, info.width, model.network.config.levels)
     size = gop_frames_of(info.height, info.width, top, gop)
-    times = array("q")
     bases = bases_of(model, top)
 
     def encode(pixels: NDArray[np.uint8]) -> list[tuple[int, bytes]]:
@@ -66,13 +68,19 @@ def compress_adaptive(
         return trees
 
     blocks = -(-info.height // BLOCK) * -(-info.width // BLOCK)
+    told = compressing(sequence, model, ratio=defaults.AUTO, quality=quality, gop=size, effort=effort)
     windows, counting = 0.0, _Counting(progress)
-    with LatentWriter(output, force=force) as writer:
+    with LatentWriter(output, force=force, told=told, resume=resume) as writer:
+        times = writer.take_up(size)
+        resumed = written = counting.done = len(times)
+        for (level, *_), data in zip(writer.table, writer.nodes(), strict=True):
+            windows += _windows_in(data, blocks << level)
         gops = _gops(sequence, size, times)
         # Whole GOPs are large: none waits but those that are being coded.
         for trees in map_ordered(encode, gops, CODING_THREADS, ahead=CODING_THREADS - 1):
             for level, data in trees:
-                writer.add(level, data)
+                writer.add(level, data, times[written : written + (1 << level)])
+                written += 1 << level
                 windows += _windows_in(data, blocks << level)
         finish_latent(*(writer, model, sequence, times), ratio=1 << top, quality=quality, gop_frames=size)
     return compress_report(
@@ -87,6 +95,7 @@ def compress_adaptive(
         nodes=writer.node_count,
         numbers=_NUMBERS * windows,
         seconds=time.perf_counter() - began,
+        resumed=resumed,
     )
 
 
@@ -117,8 +126,11 @@ def _windows_in(data: bytes, block_frames: int) -> float:
 
 
 def _gops(sequence: Sequence, size: int, times: "array[int]") -> Iterator[NDArray[np.uint8]]:
-    """The frames in arrays (T, H, W, C) of `size`, the last one shorter; their times go to `times`."""
-    for pixels, shown in prefetch(batched(sequence, size), 1):
+    """The frames after those of `times` in arrays (T, H, W, C) of `size`, the last one shorter.
+
+    Their times go to `times`.
+    """
+    for pixels, shown in prefetch(batched(sequence.after(len(times)), size), 1):
         check_shape(sequence, pixels)
         times.extend(shown)
         yield pixels
