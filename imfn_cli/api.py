@@ -52,8 +52,9 @@ def compress(
     target_psnr: float | None = None,
     target_kbps: float | None = None,
     target_size: int | str | None = None,
-    gop: int = defaults.GOP,
-    effort: int = defaults.EFFORT,
+    preset: str | None = None,
+    gop: int | None = None,
+    effort: int | None = None,
     student: bool = False,
     frames: Selection | None = None,
     stream: int | None = None,
@@ -86,10 +87,14 @@ def compress(
     target_psnr, target_kbps, target_size: instead of a quality, what the file shall come to: PSNR in dB (mean
         over frames, 8-bit RGB) to 0.1 dB, 1000 bits a second to 2%, or bytes ("2MB", "1.5GiB") to 2% and
         never more. The quality is found in a few passes; of a long source a few GOPs are tried first.
-    gop: frames in a group of pictures (GOP), from one intra node to the next; the nodes between are predicted
-        from the frame before them: far fewer bytes where the picture stays alike. A frame then needs
-        the nodes before it in its GOP, and a damaged one costs those after it. 0: all are intra nodes.
-    effort: 1 to 3, of ratio "auto": how hard its encoder tries; 3 also looks at windows longer than a frame.
+    preset: "archive" (the fewest bytes), "stream" (coded fast, short GOPs) or "dataset" (any frame costs one
+        memory of four frames): what ratio, gop and effort are where they are not given.
+    gop: frames in a group of pictures (GOP), 256 unless given, from one intra node to the next; the nodes
+        between are predicted from the frame before them: far fewer bytes where the picture stays alike. A
+        frame then needs the nodes before it in its GOP, and a damaged one costs those after it. 0: all are
+        intra nodes.
+    effort: 1 to 3, 2 unless given, of ratio "auto": how hard its encoder tries; 3 also looks at windows
+        longer than a frame.
     student: one recurrent update per frame instead of the tree; every linear model has one, others carry
         theirs or raise `ModelError`.
     frames: (start, stop) to compress only frames start … stop − 1; a stop of None means the end.
@@ -101,8 +106,9 @@ def compress(
     force: overwrite `output` where it exists.
     resume: go on where a run of the same source and settings was interrupted, if one was; the file is the
         same, byte for byte, as without an interruption. If this run is interrupted, or raises, what it has
-        done is left for another one, in hidden files beside `output`. Of files only. With a target, passes
-        that are done are not made again, but a pass whose PSNR was being measured is measured anew.
+        done is left for another one, in hidden files beside `output`. Of files only; an array begins anew.
+        With a target, passes that are done are not made again, but a pass whose PSNR was being measured is
+        measured anew.
     stage: called with the name of each pass as it begins, if there is a target.
 
     Raises `InputError`, `OutputError`, `ModelError`, `RatioError` (all `ImfnError`, each one line that says
@@ -112,7 +118,11 @@ def compress(
     tolerance = _tolerance_of(lossless, max_error, quality, target_psnr, target_kbps, target_size, model)
     target = _target_of(quality, target_psnr, target_kbps, target_size)
     quality = bitstream.checked_quality(defaults.QUALITY if quality is None else quality)
-    gop = operator.index(gop)
+    chosen = _preset_of(preset)
+    gop = chosen.gop if gop is None else operator.index(gop)
+    effort = chosen.effort if effort is None else effort
+    if ratio is None and not student:
+        ratio = chosen.ratio
     if not isinstance(ratio, str | None):
         ratio = operator.index(ratio)
     elif ratio is not None and (ratio != defaults.AUTO or student):
@@ -121,8 +131,6 @@ def compress(
     if isinstance(source, str | Path):
         source = _one_source(source)
     if tolerance is not None or (model is None and target is None and goes_as_array(source)):
-        if resume:
-            raise InputError("arrays are coded as one piece, so nothing can go on; leave resume out")
         asked = codec.Tolerance(quality=quality) if tolerance is None else tolerance
         return _compress_array(source, output, asked, start, stop, force=force, progress=progress)
     if target is not None and isinstance(source, media.Source) and not source.rereadable:
@@ -258,6 +266,13 @@ def _check_resume(source: object, output: str | Path | None) -> None:
         raise InputError(f"{name}: can be read once only, so nothing can go on; save it to a file first")
     if output is not None and is_standard(output):
         raise OutputError("stdout: no run can go on in it; name a file with -o")
+
+
+def _preset_of(name: str | None) -> defaults.Preset:
+    """The settings of a preset. Raises ValueError."""
+    if name is not None and name not in defaults.PRESETS:
+        raise ValueError(f"preset {name!r}: must be one of {', '.join(defaults.PRESETS)}")
+    return defaults.Preset() if name is None else defaults.PRESETS[name]
 
 
 def _target_of(

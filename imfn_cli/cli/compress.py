@@ -37,7 +37,8 @@ def compress(
     target_psnr: options.TargetPsnr = None,
     target_kbps: options.TargetKbps = None,
     target_size: options.TargetSize = None,
-    gop: options.Gop = defaults.GOP,
+    preset: options.Preset = None,
+    gop: options.GopOfPreset = None,
     effort: options.Effort = None,
     output: Annotated[
         str | None,
@@ -93,6 +94,8 @@ def compress(
     chosen = None if ratio is None else options.parse_ratio(ratio)
     if student and chosen == defaults.AUTO:
         raise typer.BadParameter("a student has one ratio; name it with -r", param_hint="--student")
+    if chosen is None and preset is not None and not student:
+        chosen = defaults.PRESETS[preset].ratio
     if effort == 0 and chosen in (None, defaults.RATIO):
         chosen, gop = defaults.RATIO, 0
     elif effort is not None and (effort == 0 or chosen not in (None, defaults.AUTO)):
@@ -124,7 +127,8 @@ def compress(
         "target_kbps": target_kbps,
         "target_size": target_size,
         "gop": gop,
-        "effort": effort or defaults.EFFORT,
+        "effort": effort or None,
+        "preset": preset,
         "student": student,
         "frames": selection,
         "stream": stream,

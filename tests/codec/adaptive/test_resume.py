@@ -31,7 +31,7 @@ def test_the_same_wherever_it_was_killed(tiny_model: imfn.Model, tmp_path: Path)
     assert resumed[0] > resumed[2] == 0
     assert all(frames % 17 == 0 for frames in resumed)
     imfn.decompress(whole, tmp_path / "whole.npy", model=tiny_model)
-    interrupt(imfn.decompress, whole, tmp_path / "clip.npy", after=40, model=tiny_model)
-    report = imfn.decompress(whole, tmp_path / "clip.npy", model=tiny_model, resume=True)
-    assert report.resumed > 30
-    assert (tmp_path / "clip.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+    interrupt(imfn.decompress, whole, tmp_path / "out.npy", after=40, model=tiny_model)
+    restored = imfn.decompress(whole, tmp_path / "out.npy", model=tiny_model, resume=True)
+    assert restored.resumed > 30
+    assert (tmp_path / "out.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
