@@ -353,7 +353,7 @@ class TestDecompress:
             imfn.decompress(latent, latent, model=tiny_model, force=True)
         with pytest.raises(imfn.InputError, match="counted from 0"):
             imfn.decompress(latent, model=tiny_model, frames=(-2, None))
-        with pytest.raises(imfn.ModelError, match="does not ship"):
+        with pytest.raises(imfn.ModelError, match="is not here"):
             imfn.decompress(latent)
 
 
