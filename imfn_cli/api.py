@@ -78,8 +78,9 @@ def compress(
     target_psnr: float | None = None,
     target_kbps: float | None = None,
     target_size: int | str | None = None,
-    gop: int = defaults.GOP,
-    effort: int = defaults.EFFORT,
+    preset: str | None = None,
+    gop: int | None = None,
+    effort: int | None = None,
     student: bool = False,
     frames: Selection | None = None,
     stream: int | None = None,
@@ -90,6 +91,7 @@ def compress(
     force: bool = False,
     verify: bool = False,
     limits: Limits = DEFAULT_LIMITS,
+    resume: bool = False,
     progress: Progress | None = None,
     stage: Callable[[str], None] | None = None,
 ) -> CompressReport:
@@ -113,10 +115,14 @@ def compress(
     target_psnr, target_kbps, target_size: instead of a quality, what the file shall come to: PSNR in dB (mean
         over frames, 8-bit RGB) to 0.1 dB, 1000 bits a second to 2%, or bytes ("2MB", "1.5GiB") to 2% and
         never more. The quality is found in a few passes; of a long source a few GOPs are tried first.
-    gop: frames in a group of pictures (GOP), from one intra node to the next; the nodes between are predicted
-        from the frame before them: far fewer bytes where the picture stays alike. A frame then needs
-        the nodes before it in its GOP, and a damaged one costs those after it. 0: all are intra nodes.
-    effort: 1 to 3, of ratio "auto": how hard its encoder tries; 3 also looks at windows longer than a frame.
+    preset: "archive" (the fewest bytes), "stream" (coded fast, short GOPs) or "dataset" (any frame costs one
+        memory of four frames): what ratio, gop and effort are where they are not given.
+    gop: frames in a group of pictures (GOP), 256 unless given, from one intra node to the next; the nodes
+        between are predicted from the frame before them: far fewer bytes where the picture stays alike. A
+        frame then needs the nodes before it in its GOP, and a damaged one costs those after it. 0: all are
+        intra nodes.
+    effort: 1 to 3, 2 unless given, of ratio "auto": how hard its encoder tries; 3 also looks at windows
+        longer than a frame.
     student: one recurrent update per frame instead of the tree; every linear model has one, others carry
         theirs or raise `ModelError`.
     frames: (start, stop) to compress only frames start … stop − 1; a stop of None means the end.
@@ -129,16 +135,27 @@ def compress(
     verify: read and decode what was written before it gets its name; what does not decode raises, and nothing
         is left.
     limits: for what a model that is loaded by its name may ask of this machine.
+    resume: go on where a run of the same source and settings was interrupted, if one was; the file is the
+        same, byte for byte, as without an interruption. If this run is interrupted, or raises, what it has
+        done is left for another one, in hidden files beside `output`. Of files only; an array begins anew.
+        With a target, passes that are done are not made again, but a pass whose PSNR was being measured is
+        measured anew.
     stage: called with the name of each pass as it begins, if there is a target.
 
     Raises `InputError`, `OutputError`, `ModelError`, `RatioError` (all `ImfnError`, each one line that says
     what to do), `ImfnError` for a target out of reach, ValueError for a quality outside 0 … 100.
-    When it raises, nothing is left behind and an output that existed stays as it was.
+    When it raises, nothing is left behind (without `resume`) and an output that existed stays as it was.
     """
     tolerance = _tolerance_of(lossless, max_error, quality, target_psnr, target_kbps, target_size, model)
+    if verify and resume:
+        raise ValueError("verify and resume exclude one another: what does not decode is not kept")
     target = _target_of(quality, target_psnr, target_kbps, target_size)
     quality = bitstream.checked_quality(defaults.QUALITY if quality is None else quality)
-    gop = operator.index(gop)
+    chosen = _preset_of(preset)
+    gop = chosen.gop if gop is None else operator.index(gop)
+    effort = chosen.effort if effort is None else effort
+    if ratio is None and not student:
+        ratio = chosen.ratio
     if not isinstance(ratio, str | None):
         ratio = operator.index(ratio)
     elif ratio is not None and (ratio != defaults.AUTO or student):
@@ -155,6 +172,8 @@ def compress(
         raise InputError(
             f"{source.name}: can be read once only, a target takes several passes; save it first"
         )
+    if resume:
+        _check_resume(source, output)
     if rate is not None and isinstance(source, media.Source):
         raise ValueError("rate is of frames without a file; a source has its own")
     if output is not None and is_standard(output):
@@ -169,10 +188,10 @@ def compress(
     loaded = _loaded(model, device, limits)
     if ratio is None:
         ratio = defaults.RATIO if student or not codec.fits(loaded.network.config) else defaults.AUTO
-    coded: Callable[..., CompressReport] = (
-        partial(codec.compress_adaptive, gop=gop, effort=effort)
-        if isinstance(ratio, str)
-        else partial(codec.compress_sequence, ratio=ratio, student=student, gop=gop)
+    adaptive = isinstance(ratio, str)
+    settings = {"gop": gop} | ({"effort": effort} if adaptive else {"ratio": ratio, "student": student})
+    coded: Callable[..., CompressReport] = partial(
+        codec.compress_adaptive if adaptive else codec.compress_sequence, **settings
     )
     named = place
     with ExitStack() as stack:
@@ -187,12 +206,15 @@ def compress(
             )
         if target is None:
             counting = _counting(progress, sequence.info.frame_count)
-            report = coded(sequence, place, loaded, quality=quality, force=force, progress=counting)
+            how: dict[str, Any] = {"quality": quality, "force": force, "resume": resume}
+            report = coded(sequence, place, loaded, progress=counting, **how)
         else:
             report = codec.compress_to_target(
                 *(coded, sequence, place, loaded, target),
                 gop_frames=codec.gop_size(loaded, sequence.info, ratio, gop),
+                settings=settings,
                 force=force,
+                resume=resume,
                 stage=stage or (lambda _: None),
                 progress=progress or (lambda *_: None),
             )
@@ -298,6 +320,22 @@ def _compress_array(
         report = codec.compress_array(array, written, tolerance, force=force, progress=counting)
     report = replace(report, output=str(place))
     return replace(report, output="stdout") if is_standard(output) else report
+
+
+def _check_resume(source: object, output: str | Path | None) -> None:
+    """Raise InputError or OutputError where no run could go on from another."""
+    if not isinstance(source, media.Source) or not source.rereadable:
+        name = source.name if isinstance(source, media.Source) else "frames"
+        raise InputError(f"{name}: can be read once only, so nothing can go on; save it to a file first")
+    if output is not None and is_standard(output):
+        raise OutputError("stdout: no run can go on in it; name a file with -o")
+
+
+def _preset_of(name: str | None) -> defaults.Preset:
+    """The settings of a preset. Raises ValueError."""
+    if name is not None and name not in defaults.PRESETS:
+        raise ValueError(f"preset {name!r}: must be one of {', '.join(defaults.PRESETS)}")
+    return defaults.Preset() if name is None else defaults.PRESETS[name]
 
 
 def _target_of(
@@ -497,6 +535,7 @@ def decompress(
     force: bool = False,
     skip_damaged: bool = False,
     limits: Limits = DEFAULT_LIMITS,
+    resume: bool = False,
     progress: Progress | None = None,
 ) -> DecompressReport:
     """Restore the frames of a latent into a file or a directory.
@@ -514,6 +553,10 @@ def decompress(
         report's notes say what it cannot.
     skip_damaged: go on past damaged nodes, repeating the last good frame; the report names them.
     limits: for what the file may ask of this machine; raise them for files that you trust.
+    resume: go on where a run of the same latent and settings was interrupted, if one was. If this run is
+        interrupted, or raises, what it has done is left for another one, in hidden files beside `output`.
+        The frames are the same, and so is the file but for H.264, whose encoder gives others each time. A
+        GIF begins anew.
 
     Raises `LatentError`, `ModelError`, `OutputError`, `LimitError`, and `InputError` for an empty selection.
     """
@@ -526,8 +569,11 @@ def decompress(
         "force": force,
         "skip_damaged": skip_damaged,
         "limits": limits,
+        "resume": resume,
         "progress": progress,
     }
+    if resume and output is not None and is_standard(output):
+        raise OutputError("stdout: no run can go on in it; name a file with -o")
     if is_standard(latent):
         check_stdin("a latent")
         with stdin_on_disk(codec.LATENT_ENDING) as path:
@@ -550,6 +596,7 @@ def _decompress(
     force: bool,
     skip_damaged: bool,
     limits: Limits,
+    resume: bool,
     progress: Progress | None,
 ) -> DecompressReport:
     """`decompress` of a file at `path`; its output is named after `named`."""
@@ -596,6 +643,7 @@ def _decompress(
         audio=audio,
         force=force,
         skip_damaged=skip_damaged,
+        resume=resume,
         progress=_counting(progress, count),
     )
 

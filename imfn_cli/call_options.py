@@ -31,6 +31,7 @@ class CompressOptions(TypedDict, total=False):
     device: str
     force: bool
     verify: bool
+    resume: bool
     limits: Limits
     progress: Callable[[int, int | None], None] | None
     stage: Callable[[str], None] | None

@@ -43,6 +43,7 @@ class CompressReport(_Report):
     gop: frames from one intra node to the next, 0 where every node is an intra node.
     verified: what was written was read again and decoded, before it got its name.
     target: how the quality was found, where a target said it; seconds are those of all passes then.
+    resumed: frames that an interrupted run had done; they do not count in frames_per_second.
     """
 
     source: str
@@ -67,6 +68,7 @@ class CompressReport(_Report):
     gop: int = 0
     target: TargetReport | None = None
     verified: bool = False
+    resumed: int = 0
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,8 @@ class FadingMemoryReport(_Report):
 class DecompressReport(_Report):
     """What decompressing did. damaged: frames, as first and last, that could not be restored.
 
-    notes: what the output could not hold, one line each.
+    notes: what the output could not hold, one line each.   resumed: frames that an interrupted run had
+    written; they do not count in frames_per_second.
     """
 
     source: str
@@ -172,6 +175,7 @@ class DecompressReport(_Report):
     frames_per_second: float
     damaged: tuple[tuple[int, int], ...]
     notes: tuple[str, ...] = ()
+    resumed: int = 0
 
 
 @dataclass(frozen=True)

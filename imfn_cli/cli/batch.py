@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from ..errors import ImfnError, OutputError
 from ..system.allocator import reuse_freed_memory
 from ..system.files import check_output
+from ..system.work_file import unfinished
 from ..system.workers import worker_processes
 from .output import Output, Progress
 
@@ -69,7 +70,7 @@ class Places:
         if place.resolve() in self._taken:
             return OutputError(f"{place}: is for another of the inputs; run it alone with -o")
         self._taken[place.resolve()] = source
-        if self._skip and place.exists():
+        if self._skip and place.exists() and not unfinished(place):
             return Existing(place)
         try:
             if self._mkdir:

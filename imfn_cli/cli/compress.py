@@ -38,7 +38,8 @@ def compress(
     target_psnr: options.TargetPsnr = None,
     target_kbps: options.TargetKbps = None,
     target_size: options.TargetSize = None,
-    gop: options.Gop = defaults.GOP,
+    preset: options.Preset = None,
+    gop: options.GopOfPreset = None,
     effort: options.Effort = None,
     output: Annotated[
         str | None,
@@ -76,6 +77,7 @@ def compress(
         bool, typer.Option("--verify", help="Decode what was written before it gets its name.")
     ] = False,
     skip_existing: options.SkipExisting = False,
+    resume: options.Resume = False,
     jobs: options.InputsAtOnce = 1,
     limit_memory: options.LimitMemory = None,
     json: options.Json = False,
@@ -88,6 +90,8 @@ def compress(
     """
     out = Output(json, quiet, aside=is_standard(output))
     options.check_targets(quality, target_psnr, target_kbps, target_size)
+    if verify and resume:
+        raise typer.BadParameter("--verify and --resume exclude one another", param_hint="imfn compress")
     guaranteed = lossless or max_error is not None
     if guaranteed:
         options.check_guarantee(
@@ -97,6 +101,8 @@ def compress(
     chosen = None if ratio is None else options.parse_ratio(ratio)
     if student and chosen == defaults.AUTO:
         raise typer.BadParameter("a student has one ratio; name it with -r", param_hint="--student")
+    if chosen is None and preset is not None and not student:
+        chosen = defaults.PRESETS[preset].ratio
     if effort == 0 and chosen in (None, defaults.RATIO):
         chosen, gop = defaults.RATIO, 0
     elif effort is not None and (effort == 0 or chosen not in (None, defaults.AUTO)):
@@ -107,7 +113,7 @@ def compress(
     sources = media.expand_inputs(inputs)
     if not sources:
         raise InputError("no input found; name a file or a directory")
-    places = _places(sources, output, force, skip_existing)
+    places = _places(sources, output, force, skip_existing or resume)
     loaded = None
     as_pictures = [
         isinstance(place, Path) and not guaranteed and not (model is None and api.goes_as_array(source))
@@ -129,7 +135,8 @@ def compress(
         "target_kbps": target_kbps,
         "target_size": target_size,
         "gop": gop,
-        "effort": effort or defaults.EFFORT,
+        "effort": effort or None,
+        "preset": preset,
         "student": student,
         "frames": selection,
         "stream": stream,
@@ -139,6 +146,7 @@ def compress(
         "force": force,
         "verify": verify,
         "limits": limits,
+        "resume": resume,
     }
 
     def task(index: int) -> _Task:
@@ -151,6 +159,8 @@ def compress(
     def tell(report: "CompressReport") -> int:
         for note in report.notes:
             out.note(f"{report.source}: {note}")
+        if report.resumed:
+            out.note(f"{report.source}: went on after frame {report.resumed - 1}")
         out.result(report.to_dict(), *human(report))
         return 0
 

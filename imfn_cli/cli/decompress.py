@@ -8,6 +8,7 @@ import typer
 from .. import api, bitstream, codec, media, zoo
 from ..errors import ImfnError, InputError
 from ..system.pipes import is_standard
+from ..system.work_file import unfinished
 from . import options
 from .batch import Batch, Existing, Place, Places, below, output_folder
 from .messages import say
@@ -58,6 +59,7 @@ def decompress(
     ] = False,
     force: options.Force = False,
     skip_existing: options.SkipExisting = False,
+    resume: options.Resume = False,
     jobs: options.InputsAtOnce = 1,
     limit_pixels: options.LimitPixels = None,
     limit_frames: options.LimitFrames = None,
@@ -76,11 +78,11 @@ def decompress(
     found = _expanded(latents)
     if not found:
         raise InputError(f"{', '.join(latents)}: no latent found; name a file, or a folder with some")
-    outputs, places = _places(found, output, format, force, skip_existing)
+    outputs, places = _places(found, output, format, force, skip_existing or resume)
 
     def task(index: int) -> _Task:
         settings: dict[str, Any] = {"frames": selection, "format": format, "audio": not no_audio}
-        settings |= {"force": force, "skip_damaged": skip_damaged, "limits": limits}
+        settings |= {"force": force, "skip_damaged": skip_damaged, "limits": limits, "resume": resume}
         return _Task(found[index].name, outputs[index], {**settings, "model": model, "device": device})
 
     def tell(report: "DecompressReport") -> int:
@@ -89,6 +91,8 @@ def decompress(
             say(f"{report.source}: {problem}")
         for note in report.notes:
             out.note(f"{report.source}: {note}")
+        if report.resumed:
+            out.note(f"{report.source}: went on after frame {report.resumed - 1}")
         out.result(
             report.to_dict(),
             f"{report.source} → {report.output}",
@@ -143,6 +147,7 @@ def _places(
     if len(found) == 1 and not mirrored and (output is not None or not skip_existing):
         # A folder is one of PNG images here; who writes it checks it.
         exists = skip_existing and output is not None and Path(output).exists()
+        exists = exists and not unfinished(Path(str(output)))
         return [output], [Existing(Path(str(output))) if exists else Path(output or "")]
     folder = output_folder(output, len(found), mirrored=mirrored, endings=media.OUTPUT_ENDINGS)
     taken = Places(folder, force=force, skip_existing=skip_existing)

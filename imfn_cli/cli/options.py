@@ -5,7 +5,7 @@ import os
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -142,15 +142,31 @@ TargetSize = Annotated[
         help="Find the quality: bytes (500kB, 2MB, 1.5GiB), to 2%, never more.",
     ),
 ]
-Gop = Annotated[
-    int,
+_GOP: dict[str, Any] = {
+    "metavar": "N",
+    "min": 0,
+    "help": "Frames per group of pictures, from one intra node to the next; 0: every node is intra.",
+}
+Gop = Annotated[int, typer.Option("--gop", "--group", "-g", **_GOP)]
+GopOfPreset = Annotated[
+    int | None, typer.Option("--gop", "--group", "-g", show_default=str(defaults.GOP), **_GOP)
+]
+
+
+def _preset(name: str | None) -> str | None:
+    if name is not None and name not in defaults.PRESETS:
+        raise typer.BadParameter(f"{name!r}; choose one of {', '.join(defaults.PRESETS)}")
+    return name
+
+
+Preset = Annotated[
+    str | None,
     typer.Option(
-        "--gop",
-        "--group",
-        "-g",
-        metavar="N",
-        min=0,
-        help="Frames per group of pictures, from one intra node to the next; 0: every node is intra.",
+        "--preset",
+        metavar="NAME",
+        callback=_preset,
+        help="archive: the fewest bytes; stream: fast, short GOPs; dataset: any frame costs one memory. "
+        "Options that are given go before.",
     ),
 ]
 Model = Annotated[str | None, _MODEL]
@@ -169,6 +185,13 @@ Device = Annotated[DeviceName, typer.Option("--device", help="Where the network 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite outputs that exist.")]
 SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="Leave outputs that exist as they are, and do the others.")
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on where a run with the same settings was interrupted; outputs that are whole stay.",
+    ),
 ]
 InputsAtOnce = Annotated[
     int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Inputs at a time, each in its own process.")

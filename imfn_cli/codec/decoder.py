@@ -9,6 +9,7 @@ Restoring, verifying and `info` go through the same walk; they differ in how far
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -188,25 +189,58 @@ def restored_frames(
     stop: int | None = None,
     *,
     damaged: list[DecodedNode] | None = None,
+    done: int = 0,
 ) -> Iterator[Frame]:
     """The frames start … stop − 1 of a latent, in order, as 8-bit pixels with their times.
+
+    done: leaves so many of the first ones out; the others are the same, down to the rounding.
 
     Reads only the nodes above wanted frames and those before them in their GOP, and makes only the splits on
     the way. A damaged node raises LatentError, unless `damaged` is given: then it is noted there, with those
     predicted from it, and their frames repeat the last good one (mid-gray before the first). Raises
     InputError if the selection is empty, and LimitError if it is too much.
     """
-    header = reader.header
-    stop = selected(str(reader.path), header.frames, start, stop).stop
+    stop = selected(str(reader.path), reader.header.frames, start, stop).stop
     check_needs(reader, model, frames=stop - start)
-    if header.adaptive:
-        yield from _adaptive_frames(reader, model, start, stop, damaged)
-        return
-    wanted = [node.index for node in reader.nodes if node.frames[0] < stop and node.frames[-1] >= start]
-    nodes = _wanted(Decoder(reader, model), wanted[0], wanted[-1] + 1, damaged)
+    wanted = [node for node in reader.nodes if node.frames[0] < stop and node.frames[-1] >= start]
+    # What stands in for damaged frames depends on those before.
+    first = wanted[0] if damaged is not None else _entry_to(wanted, start + done, reader)
+    left_out = max(0, first.first_frame - start)
+    clock = islice(_clock(reader, start), left_out, None)
+    frames = _adaptive_frames if reader.header.adaptive else _frames
+    run = frames(reader, model, wanted[first.index - wanted[0].index :], start, stop, clock, damaged)
+    yield from islice(run, done - left_out, None)
+
+
+def _entry_to(wanted: list[NodeEntry], frame: int, reader: LatentReader) -> NodeEntry:
+    """The first of the nodes that go through the network together with that of a frame."""
+    if reader.header.adaptive:
+        return next(entry for entry in wanted if frame in entry.frames)
+    size = batch_frames(reader.header.height, reader.header.width)
+    level, count, first = -1, 0, wanted[0]
+    for entry in wanted:
+        count += 1
+        if entry.level != level or count << level > size:
+            level, count, first = entry.level, 1, entry
+        if frame in entry.frames:
+            break
+    return first
+
+
+def _frames(
+    reader: LatentReader,
+    model: Model,
+    wanted: list[NodeEntry],
+    start: int,
+    stop: int,
+    clock: Iterator[int],
+    damaged: list[DecodedNode] | None,
+) -> Iterator[Frame]:
+    """`restored_frames` of a forest of nodes, from the first that is wanted on."""
+    header = reader.header
+    nodes = _wanted(Decoder(reader, model), wanted[0].index, wanted[-1].index + 1, damaged)
     shape = header.height, header.width, header.channels
     last = np.full(shape, 128, np.uint8)
-    clock = _clock(reader, start)
     for run in _runs(nodes, batch_frames(header.height, header.width)):
         first, end = run[0].entry.first_frame, run[-1].entry.frames[-1] + 1
         if run[0].memory is None:
@@ -231,19 +265,25 @@ def _clock(reader: LatentReader, start: int) -> Iterator[int]:
 
 
 def _adaptive_frames(
-    reader: LatentReader, model: Model, start: int, stop: int, damaged: list[DecodedNode] | None
+    reader: LatentReader,
+    model: Model,
+    wanted: list[NodeEntry],
+    start: int,
+    stop: int,
+    clock: Iterator[int],
+    damaged: list[DecodedNode] | None,
 ) -> Iterator[Frame]:
     """`restored_frames` of an adaptive forest."""
     header = reader.header
     last = np.full((header.height, header.width, header.channels), 128, np.uint8)
-    clock = _clock(reader, start)
-    for entry, tree, problem in adaptive.walk_trees(reader, model, start, stop):
+    begin = max(start, wanted[0].first_frame)
+    for entry, tree, problem in adaptive.walk_trees(reader, model, begin, stop):
         if problem and damaged is None:
             raise LatentError(problem)
-        wanted = range(max(start, entry.first_frame), min(stop, entry.frames.stop))
-        if problem and wanted and damaged is not None:
+        shown = range(max(begin, entry.first_frame), min(stop, entry.frames.stop))
+        if problem and shown and damaged is not None:
             damaged.append(DecodedNode(entry, None, problem))
-        for number in wanted:
+        for number in shown:
             last = last if tree is None else tree.pixels[number - entry.first_frame]
             yield Frame(last, next(clock))
 

@@ -32,6 +32,7 @@ from .node_builders import NodeBuilder, node_builder
 from .search_frames import SearchFrames
 from .sequence_header import check_shape, check_size, finish_latent
 from .synthesis import batch_frames
+from .work import compressing
 
 Pixels = NDArray[np.uint8]
 #: A node as it is built: level, memory (1, C, h, w).
@@ -54,16 +55,19 @@ def compress_sequence(
     gop: int = defaults.GOP,
     student: bool = False,
     force: bool = False,
+    resume: bool = False,
     progress: Progress = lambda _: None,
 ) -> CompressReport:
     """Compress the frames of `sequence` into a latent file at `output`.
 
     gop: frames in a group of pictures, whose nodes may be predicted from one another (`inter.py`); 0: every
     node is an intra node.   student: by the model's student instead of its tree.
+    resume: go on from the GOPs of a run that was interrupted, and leave them when this one is; the file is
+    the same, byte for byte.
 
     Frames stream: peak RSS does not depend on their number. Raises RatioError, OutputError (exists without
     `force`, cannot be written), ValueError for a quality outside 0 … 100 or a negative gop, and InputError
-    from reading the sequence; nothing is left then.
+    from reading the sequence; nothing is left then, without `resume`.
     """
     began = time.perf_counter()
     level = level_of_ratio(ratio, model.network.config.levels)
@@ -71,14 +75,18 @@ def compress_sequence(
     check_size(sequence)
     gop_nodes = gop_nodes_of(model, ratio, gop)
     intake = _Intake(sequence, SearchFrames(level) if gop_nodes > 1 else None, progress)
-    nodes = intake.nodes(node_builder(model, level, student=student))
-    if gop_nodes > 1:
-        coded = _coded_in_gops(nodes, intake, model, quality, gop_nodes)
-    else:
-        coded = _coded_intra(nodes, model, quality)
-    with LatentWriter(output, force=force) as writer:
+    told = compressing(sequence, model, ratio=ratio, quality=quality, gop=gop_nodes * ratio, student=student)
+    with LatentWriter(output, force=force, told=told, resume=resume) as writer:
+        intake.go_on(writer.take_up(gop_nodes * ratio))
+        done = resumed = intake.done
+        nodes = intake.nodes(node_builder(model, level, student=student))
+        if gop_nodes > 1:
+            coded = _coded_in_gops(nodes, intake, model, quality, gop_nodes)
+        else:
+            coded = _coded_intra(nodes, model, quality)
         for node_level, data in coded:
-            writer.add(node_level, data)
+            writer.add(node_level, data, intake.times[done : done + (1 << node_level)])
+            done += 1 << node_level
         if writer.node_count == 1:
             gop_nodes = 1  # nothing is predicted from it
         finish_latent(
@@ -101,6 +109,7 @@ def compress_sequence(
         nodes=writer.node_count,
         numbers=writer.node_count * model.network.config.channels * h * w,
         seconds=time.perf_counter() - began,
+        resumed=resumed,
     )
 
 
@@ -118,23 +127,39 @@ class _Intake:
     """The frames of a sequence on their way to the nodes.
 
     times: presentation times of the frames so far.   searched: keeps what motion is searched in, if anything.
+    done: frames whose nodes an interrupted run has coded.
     """
 
     def __init__(self, sequence: Sequence, searched: SearchFrames | None, progress: Progress) -> None:
         self.times = array("q")
         self.searched = searched
         self._sequence, self._progress = sequence, progress
+        self.done = 0
+
+    def go_on(self, times: "array[int]") -> None:
+        """Begin after frames whose nodes are coded, whole trees: their times."""
+        self.done, self.times = len(times), times
 
     def nodes(self, builder: NodeBuilder) -> Iterator[Node]:
-        """The forest's nodes in time order."""
+        """The forest's nodes in time order, from the first that is to be coded."""
         info = self._sequence.info
-        batches = batched(self._sequence, batch_frames(info.height, info.width))
-        for pixels, shown in prefetch(batches, 2):
+        size = batch_frames(info.height, info.width)
+        # Batches as they would have been: the network's rounding may depend on them.
+        first = self.done - self.done % size
+        del self.times[first:]
+        again = (self.done - first) >> builder.level
+        for pixels, shown in prefetch(batched(self._sequence.after(first), size), 2):
             check_shape(self._sequence, pixels)
             self.times.extend(shown)
             if self.searched is not None:
                 self.searched.feed(luma(pixels))
-            yield from builder.feed(pixels)
+            for level, memory in builder.feed(pixels):
+                if again:
+                    again -= 1
+                    if self.searched is not None:
+                        self.searched.pop(level)
+                    continue
+                yield level, memory
             self._progress(len(self.times))
         yield from builder.flush()
 
@@ -193,6 +218,7 @@ def compress_report(
     nodes: int,
     numbers: float,
     seconds: float,
+    resumed: int = 0,
 ) -> CompressReport:
     """What compressing did; the arguments are the report's fields. numbers: in all memories together."""
     info, size = sequence.info, output.stat().st_size
@@ -215,8 +241,9 @@ def compress_report(
         # Of what came through a pipe nobody knows.
         ratio_of_bytes=info.size_bytes / size if info.size_bytes else None,
         seconds=seconds,
-        frames_per_second=frames / seconds,
+        frames_per_second=(frames - resumed) / seconds,
         notes=(*info.notes, *sequence.warnings),
         student=student,
         gop=gop,
+        resumed=resumed,
     )

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,6 +23,7 @@ from .encoder import Progress
 from .needs import check_needs
 from .sequence_header import info_of
 from .synthesis import batch_frames
+from .work import restoring
 
 
 @torch.inference_mode()
@@ -36,9 +38,13 @@ def decompress_latent(
     audio: bool = True,
     force: bool = False,
     skip_damaged: bool = False,
+    resume: bool = False,
     progress: Progress = lambda _: None,
 ) -> DecompressReport:
     """Restore frames start … stop − 1 of a latent into `output`, as `open_output` takes it, and format.
+
+    resume: go on where a run that asked for the same was interrupted, and leave what is done when this one
+    is.
 
     Raises OutputError, InputError if the selection is empty, LimitError if it is too much, and LatentError
     for a damaged node unless `skip_damaged`.
@@ -46,16 +52,20 @@ def decompress_latent(
     began = time.perf_counter()
     header = reader.header
     damaged: list[DecodedNode] | None = [] if skip_damaged else None
-    done = 0
     # Before a temporary file is made.
     check_needs(reader, model, frames=len(selected(str(reader.path), header.frames, start, stop)))
+    settings = {"frames": [start, stop], "format": format, "sound": audio, "skip_damaged": skip_damaged}
+    how: dict[str, Any] = {"force": force, "format": format, "resume": resume}
+    how["told"] = restoring(reader, model, **settings)
     with (
         _tracks(reader, start, stop, audio=audio) as tracks,
-        open_output(output, info_of(header), force=force, format=format, tracks=tracks) as writer,
+        open_output(output, info_of(header), tracks=tracks, **how) as writer,
     ):
+        resumed = done = writer.done
         ahead = max(2, batch_frames(header.height, header.width))
+        frames = restored_frames(reader, model, start, stop, damaged=damaged, done=done)
         try:
-            for frame in prefetch(restored_frames(reader, model, start, stop, damaged=damaged), ahead):
+            for frame in prefetch(frames, ahead):
                 writer.write(frame.pixels, frame.time)
                 done += 1
                 progress(done)
@@ -71,9 +81,10 @@ def decompress_latent(
         width=header.width,
         channels=header.channels,
         seconds=seconds,
-        frames_per_second=done / seconds,
+        frames_per_second=(done - resumed) / seconds,
         damaged=tuple((node.entry.frames[0], node.entry.frames[-1]) for node in damaged or ()),
         notes=tuple(writer.notes),
+        resumed=resumed,
     )
 
 

@@ -4,8 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from types import TracebackType
-from typing import BinaryIO, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import numpy as np
 
@@ -118,6 +119,10 @@ class Sequence(ABC):
     `InputError` if the source is damaged, or if the selection turns out to hold no frame.
     """
 
+    told: dict[str, Any] | None = None
+    """By name, what its frames depend on, as JSON values: its file as it is now, what was selected. None
+    where it can be read only once."""
+
     timeout: float | None = None
     """Seconds without a frame after which the source counts as lost; None: no limit."""
 
@@ -131,6 +136,10 @@ class Sequence(ABC):
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]: ...
+
+    def after(self, count: int) -> Iterator[Frame]:
+        """What iterating gives, but for the first `count` frames, which cost less than the others."""
+        return islice(self, count, None)
 
     def write_tracks(self, target: BinaryIO) -> bool:
         """Copy the sound and subtitles of the selected frames into a file; whether there are any.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -17,6 +17,9 @@ from av.packet import Packet
 from av.stream import Stream
 
 from .problems import reason
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter
 
 # What players show of a file; others are about the program that wrote it.
 _COMMON_TAGS = {
@@ -33,6 +36,8 @@ _COMMON_TAGS = {
 _LOCATION = "location"
 # Containers that cannot say that the film begins later than its first packet.
 _WITHOUT_EDITS = {"matroska", "webm"}
+# Matroska has a random number in it otherwise.
+_REPRODUCIBLE = {"fflags": "+bitexact"}
 _MUXERS_OF_MP4 = ("mp4", "mov", "matroska")
 _MUXERS = ("matroska", "mov", "mp4")
 
@@ -90,8 +95,7 @@ class OutgoingTracks:
         self._copied, lost = add_tracks(output, tracks_of(self._container))
         self._output = output
         output.metadata.update(common_tags(self._container.metadata))
-        if self._span == Span() and self._container.chapters():
-            output.set_chapters(self._container.chapters())
+        output.set_chapters(chapters_within(self._container, self._span))
         streams = [stream for stream in self._container.streams if stream.index in self._copied]
         if streams:
             self._packets = packets_within(self._container, streams, self._span)
@@ -147,15 +151,14 @@ def write_tracks(path: Path, target: BinaryIO, span: Span, *, audio: bool = True
                 notes.append("title, chapters and other tags left out: a latent keeps them with sound only")
             return False, notes
         muxer = _muxer_for(container.format.name, streams)
-        with av.open(target, "w", format=muxer) as copy:
+        with av.open(target, "w", format=muxer, options=_REPRODUCIBLE) as copy:
             assert isinstance(copy, OutputContainer)
             copied, lost = add_tracks(copy, streams)
             notes.extend(lost)
             if not copied:
                 return False, notes
             copy.metadata.update(tags)
-            if span == Span():
-                copy.set_chapters(container.chapters())
+            copy.set_chapters(chapters_within(container, span))
             notes.extend(_copy(container, copied, span, copy))
     return True, notes
 
@@ -206,6 +209,22 @@ def packets_within(
         if packet.dts is None:
             packet.dts = packet.pts
         yield packet
+
+
+def chapters_within(container: InputContainer, span: Span) -> "list[Chapter]":
+    """The chapters of which something lies within `span`, cut to it, their times from its beginning on."""
+    begin = span.begin or Fraction(0)
+    kept: list[Chapter] = []
+    for chapter in container.chapters():
+        tick = chapter["time_base"]
+        assert tick is not None
+        first, end = max(chapter["start"] * tick, begin), chapter["end"] * tick
+        end = end if span.end is None else min(end, span.end)
+        if first < end:
+            start, stop = round((first - begin) / tick), round((end - begin) / tick)
+            cut = {"id": len(kept), "start": start, "end": max(stop, start + 1), "time_base": tick}
+            kept.append(cast("Chapter", {**cut, "metadata": chapter["metadata"]}))
+    return kept
 
 
 def common_tags(metadata: dict[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import OutputError
 from .leftovers import remove_leftovers, temporary_name
@@ -46,6 +47,13 @@ def writing(name: str | Path) -> Iterator[None]:
         raise OutputError(f"{name}: {_why_not(error)}") from error
 
 
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """Write all of `data` to an unbuffered file: a full disk or a signal may cut a write short."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
 def _why_not(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "no space left on the device; free some, or choose another place with -o"
@@ -54,6 +62,18 @@ def _why_not(error: OSError) -> str:
             "larger than this system allows a file to be; raise 'ulimit -f', or choose another place with -o"
         )
     return f"cannot be written ({error.strerror or error}); choose another place with -o"
+
+
+def checked_target(path: Path, *, force: bool) -> Path:
+    """Where writing to `path` leads: a link stays one, what it leads to is written.
+
+    Raises `OutputError` as `check_output` does.
+    """
+    check_output(path, force=force)
+    if path.is_symlink():
+        path = path.resolve()
+        check_output(path, force=force)
+    return path
 
 
 @contextlib.contextmanager
@@ -65,10 +85,7 @@ def replacing(path: Path, *, force: bool) -> Iterator[Path]:
     When the block raises (Ctrl-C and a full disk included) the temporary file is removed and `path` stays
     as it was. Raises `OutputError` as `check_output` does, before the block runs.
     """
-    check_output(path, force=force)
-    if path.is_symlink():
-        path = path.resolve()
-        check_output(path, force=force)
+    path = checked_target(path, force=force)
     remove_leftovers(path.parent)
     temporary = path.with_name(temporary_name(path.stem, path.suffix))
     try:

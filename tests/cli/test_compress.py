@@ -346,3 +346,27 @@ def test_no_effort_is_without_gops(cli: Callable[..., Ran], short: Path, tmp_pat
     assert ran.code == 0, ran.err
     report = json.loads(ran.out)
     assert (report["ratio"], report["gop"]) == (16, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "ratio", "gop"),
+    [
+        (["--preset", "dataset"], 4, 0),
+        (["--preset", "dataset", "-r", "8"], 8, 0),
+        (["--preset", "dataset", "-g", "8"], 4, 8),
+        (["--preset", "archive", "-r", "2", "-g", "4"], 2, 4),
+    ],
+)
+def test_presets_give_way_to_what_is_said(
+    words: list[str], ratio: int, gop: int, cli: Cli, clip_path: Path, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "clip.safetensors"
+    ran = cli("compress", clip_path, "-o", output, "-m", tiny_model_dir, "--json", *words)
+    (report,) = ran.json
+    assert (report["ratio"], report["gop"]) == (ratio, gop)
+
+
+def test_unknown_presets_are_refused(cli: Cli, clip: Path) -> None:
+    ran = cli("compress", clip, "--preset", "fast")
+    assert ran.code == 2
+    assert "archive, stream, dataset" in ran.err

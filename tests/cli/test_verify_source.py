@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,7 +129,7 @@ class TestCompress:
     ) -> None:
         add = LatentWriter.add
 
-        def faulty(self: LatentWriter, extent: int, data: bytes, *more: object) -> None:
+        def faulty(self: LatentWriter, extent: int, data: bytes, *more: Any) -> None:
             add(self, extent, data[:-4] if self.node_count == 1 else data, *more)
 
         monkeypatch.setattr(LatentWriter, "add", faulty)
@@ -141,6 +142,14 @@ class TestCompress:
         assert ran.line.startswith(f"{latent}: node 1 (frames 4 to 7) is damaged (")
         assert "as it was just written; nothing was kept" in ran.line
         assert digests(clip.parent) == before
+
+    def test_not_with_resume(self, cli: Cli, clip: Path, tiny_model: imfn.Model, tmp_path: Path) -> None:
+        ran = cli("compress", clip, "--verify", "--resume")
+        assert ran.code == 2
+        assert ran.line.endswith("--verify and --resume exclude one another")
+        with pytest.raises(ValueError, match="exclude one another"):
+            imfn.compress(clip, tmp_path / "x", model=tiny_model, verify=True, resume=True)
+        assert not clip.with_suffix(".safetensors").exists()
 
     def test_to_a_target(self, tiny_model: imfn.Model, clip_frames: np.ndarray, tmp_path: Path) -> None:
         report = imfn.compress(

@@ -138,6 +138,44 @@ def test_tracks_within_a_file(tmp_path: Path) -> None:
         assert container.metadata["title"] == "A tone"
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
+def test_chapters_stay_in_step(name: str, tmp_path: Path) -> None:
+    plain, path = film_with_sound(tmp_path / f"plain-{name}"), tmp_path / name
+    titles = [("One", 0, 300), ("Two", 300, 600), ("Three", 600, 1000)]
+    with av.open(str(plain)) as source, av.open(str(path), "w") as target:
+        streams = [target.add_stream_from_template(stream) for stream in source.streams]
+        target.set_chapters(
+            [
+                {
+                    "id": number,
+                    "start": start,
+                    "end": end,
+                    "time_base": Fraction(1, 1000),
+                    "metadata": {"title": title},
+                }
+                for number, (title, start, end) in enumerate(titles)
+            ]
+        )
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream_index]
+                target.mux(packet)
+
+    def chapters(span: Span) -> list[tuple[str, float, float]]:
+        data, _ = stored(path, span)
+        with av.open(io.BytesIO(data)) as container:
+            return [
+                (one["metadata"]["title"], float(one["start"] * tick), float(one["end"] * tick))
+                for one in container.chapters()
+                if (tick := one["time_base"] or Fraction(0))
+            ]
+
+    assert chapters(Span()) == [("One", 0, 0.3), ("Two", 0.3, 0.6), ("Three", 0.6, 1)]
+    cut = chapters(Span(Fraction(2, 5), Fraction(4, 5)))
+    assert cut == [("Two", 0, pytest.approx(0.2)), ("Three", pytest.approx(0.2), pytest.approx(0.4))]
+    assert chapters(Span(None, Fraction(1, 5))) == [("One", 0, 0.2)]
+
+
 def test_what_a_container_cannot_hold_is_said(tmp_path: Path) -> None:
     data, _ = stored(film_with_sound(tmp_path / "a.mp4"))
     (tmp_path / "tracks").write_bytes(data)

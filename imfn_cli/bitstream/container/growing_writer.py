@@ -36,7 +36,7 @@ from typing import BinaryIO, Self
 
 import numpy as np
 
-from ...system.files import replacing, writing
+from ...system.files import replacing, write_all, writing
 from .header import METADATA_KEY, Header
 from .journal import CRC, HEAD, MAGIC
 
@@ -89,7 +89,7 @@ class GrowingWriter:
             # Not buffered: what was written is with the system.
             file = temporary.open("wb", buffering=0)
             try:
-                _write_all(file, struct.pack("<Q", len(text)) + text + record)
+                write_all(file, struct.pack("<Q", len(text)) + text + record)
             except OSError:
                 file.close()
                 raise
@@ -100,7 +100,7 @@ class GrowingWriter:
 
     def _append(self, file: BinaryIO, record: bytes) -> None:
         try:
-            _write_all(file, record)
+            write_all(file, record)
         except OSError:
             # Half a record would end the journal for good.
             file.truncate(self.size)
@@ -139,13 +139,6 @@ class GrowingWriter:
             self.close()
         elif self._file is not None:
             self._file.close()
-
-
-def _write_all(file: BinaryIO, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        # Unbuffered: a full disk or a signal may cut a write short.
-        view = view[file.write(view) :]
 
 
 def _sync_folder(folder: Path) -> None:

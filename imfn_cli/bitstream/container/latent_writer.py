@@ -4,7 +4,8 @@ import contextlib
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -12,42 +13,71 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ...system.files import replacing, writing
+from ...system.files import check_output, checked_target, writing
+from ...system.work_file import work_on
 from .header import METADATA_KEY, Header
 from .layout import TRACKS, checksum_of, layout_bytes, tensor_entry
+from .node_spool import NodeSpool
 
 
 class LatentWriter:
     """Collects nodes as they are made; the file appears, whole, when `finish` is called.
 
-    Nodes wait in a temporary file on the output's disk, so memory does not grow with the sequence.
+    Nodes wait in the output's work file, so memory does not grow with the sequence.
     """
 
-    def __init__(self, path: Path, *, force: bool = False) -> None:
-        self._path = path
+    def __init__(
+        self,
+        path: Path,
+        *,
+        force: bool = False,
+        told: Mapping[str, Any] | None = None,
+        resume: bool = False,
+    ) -> None:
+        """told: what the nodes depend on, so that another run can go on; resume: take up what one left.
+
+        Raises `OutputError` if nothing may be written at `path`, another run makes it, or what was left is of
+        something else.
+        """
+        self._path, self._force = path, force
+        self._target = checked_target(path, force=force)
         with contextlib.ExitStack() as stack:
-            self._temporary = stack.enter_context(replacing(path, force=force))
-            with writing(path):
-                self._spool: BinaryIO = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
+            self._work = stack.enter_context(work_on(self._target, told, resume=resume))
+            self._nodes = NodeSpool(self._work)
             self._stack = stack.pop_all()
-        self._table: list[tuple[int, int, int]] = []
         self._finished = False
 
-    def add(self, level: int, data: bytes) -> None:
-        """Append the bytes of the next node in time."""
+    def take_up(self, gop: int) -> "array[int]":
+        """Take up the whole GOPs, of `gop` frames, that an interrupted run left.
+
+        Returns the times of their frames. To be called before `add`.
+        """
         with writing(self._path):
-            self._spool.write(data)
-        self._table.append((level, len(data), zlib.crc32(data)))
+            return self._nodes.take_up(gop) if self._work.found else array("q")
+
+    def add(self, level: int, data: bytes, times: Sequence[int] = ()) -> None:
+        """Append the bytes of the next node in time.   times: of its frames, for `take_up`."""
+        with writing(self._path):
+            self._nodes.add(level, data, times)
+
+    def nodes(self) -> Iterator[bytes]:
+        """The bytes of all nodes so far; not to be mixed with `add`."""
+        return iter(self._nodes)
+
+    @property
+    def table(self) -> list[tuple[int, int, int]]:
+        """Level, size and CRC-32 of each node so far."""
+        return self._nodes.table
 
     @property
     def node_count(self) -> int:
         """Nodes so far."""
-        return len(self._table)
+        return len(self._nodes)
 
     @property
     def node_bytes(self) -> int:
         """Bytes of all nodes so far."""
-        return sum(size for _, size, _ in self._table)
+        return self._nodes.node_bytes
 
     def finish(
         self,
@@ -65,34 +95,34 @@ class LatentWriter:
 
     def _finish(self, header: Header, ticks: NDArray[np.int64] | None, tracks: BinaryIO | None) -> None:
         tensors: list[tuple[str, NDArray[np.integer]]] = [
-            ("table", np.array(self._table, np.uint32).reshape(-1, 3))
+            ("table", np.array(self.table, np.uint32).reshape(-1, 3))
         ]
         if ticks is not None:
             tensors.append(("ticks", _narrowest(ticks)))
         # safetensors wants the widest type first, so that every tensor is aligned.
         tensors.sort(key=lambda item: -item[1].itemsize)
-        checksums = {name: zlib.crc32(array.tobytes()) for name, array in tensors}
+        checksums = {name: zlib.crc32(values.tobytes()) for name, values in tensors}
         if tracks is not None:
             checksums[TRACKS] = checksum_of(tracks)
         layout: dict[str, Any] = {"__metadata__": {METADATA_KEY: header.to_json(**checksums)}}
         position = 0
-        for name, array in tensors:
-            layout[name] = tensor_entry(array.dtype, array.shape, position, array.nbytes)
-            position += array.nbytes
+        for name, values in tensors:
+            layout[name] = tensor_entry(values.dtype, values.shape, position, values.nbytes)
+            position += values.nbytes
         if tracks is not None:
             size = tracks.seek(0, 2)
             layout[TRACKS] = tensor_entry(np.dtype(np.uint8), (size,), position, size)
             position += size
         layout["nodes"] = tensor_entry(np.dtype(np.uint8), (self.node_bytes,), position, self.node_bytes)
-        with writing(self._path), self._temporary.open("wb") as file:
-            self._spool.seek(0)
+        with writing(self._path), self._work.part.open("wb") as file:
             file.write(layout_bytes(layout))
-            for _, array in tensors:
-                file.write(array.tobytes())
+            for _, values in tensors:
+                file.write(values.tobytes())
             if tracks is not None:
                 tracks.seek(0)
                 shutil.copyfileobj(tracks, file, 1 << 20)
-            shutil.copyfileobj(self._spool, file, 1 << 20)
+            for data in self._nodes:
+                file.write(data)
         self._finished = True
 
     def __enter__(self) -> Self:
@@ -101,15 +131,17 @@ class LatentWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Closing flushes what did not fit on the disk; if that matters, it has been reported before.
-        with contextlib.suppress(OSError):
-            self._spool.close()
-        unfinished = kind is None and not self._finished
-        if unfinished:
-            kind, error = RuntimeError, RuntimeError()
-        self._stack.__exit__(kind, error, trace)
-        if unfinished:
-            raise RuntimeError("LatentWriter left without finish()")
+        if error is not None:
+            self._stack.__exit__(kind, error, trace)
+            return
+        with self._stack:
+            if not self._finished:
+                raise RuntimeError("LatentWriter left without finish()")
+            # Checked again: somebody may have made the file while we worked.
+            check_output(self._target, force=self._force)
+            self._work.about_to_appear()
+            with writing(self._path):
+                self._work.part.replace(self._target)
 
 
 def _narrowest(values: NDArray[np.int64]) -> NDArray[np.integer]:

@@ -19,6 +19,7 @@ from ...system.threads import map_ordered
 from ...zoo.model import Model
 from ..encoder import CODING_THREADS, Progress, compress_report
 from ..sequence_header import check_shape, check_size, finish_latent
+from ..work import compressing
 from .bases import bases_of, fits
 from .effort import effort_of
 from .gop_encoder import encode_gop
@@ -39,11 +40,13 @@ def compress_adaptive(
     gop: int = defaults.GOP,
     effort: int = defaults.EFFORT,
     force: bool = False,
+    resume: bool = False,
     progress: Progress = lambda _: None,
 ) -> CompressReport:
     """Compress the frames of `sequence` into an adaptive forest at `output`.
 
     gop: frames in a group of pictures, about: full trees and the intra frame before them.   effort: 1 to 3.
+    resume: as in `compress_sequence`.
     Uses the linear maps of `model`. Raises ModelError if they are not of 8×8 RGB patches with all channels,
     and as `compress_sequence` does; nothing is left then.
     """
@@ -56,7 +59,6 @@ def compress_adaptive(
     size = gop_frames_of(info.height, info.width, top, gop)
     if not tried.windows:
         top = top_without_windows(info.height, info.width, top)
-    times = array("q")
     bases = bases_of(model, top)
 
     def encode(frames: list[NDArray[np.uint8]]) -> list[tuple[int, bytes]]:
@@ -67,13 +69,19 @@ def compress_adaptive(
         return trees
 
     blocks = -(-info.height // BLOCK) * -(-info.width // BLOCK)
+    told = compressing(sequence, model, ratio=defaults.AUTO, quality=quality, gop=size, effort=effort)
     windows, counting = 0.0, _Counting(progress)
-    with LatentWriter(output, force=force) as writer:
+    with LatentWriter(output, force=force, told=told, resume=resume) as writer:
+        times = writer.take_up(size)
+        resumed = written = counting.done = len(times)
+        for (level, *_), data in zip(writer.table, writer.nodes(), strict=True):
+            windows += _windows_in(data, blocks << level)
         gops = _gops(sequence, size, times)
         # Whole GOPs are large: none waits but those that are being coded.
         for trees in map_ordered(encode, gops, CODING_THREADS, ahead=CODING_THREADS - 1):
             for level, data in trees:
-                writer.add(level, data)
+                writer.add(level, data, times[written : written + (1 << level)])
+                written += 1 << level
                 windows += _windows_in(data, blocks << level)
         finish_latent(*(writer, model, sequence, times), ratio=1 << top, quality=quality, gop_frames=size)
     return compress_report(
@@ -88,6 +96,7 @@ def compress_adaptive(
         nodes=writer.node_count,
         numbers=_NUMBERS * windows,
         seconds=time.perf_counter() - began,
+        resumed=resumed,
     )
 
 
@@ -118,9 +127,12 @@ def _windows_in(data: bytes, block_frames: int) -> float:
 
 
 def _gops(sequence: Sequence, size: int, times: "array[int]") -> Iterator[list[NDArray[np.uint8]]]:
-    """The frames (H, W, C) in lists of `size`, the last one shorter; their times go to `times`."""
+    """The frames (H, W, C) after those of `times` in lists of `size`, the last one shorter.
+
+    Their times go to `times`.
+    """
     gop: list[NDArray[np.uint8]] = []
-    for frame in sequence:
+    for frame in sequence.after(len(times)):
         check_shape(sequence, frame.pixels[None])
         times.append(frame.time)
         gop.append(frame.pixels)

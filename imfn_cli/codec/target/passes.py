@@ -4,11 +4,12 @@ sample of GOPs ──passes──▶ quality, slope ──▶ whole sequence ─
 """
 
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ... import defaults
 from ...bitstream.container.latent_reader import LatentReader
@@ -18,10 +19,13 @@ from ...limits import NO_LIMITS
 from ...media.psnr import psnr
 from ...media.sequence import Sequence
 from ...reports import CompressReport, TargetReport
-from ...system.files import replacing, writing
+from ...system.files import check_output, checked_target, writing
 from ...system.threads import prefetch
+from ...system.work_file import WorkFile, work_on
 from ...zoo.model import Model
 from ..decoder import restored_frames
+from ..work import compressing
+from .pass_log import PassLog
 from .sample import sample_of
 from .search import Search
 from .target import PSNR_TOLERANCE, TOLERANCE, Target
@@ -41,23 +45,29 @@ def compress_to_target(
     target: Target,
     *,
     gop_frames: int,
+    settings: Mapping[str, Any],
     force: bool = False,
+    resume: bool = False,
     stage: Stage = lambda _: None,
     progress: Count = lambda *_: None,
 ) -> CompressReport:
     """Compress `sequence` to `output` at the quality that meets `target`.
 
-    gop_frames: after how many frames coding begins anew. A long sequence is searched by a few of its GOPs
-    first. The file is the last pass's, or the nearest one's, with a note, where a better file than wanted
-    is the worst there is. Raises ImfnError where no quality meets the target, and as `compress` does; nothing
-    is left then.
+    gop_frames: after how many frames coding begins anew.   settings: what `compress` was settled with, by
+    name.   resume: go on from the passes of a run that was interrupted, and leave them when this one is.
+
+    A long sequence is searched by a few of its GOPs first. The file is the last pass's, or the nearest one's,
+    with a note, where a better file than wanted is the worst there is. Raises ImfnError where no quality
+    meets the target, and as `compress` does; nothing is left then, without `resume`.
     """
     began = time.perf_counter()
-    with (
-        replacing(output, force=force) as kept,
-        tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem[:40]}.") as folder,
-    ):
-        passes = _Passes(compress, model, target, Path(folder), stage, progress)
+    place = checked_target(output, force=force)
+    told = compressing(sequence, model, target=f"{target.of} {target.value!r}", **settings)
+    with work_on(place, told, resume=resume) as work:
+        work.keeps_part = True
+        with writing(output):
+            work.part.mkdir(exist_ok=True)
+        passes = _Passes(partial(compress, force=True, resume=resume), model, target, work, stage, progress)
         search = Search(target, defaults.QUALITY)
         sample = sample_of(sequence, gop_frames)
         if sample is not None and (target.of != "kbps" or sequence.info.frame_rate):
@@ -66,12 +76,17 @@ def compress_to_target(
             search = Search(target, search.best, search.slope)
         sampled = passes.count
         try:
-            passes.run(sequence, search, "pass", keep=kept)
+            passes.run(sequence, search, "pass", keep=True)
         except OutputError as error:
             raise OutputError(str(error).replace(str(passes.trial), str(output))) from error
         report = passes.report
         assert report is not None
         notes = _judged(sequence.name, report, search)
+        # Checked again: somebody may have made the file while we worked.
+        check_output(place, force=force)
+        work.about_to_appear(passes.best)
+        with writing(output):
+            passes.best.replace(place)
     seconds = time.perf_counter() - began
     # Only an array within an error has none.
     assert report.quality is not None
@@ -88,37 +103,63 @@ def compress_to_target(
 
 
 class _Passes:
-    """Passes of one search after another.   count: so far.   report: of the file that is kept."""
+    """Passes of one search after another.   count: so far.   best, report: the file that is kept, its own."""
 
     def __init__(
-        self, compress: Compress, model: Model, target: Target, folder: Path, stage: Stage, progress: Count
+        self,
+        compress: Compress,
+        model: Model,
+        target: Target,
+        work: WorkFile,
+        stage: Stage,
+        progress: Count,
     ) -> None:
         self._compress, self._model, self._of = compress, model, target.of
         self._stage, self._progress = stage, progress
-        self.trial = folder / "trial.safetensors"
+        self.trial, self.best = work.part / "trial.safetensors", work.part / "best.safetensors"
+        self._log = PassLog(work)
         self.count = 0
         self.report: CompressReport | None = None
 
-    def run(self, sequence: Sequence, search: Search, name: str, *, keep: Path | None = None) -> Search:
-        """Passes until `search` is over; the nearest one's file becomes `keep`."""
+    def run(self, sequence: Sequence, search: Search, name: str, *, keep: bool = False) -> Search:
+        """Passes until `search` is over; keep: the nearest one's file becomes `best`."""
         first = self.count
         while (quality := search.next()) is not None:
             self.count += 1
             called = f"{name} {self.count - first}"
-            self._stage(f"{called} at quality {quality}")
-            total = sequence.info.frame_count
-            report = self._compress(
-                *(sequence, self.trial, self._model),
-                quality=quality,
-                progress=lambda done, total=total: self._progress(done, total),
-            )
-            search.add(quality, self._reached(sequence, report, called))
-            if keep is not None and search.best == quality:
+            report = self._log.report(self.count, quality)
+            reached = self._log.reached(self.count, quality)
+            new = report is None or reached is None
+            if report is None or (new and not self.trial.exists()):
+                self._stage(f"{called} at quality {quality}")
+                report = self._made(sequence, quality)
+            if reached is None:
+                reached = self._reached(sequence, report, called)
+            search.add(quality, reached)
+            if keep and search.best == quality:
                 self.report = report
-                with writing(keep):
-                    self.trial.replace(keep)
-            self.trial.unlink(missing_ok=True)
+            if new:
+                self._settle(quality, reached, best=self.report is report)
         return search
+
+    def _made(self, sequence: Sequence, quality: float) -> CompressReport:
+        """Make the trial file."""
+        total = sequence.info.frame_count
+        report = self._compress(
+            *(sequence, self.trial, self._model),
+            quality=quality,
+            progress=lambda done: self._progress(done, total),
+        )
+        self._log.add(self.count, quality, report=report.to_dict())
+        return report
+
+    def _settle(self, quality: float, reached: float, *, best: bool) -> None:
+        """Keep the trial file, if it is the best, and note that the pass is over."""
+        with writing(self.best):
+            if best:
+                self.trial.replace(self.best)
+            self._log.add(self.count, quality, reached=reached)
+            self.trial.unlink(missing_ok=True)
 
     def _reached(self, sequence: Sequence, report: CompressReport, called: str) -> float:
         if self._of == "size":

@@ -25,6 +25,7 @@ class GopSample(Sequence):
         frames = len(gops) * size
         super().__init__(sequence.name, replace(sequence.info, frame_count=frames))
         self._sequence, self._size = sequence, size
+        self.told = None if sequence.told is None else {**sequence.told, "gops": gops}
         self._wanted = frozenset(gops)
         self.share = frames / (sequence.info.frame_count or frames)
 

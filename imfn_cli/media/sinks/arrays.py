@@ -1,7 +1,7 @@
 """NumPy arrays, written as the frames come."""
 
 import struct
-from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -13,9 +13,13 @@ class ArrayWriter(FileWriter):
 
     _HEADER_BYTES = 128
 
-    def _begin(self, temporary: Path) -> None:
-        super()._begin(temporary)
+    def _start(self) -> None:
         self._output.write(self._header())
+
+    def _whole_frames(self, file: BinaryIO) -> tuple[int, int] | None:
+        frame = self._shape[0] * self._shape[1] * self._shape[2]
+        count = (file.seek(0, 2) - self._HEADER_BYTES) // frame - 1
+        return (count, self._HEADER_BYTES + count * frame) if count > 0 else None
 
     def _write(self, pixels: np.ndarray, time: int) -> None:
         self._output.write(pixels.tobytes())

@@ -8,6 +8,10 @@ from ..sequence import DEFAULT_RATE, ColourDescription, SequenceInfo
 
 # Below this, FFV1 cannot cut a picture into slices, which its version 3 needs.
 _SMALLEST_SLICED = 16
+# Where x264 begins anew anyway, unless a cut has made it.
+_SEGMENT = 250
+# Matroska has a random number in it otherwise.
+_REPRODUCIBLE = {"fflags": "+bitexact"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,12 @@ class VideoEncoding:
     time_base: Fraction | None = None
     """Seconds per tick of the container; None: it takes any."""
 
+    segment: int = 0
+    """Frames after which coding begins anew, so that an interrupted run can go on there; 0: never."""
+
+    frame_bytes: int = 0
+    """Bytes of every frame's samples, where the container adds nothing to them but a mark; 0: it does."""
+
     shortest: int = 1
     """Ticks for which a picture is shown at least; what comes sooner is left out."""
 
@@ -40,6 +50,7 @@ def h264(info: SequenceInfo) -> VideoEncoding:
         codec="libx264",
         pixel_format="yuv444p" if odd else "yuv420p",
         colour=_coded_colour(info.colour),
+        segment=_SEGMENT,
         options={"crf": "14", "preset": "veryfast"},
         container_options={"movflags": "+faststart"},
         pipe_options={"movflags": "frag_keyframe+empty_moov+default_base_moof"},
@@ -53,6 +64,8 @@ def ffv1(info: SequenceInfo) -> VideoEncoding:
         codec="ffv1",
         pixel_format="gray" if info.channels == 1 else "bgr0",
         colour=ColourDescription("gbr", "pc", info.colour.primaries, info.colour.transfer),
+        segment=_SEGMENT,
+        container_options=_REPRODUCIBLE,
         options={"level": "3", "slices": "4", "slicecrc": "1"} if sliced else {"level": "1"},
     )
 
@@ -63,6 +76,8 @@ def vp9(info: SequenceInfo) -> VideoEncoding:
         codec="libvpx-vp9",
         pixel_format="yuv420p",
         colour=_coded_colour(info.colour),
+        segment=_SEGMENT,
+        container_options=_REPRODUCIBLE,
         options={"crf": "20", "b": "0", "row-mt": "1", "cpu-used": "5", "deadline": "good"},
     )
 
@@ -90,8 +105,10 @@ def y4m(info: SequenceInfo) -> VideoEncoding:
     """YUV4MPEG2, not compressed: 4:2:0, or 4:4:4 where a side is odd; gray as it is. One rate, no times."""
     odd = info.width % 2 or info.height % 2
     rate = info.frame_rate or DEFAULT_RATE
+    pixels = info.width * info.height
     return VideoEncoding(
         codec="wrapped_avframe",
+        frame_bytes=pixels if info.channels == 1 else 3 * pixels if odd else 3 * pixels // 2,
         pixel_format="gray" if info.channels == 1 else "yuv444p" if odd else "yuv420p",
         colour=_coded_colour(info.colour),
         options={},

@@ -6,10 +6,10 @@ function in `encodings.py`.
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ...errors import OutputError
 from ...system.pipes import check_stdout, is_standard, stdout_from_disk
@@ -92,14 +92,17 @@ def open_output(
     force: bool = False,
     format: str | None = None,
     tracks: OutgoingTracks | None = None,
+    told: Mapping[str, Any] | None = None,
+    resume: bool = False,
 ) -> AbstractContextManager[FrameWriter]:
     """`open_writer`, or a writer to standard output where `output` is "-"; that needs a format.
 
     tracks: sound and subtitles that go out too; the writer notes what the format cannot hold.
+    told, resume: see `FrameWriter`; standard output is not gone on with.
     """
     if not is_standard(output):
         writer = open_writer(output, info, force=force, format=format)
-        writer.tracks = tracks
+        writer.tracks, writer.told, writer.resume = tracks, told, resume
         return writer
     if format is None:
         known = ", ".join(OUTPUT_FORMATS)

@@ -2,14 +2,16 @@
 
 import contextlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 
 from ...errors import OutputError
-from ...system.files import check_output, replacing
+from ...system.files import check_output, checked_target
+from ...system.work_file import WorkFile, work_on
 from ..problems import writing
 from ..sequence import SequenceInfo
 from ..tracks import OutgoingTracks
@@ -26,6 +28,18 @@ class FrameWriter(ABC):
 
     tracks: OutgoingTracks | None = None
     """Sound and subtitles that go out with the frames, set before the block begins."""
+
+    told: Mapping[str, Any] | None = None
+    """By name, what the frames depend on, set before the block begins, so that another run can go on."""
+
+    resume = False
+    """Whether to go on where a run that was told the same was interrupted, set before the block begins."""
+
+    done = 0
+    """Frames that such a run has written, known once the block has begun: `write` takes those after them."""
+
+    work: WorkFile | None = None
+    """Of the output, in the block; None where it goes to standard output."""
 
     def __init__(self, path: Path, info: SequenceInfo, *, force: bool = False) -> None:
         """Raises `OutputError` if nothing may be written at `path`."""
@@ -80,11 +94,24 @@ class FrameWriter(ABC):
         if self.path is not STDOUT:
             check_output(self.path, force=self._force)
 
-    def _target(self) -> contextlib.AbstractContextManager[Path]:
+    @contextlib.contextmanager
+    def _target(self) -> Iterator[Path]:
         """The temporary path that is written to, moved into place at the end."""
         if self.path is STDOUT:
-            return contextlib.nullcontext(STDOUT)
-        return replacing(self.path, force=self._force)
+            yield STDOUT
+            return
+        target = checked_target(self.path, force=self._force)
+        with work_on(target, self.told, resume=self.resume) as self.work:
+            yield self.work.part
+            # Checked again: somebody may have made the file while we worked.
+            check_output(target, force=self._force)
+            self.work.about_to_appear()
+            self.work.part.replace(target)
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether an interrupted run has left something."""
+        return self.work is not None and self.work.found
 
     @abstractmethod
     def _begin(self, temporary: Path) -> None:
@@ -108,12 +135,30 @@ class FrameWriter(ABC):
 
 
 class FileWriter(FrameWriter):
-    """A writer of one file, byte by byte."""
+    """A writer of one file, byte by byte: whatever ends it, what is there is the beginning of the file."""
 
     _file: BinaryIO | None = None
 
     def _begin(self, temporary: Path) -> None:
-        self._file = temporary.open("wb")
+        if self.work is not None:
+            self.work.keeps_part = True
+        going_on = self._goes_on and temporary.exists()
+        self._file = temporary.open("r+b" if going_on else "w+b")
+        if going_on and (kept := self._whole_frames(self._file)) is not None:
+            self.done = self._count = kept[0]
+            self._file.seek(kept[1])
+        else:
+            self._file.seek(0)
+            self._start()
+        self._file.truncate()
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Write what stands before the first frame."""
+
+    @abstractmethod
+    def _whole_frames(self, file: BinaryIO) -> tuple[int, int] | None:
+        """Frames that an interrupted run has written, but for the last, and where they end; None: none."""
 
     @property
     def _output(self) -> BinaryIO:

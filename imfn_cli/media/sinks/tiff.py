@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -16,11 +16,26 @@ class TiffWriter(FileWriter):
     _SHORT, _LONG = 3, 4
     _LARGEST = 2**32 - 1
 
-    def _begin(self, temporary: Path) -> None:
-        super()._begin(temporary)
-        # The position of the offset to the next page, filled in when there is one.
-        self._link = 4
+    # The position of the offset to the next page, filled in when there is one.
+    _link = 4
+
+    def _start(self) -> None:
         self._output.write(b"II*\0" + struct.pack("<I", 0))
+
+    def _whole_frames(self, file: BinaryIO) -> tuple[int, int] | None:
+        # The link to a page is written after it.
+        links, end = [self._link], file.seek(0, 2)
+        while (page := _number(file, links[-1], "<I")) and page + 2 <= end:
+            link = page + 2 + 12 * _number(file, page, "<H")
+            if link + 4 > end:
+                break
+            links.append(link)
+        if len(links) < 3:
+            return None
+        self._link = links[-2]
+        file.seek(self._link)
+        file.write(struct.pack("<I", 0))
+        return len(links) - 2, self._link + 4
 
     def _write(self, pixels: np.ndarray, time: int) -> None:
         height, width, channels = pixels.shape
@@ -51,6 +66,15 @@ class TiffWriter(FileWriter):
         for entry in entries:
             output.write(struct.pack("<HHII", *entry))
         output.write(struct.pack("<I", 0))
+        # Not before the page is in the file: whoever goes on counts by links.
+        output.flush()
         output.seek(self._link)
         output.write(struct.pack("<I", page_at))
         self._link = page_at + 2 + 12 * len(entries)
+
+
+def _number(file: BinaryIO, position: int, form: str) -> int:
+    """A number in a file; 0 where it ends before."""
+    file.seek(position)
+    data = file.read(struct.calcsize(form))
+    return int(struct.unpack(form, data)[0]) if len(data) == struct.calcsize(form) else 0

@@ -3,20 +3,24 @@
 import contextlib
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 from av import VideoFrame
 from av.container import OutputContainer
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
-from PIL import Image
 
 from ..colour import MATRICES, PRIMARIES, RANGES, TRANSFERS, FromRgb, number_of
 from ..sequence import DEFAULT_RATE, SequenceInfo
 from ..tracks import OutgoingTracks
+from .appending import AppendedY4m
 from .encodings import VideoEncoding
 from .frame_writer import STDOUT, FrameWriter
+from .packet_journal import PacketJournal
+from .palette import paletted
 from .rationals import rational
 
 _UNSTATED, _UNSTATED_RANGE = 2, 0
@@ -45,19 +49,48 @@ class VideoWriter(FrameWriter):
         # Ticks from the first packet's decoding to its presentation.
         self._reordering: int | None = None
         self._durations: dict[int, int] = {}
+        self._rate = rational(info.frame_rate or DEFAULT_RATE)
+        self._journal: PacketJournal | None = None
+        self._appended: AppendedY4m | None = None
+        # When the first frame is shown that follows those of an interrupted run.
+        self._first: int | None = None
 
     def _begin(self, temporary: Path) -> None:
-        url, options = f"file:{temporary}", self._encoding.container_options
-        if temporary is STDOUT:
-            url, options = "pipe:1", self._encoding.pipe_options
-        self._container = av.open(url, "w", format=self._muxer, options=options)
-        rate = rational(self.info.frame_rate or DEFAULT_RATE)
-        stream = self._container.add_stream(self._encoding.codec, rate=rate, options=self._encoding.options)
+        self._container = self._opened(temporary)
+        stream = self._container.add_stream(self._encoding.codec, rate=self._rate)
         assert isinstance(stream, VideoStream)
-        stream.width, stream.height = self.info.width, self.info.height
-        stream.pix_fmt = self._encoding.pixel_format
-        codec = stream.codec_context
+        self._stream = stream
+        self._encoder = stream.codec_context
+        self._settle(self._encoder)
+        if self.work is not None and self._encoding.segment:
+            self._journal = PacketJournal(self.work)
+            if self.work.found:
+                self._go_on(self._journal.take_up())
+            self._encoder = self._new_encoder()
+        elif self._goes_on and not self.done:
+            self.notes.append("begun anew: nobody can go on in this format")
+
+    def _opened(self, temporary: Path) -> OutputContainer:
+        """The container, at its beginning, or behind the frames that an interrupted run has written."""
+        where: Any = f"file:{temporary}"
+        options = self._encoding.container_options
+        if temporary is STDOUT:
+            where, options = "pipe:1", self._encoding.pipe_options
+        elif self._encoding.frame_bytes and self.work is not None:
+            self.work.keeps_part = True
+            if self.work.found and temporary.exists():
+                where = self._appended = AppendedY4m(temporary, self._encoding.frame_bytes)
+                self.done = self._count = where.done
+        return av.open(where, "w", format=self._muxer, options=options)
+
+    def _settle(self, codec: VideoCodecContext) -> None:
+        """Tell an encoder how to code."""
+        codec.options = dict(self._encoding.options)
+        codec.width, codec.height = self.info.width, self.info.height
+        codec.pix_fmt = self._encoding.pixel_format
+        codec.framerate = self._rate
         codec.time_base = self._time_base
+        codec.bit_rate = 0
         colour = self._encoding.colour
         codec.colorspace = number_of(colour.matrix, MATRICES, default=_UNSTATED)
         codec.color_range = number_of(colour.range, RANGES, default=_UNSTATED_RANGE)
@@ -65,7 +98,28 @@ class VideoWriter(FrameWriter):
         codec.color_trc = number_of(colour.transfer, TRANSFERS, default=_UNSTATED)
         if self.info.sample_aspect_ratio:
             codec.sample_aspect_ratio = rational(self.info.sample_aspect_ratio)
-        self._stream = stream
+
+    def _new_encoder(self) -> VideoCodecContext:
+        """One that is told the same as the container's own, so that it makes packets for it."""
+        encoder = av.CodecContext.create(self._encoding.codec, "w")
+        assert isinstance(encoder, VideoCodecContext)
+        self._settle(encoder)
+        encoder.flags = self._stream.codec_context.flags
+        return encoder
+
+    def _go_on(self, state: dict[str, int] | None) -> None:
+        """Stand where an interrupted run began to code anew."""
+        if state is not None:
+            self.done = self._count = state["frames"]
+            self._origin, self._step, self._first = state["origin"], state["step"], state["pts"]
+
+    def _begin_anew(self, pts: int) -> None:
+        """Begin to code anew with the frame that is shown at `pts`, so that a run can go on there."""
+        assert self._journal is not None
+        self._send(None, self._step)
+        state = {"frames": self._count, "pts": pts, "origin": self._origin, "step": self._step}
+        self._journal.mark(state)
+        self._encoder = self._new_encoder()
 
     def _begin_tracks(self, tracks: OutgoingTracks) -> list[str]:
         assert self._container is not None
@@ -74,10 +128,11 @@ class VideoWriter(FrameWriter):
     def _write(self, pixels: np.ndarray, time: int) -> None:
         ticks = round(time * self.info.time_base / self._time_base)
         if self._waiting is None:
-            # No format shows a frame before 0, and a GIF cannot begin later either.
-            self._origin = ticks if ticks < 0 or self._encoding.codec == "gif" else 0
+            if self._first is None:
+                # No format shows a frame before 0, and a GIF cannot begin later either.
+                self._origin = ticks if ticks < 0 or self._encoding.codec == "gif" else 0
             frame = self._coded(pixels)
-            frame.pts = ticks - self._origin
+            frame.pts = ticks - self._origin if self._first is None else self._first
         else:
             assert self._waiting.pts is not None
             shown = (time - self._sent) * self.info.time_base
@@ -89,6 +144,8 @@ class VideoWriter(FrameWriter):
             self._step = max(ticks - self._origin - self._waiting.pts, 1)
             frame.pts = self._waiting.pts + self._step
             self._send(self._waiting, self._step)
+            if self._journal is not None and self._count % self._encoding.segment == 0:
+                self._begin_anew(frame.pts)
         frame.time_base = self._time_base
         self._waiting, self._sent = frame, time
 
@@ -96,7 +153,7 @@ class VideoWriter(FrameWriter):
         """uint8 (H, W, C) pixels as a frame in the encoder's pixel format."""
         wanted = self._encoding.pixel_format
         if wanted == "pal8":
-            return VideoFrame.from_ndarray(_paletted(pixels), format="pal8")  # type: ignore[arg-type]
+            return VideoFrame.from_ndarray(paletted(pixels), format="pal8")  # type: ignore[arg-type]
         if wanted == "gray":
             return VideoFrame.from_ndarray(pixels[:, :, 0], format="gray")
         if pixels.shape[2] == 1:
@@ -112,12 +169,19 @@ class VideoWriter(FrameWriter):
         """
         if frame is not None and frame.pts is not None:
             self._durations[frame.pts] = duration
-        packets: list[Packet] = self._stream.encode(frame)
+        packets: list[Packet] = self._encoder.encode(frame)
         for packet in packets:
             # Encoders guess durations from the nominal rate; here they are known.
             packet.duration = self._durations.pop(packet.pts or 0, duration)
-            self._mux_held()
-            self._held = packet
+            if self._journal is None:
+                self._mux(packet)
+            else:
+                self._journal.add(packet)
+
+    def _mux(self, packet: Packet) -> None:
+        """Write the packet before this one, which may be the last."""
+        self._mux_held()
+        self._held = packet
 
     def _mux_held(self) -> None:
         """Write the packet that waits to be known as the last one, or not."""
@@ -142,6 +206,9 @@ class VideoWriter(FrameWriter):
         last = max(self._last_duration(self._waiting.pts), self._encoding.shortest)
         self._send(self._waiting, last)
         self._send(None, last)
+        for packet in self._journal.packets() if self._journal is not None else ():
+            packet.stream, packet.time_base = self._stream, self._time_base
+            self._mux(packet)
         assert self._held is not None
         if self._held.dts is not None:
             # The last packet need not hold the last frame, but MP4 sums durations in the order of packets.
@@ -158,6 +225,8 @@ class VideoWriter(FrameWriter):
             )
         container, self._container = self._container, None
         container.close()
+        if self._appended is not None:
+            self._appended.close()
 
     def _last_duration(self, begins: int) -> int:
         """How long the last frame, which is shown from `begins` on, is shown, in ticks of the container."""
@@ -176,15 +245,6 @@ class VideoWriter(FrameWriter):
             with contextlib.suppress(OSError, av.error.FFmpegError, ValueError):
                 self._container.close()
             self._container = None
-
-
-def _paletted(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 (H, W, C) pixels as indices (H, W) and an ARGB palette (256, 4), both uint8. Gray is exact."""
-    palette = np.full((256, 4), 255, np.uint8)
-    if pixels.shape[2] == 1:
-        palette[:, 1:] = np.arange(256)[:, None]
-        return pixels[:, :, 0], palette
-    image = Image.fromarray(pixels).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
-    palette[: len(colours), 1:] = colours
-    return np.asarray(image), palette
+        if self._appended is not None:
+            with contextlib.suppress(OSError):
+                self._appended.close()

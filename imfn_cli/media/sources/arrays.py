@@ -55,30 +55,35 @@ class ArraySequence(Sequence):
         super().__init__(name, info)
 
     def __iter__(self) -> Iterator[Frame]:
-        frames = self._from_map() if self._member is None else self._from_archive(self._member)
-        for time, frame in enumerate(frames):
+        return self.after(0)
+
+    def after(self, count: int) -> Iterator[Frame]:
+        """See `Sequence.after`."""
+        chosen = self._chosen[count:]
+        frames = self._from_map(chosen) if self._member is None else self._from_archive(self._member, chosen)
+        for time, frame in enumerate(frames, count):
             yield Frame(_as_pixels(frame), time)
 
-    def _from_map(self) -> Iterator[np.ndarray]:
+    def _from_map(self, chosen: range) -> Iterator[np.ndarray]:
         with reading(self.name, _DAMAGED):
             array = np.load(self._path, mmap_mode="r", allow_pickle=False)
-        for index in self._chosen:
+        for index in chosen:
             # A copy: the map must not outlive the iteration.
             yield np.array(array[index])
 
-    def _from_archive(self, member: str) -> Iterator[np.ndarray]:
+    def _from_archive(self, member: str, chosen: range) -> Iterator[np.ndarray]:
         frame_bytes = int(np.prod(self._shape[1:]))
         with reading(self.name, _DAMAGED):
             archive = zipfile.ZipFile(self._path)
         with archive, archive.open(member) as stream:
             with reading(self.name, _DAMAGED):
                 _read_header(stream)
-            for index in range(self._chosen.stop):
+            for index in range(chosen.stop):
                 with reading(self.name, f"breaks at frame {index}; is it damaged or cut short?"):
                     data = stream.read(frame_bytes)
                     if len(data) < frame_bytes:
                         raise EOFError("the data ends early")
-                if index >= self._chosen.start:
+                if index >= chosen.start:
                     yield np.frombuffer(data, np.uint8).reshape(self._shape[1:])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from ...errors import InputError
 from ..problems import reading
 from ..sequence import Sequence
+from .fingerprint import fingerprint
 from .formats import HEAD_BYTES, VIDEO, Format, format_of_content, format_of_name
 from .images import StillImages
 from .inputs import Source, still_images
@@ -33,8 +34,11 @@ def open_sequence(
         raise InputError(f"{source.name}: can be read only once; save it to a file first")
     if not isinstance(source, Source):
         source = Source((Path(source),), str(source), "unknown")
+    # Before anything is read: a change while it is read is one too.
+    told = fingerprint(source.paths, source.name)
     sequence = _opened(source, start, stop, stream, audio)
     sequence.info = replace(sequence.info, notes=(*sequence.info.notes, *source.notes))
+    sequence.told = {"source": told, "frames": [start, stop], "stream": stream, "audio": audio}
     return sequence
 
 

@@ -50,7 +50,11 @@ class StillImages(Sequence):
         )
 
     def __iter__(self) -> Iterator[Frame]:
-        for time, index in enumerate(self._chosen):
+        return self.after(0)
+
+    def after(self, count: int) -> Iterator[Frame]:
+        """See `Sequence.after`."""
+        for time, index in enumerate(self._chosen[count:], count):
             path, traits = self._paths[index], self._traits[index]
             with reading(str(path), _UNREADABLE), opened_image(path) as image:
                 pixels = to_pixels(image, self.info.channels, traits, path, value_range=self._range)

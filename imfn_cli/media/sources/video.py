@@ -62,27 +62,33 @@ class VideoSequence(Sequence):
             super().__init__(name, replace(info, notes=(*info.notes, *notes)))
 
     def __iter__(self) -> Iterator[Frame]:
+        return self.after(0)
+
+    def after(self, count: int) -> Iterator[Frame]:
+        """See `Sequence.after`: those before are decoded, since later ones need them, but not converted."""
+        wanted = self._start + count
         self.warnings.clear()
         damage = Damage()
         container, stream = self._open(self.name)
         with container:
             clock = Clock(nominal_rate(stream), self.info.time_base)
             convert = self._picture.converter()
-            origin = count = time = 0
+            origin = number = time = 0
             decoded: VideoFrame | None = None
             whole = True
             try:
                 for decoded in decode(container, stream, self.name, damage):
                     time = clock(decoded)
-                    if count >= self._start:
-                        if count == self._start and self._start > 0:
+                    if number >= self._start:
+                        if number == self._start and self._start > 0:
                             origin = time
-                        with reading(self.name, f"frame {count} cannot be converted to RGB"):
-                            pixels = convert(decoded)
                         damage.resized += (decoded.width, decoded.height) != self._picture.size
+                    if number >= wanted:
+                        with reading(self.name, f"frame {number} cannot be converted to RGB"):
+                            pixels = convert(decoded)
                         yield Frame(pixels, time - origin)
-                    count += 1
-                    if count == self._stop:
+                    number += 1
+                    if number == self._stop:
                         whole = False
                         break
             finally:
@@ -96,8 +102,8 @@ class VideoSequence(Sequence):
                     None if whole else (time + (last or _nominal(self.info))) * step,
                 )
                 self.info = replace(self.info, last_ticks=last or None)
-        if count <= self._start:
-            raise nothing_selected(self.name, count, self._start)
+        if number <= self._start:
+            raise nothing_selected(self.name, number, self._start)
 
     def write_tracks(self, target: BinaryIO) -> bool:
         """See `Sequence.write_tracks`."""

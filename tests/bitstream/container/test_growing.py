@@ -244,7 +244,7 @@ def test_a_full_disk_keeps_what_was_finished(path: Path, monkeypatch: pytest.Mon
         file.write(data[: len(data) // 2])  # type: ignore[attr-defined]
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("imfn_cli.bitstream.container.growing_writer._write_all", half)
+    monkeypatch.setattr("imfn_cli.bitstream.container.growing_writer.write_all", half)
     with pytest.raises(OutputError, match="no space left"):
         writer.add(LEVELS[2], NODES[2], EVEN[8:12])
     assert path.stat().st_size == size
@@ -259,7 +259,7 @@ def test_nothing_is_left_when_the_first_node_fails(path: Path, monkeypatch: pyte
     def full(file: object, data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("imfn_cli.bitstream.container.growing_writer._write_all", full)
+    monkeypatch.setattr("imfn_cli.bitstream.container.growing_writer.write_all", full)
     with pytest.raises(OutputError, match="no space left"):
         grow(path, EVEN, 1)
     assert list(path.parent.iterdir()) == []
