@@ -17,6 +17,7 @@ class CompressOptions(TypedDict, total=False):
     """Of `compress`, whatever the source is."""
 
     model: "str | Path | Model | None"
+    preset: str | None
     ratio: int | str | None
     quality: float | None
     target_psnr: float | None

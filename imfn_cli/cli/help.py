@@ -38,6 +38,12 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     "Limits": ("--limit-pixels", "--limit-frames", "--limit-memory"),
     "Running": ("--jobs", "--cache", "--quick", "--json", "--quiet", "--help"),
 }
+# Options that are something else in other commands than in most.
+_ELSEWHERE = {
+    ("compress", "--preset"): "Size and quality",
+    ("compress", "--resume"): "What is written",
+    ("decompress", "--resume"): "What is written",
+}
 # Fewer options than this are one list.
 _MANY = 7
 _SECTION_OF = {option: section for section, options in SECTIONS.items() for option in options}
@@ -76,7 +82,8 @@ def sections_of(command: Any, context: Any) -> list[tuple[str, list[tuple[str, s
             arguments.append(record)
         elif record is not None:
             names = (*parameter.opts, *parameter.secondary_opts)
-            section = next((_SECTION_OF[name] for name in names if name in _SECTION_OF), "Options")
+            places = (_ELSEWHERE.get((command.name, name)) or _SECTION_OF.get(name) for name in names)
+            section = next(filter(None, places), "Options")
             options.append((section, record))
     if len(options) < _MANY:
         options = [("Options", record) for _, record in options]

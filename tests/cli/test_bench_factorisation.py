@@ -89,8 +89,8 @@ def test_as_long_as_the_model_and_where(cli: Cli, clip: Path, trained: Path) -> 
     pytest.importorskip("matplotlib")
     ran = bench(cli, clip, trained, "--json")
     assert ran.code == 0, ran.err
-    # As long as its tree: half of the second.
-    assert ran.json[0]["growth"][2]["seconds"] >= 0.5
+    # As long as its tree: half of the second, to a tenth.
+    assert ran.json[0]["growth"][2]["seconds"] >= 0.45
     assert "was trained on" not in ran.err
 
 

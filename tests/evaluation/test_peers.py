@@ -158,6 +158,8 @@ def test_defaults() -> None:
         "x265 medium",
         "av1 preset 6",
         "vp9 cpu-used 2",
+        "x264-psnr medium",
+        "x265-psnr medium",
     }
 
 
