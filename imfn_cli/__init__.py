@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         OutputError,
         RatioError,
     )
-    from .latent import Latent, Memory, open
+    from .latent import Latent, Memory, open, open_array
     from .limits import Limits
     from .media import Source
     from .reports import (
@@ -107,6 +107,7 @@ __all__ = [
     "load",
     "memories",
     "open",
+    "open_array",
     "read_frames",
     "resume",
     "stream",
@@ -131,7 +132,7 @@ __getattr__, __dir__ = lazy_attributes(
             "OutputError",
             "RatioError",
         ),
-        "latent": ("Latent", "Memory", "open"),
+        "latent": ("Latent", "Memory", "open", "open_array"),
         "limits": ("Limits",),
         "media": ("Source",),
         "reports": (

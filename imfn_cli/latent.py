@@ -223,24 +223,6 @@ class _Gop:
         return np.stack(self.restored[low - self.frames.start : high - self.frames.start])
 
 
-@overload
-def open(
-    path: str | Path,
-    *,
-    model: "str | Path | Model",
-    device: str = "auto",
-    cache_bytes: int = CACHE_BYTES,
-    limits: Limits = DEFAULT_LIMITS,
-) -> Latent: ...
-@overload
-def open(
-    path: str | Path,
-    *,
-    model: None = None,
-    device: str = "auto",
-    cache_bytes: int = CACHE_BYTES,
-    limits: Limits = DEFAULT_LIMITS,
-) -> Latent | ArrayLatent: ...
 def open(
     path: str | Path,
     *,
@@ -248,15 +230,23 @@ def open(
     device: str = "auto",
     cache_bytes: int = CACHE_BYTES,
     limits: Limits = DEFAULT_LIMITS,
-) -> Latent | ArrayLatent:
-    """Open a latent for reading frames and memories at any place; an array latent for reading its frames.
+) -> Latent:
+    """Open a latent for reading frames and memories at any place.
 
     model: as in `decompress`.   device: where the network computes.   cache_bytes: of restored frames, at
     most, that are kept.   limits: for what the file may ask of this machine.
 
-    Raises `LatentError` where it is none; `ModelError` when its first frame is asked for, and `LimitError`
-    for frames that are too large or too many at once.
+    Raises `LatentError` where it is none, or an array's (`open_array`); `ModelError` when its first frame is
+    asked for, and `LimitError` for frames that are too large or too many at once.
     """
-    if model is None and bitstream.kind_of(Path(path)) is bitstream.Kind.ARRAY:
-        return ArrayLatent(path, cache_bytes=cache_bytes)
+    if bitstream.kind_of(Path(path)) is bitstream.Kind.ARRAY:
+        raise LatentError(f"{path}: holds an array; open it with imfn.open_array")
     return Latent(path, model=model, device=device, cache_bytes=cache_bytes, limits=limits)
+
+
+def open_array(path: str | Path, *, cache_bytes: int = CACHE_BYTES) -> ArrayLatent:
+    """Open the latent of an array for reading its frames at any place.
+
+    cache_bytes: of restored frames, at most, that are kept. Raises `LatentError` where it is none.
+    """
+    return ArrayLatent(path, cache_bytes=cache_bytes)

@@ -22,7 +22,7 @@ def latent(array: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """Of three groups."""
     monkeypatch.setattr(compress, "_GROUP_SAMPLES", 8 * 120)
     imfn.compress(array, tmp_path / "x.safetensors", lossless=True)
-    opened = imfn.open(tmp_path / "x.safetensors")
+    opened = imfn.open_array(tmp_path / "x.safetensors")
     assert isinstance(opened, imfn.ArrayLatent)
     return opened
 
@@ -62,7 +62,7 @@ def test_only_a_damaged_group_is_lost(latent: imfn.ArrayLatent, array: np.ndarra
     content = bytearray(latent.path.read_bytes())
     content[-1] ^= 1
     latent.path.write_bytes(content)
-    damaged = imfn.open(latent.path)
+    damaged = imfn.open_array(latent.path)
     assert np.array_equal(damaged[:16], array[:16])
     with pytest.raises(imfn.LatentError, match=r"group 2 \(frames 16 to 20\) is damaged"):
         damaged[16]
@@ -73,3 +73,14 @@ def test_only_a_damaged_group_is_lost(latent: imfn.ArrayLatent, array: np.ndarra
     found = np.load(tmp_path / "x.npy")
     assert np.array_equal(found[:16], array[:16])
     assert (found[16:] == array[15]).all()
+
+
+def test_films_and_arrays_are_opened_apart(
+    latent: imfn.ArrayLatent, tiny_model: imfn.Model, tmp_path: Path
+) -> None:
+    with pytest.raises(imfn.LatentError, match=r"holds an array; open it with imfn\.open_array"):
+        imfn.open(latent.path)
+    film = tmp_path / "film.safetensors"
+    imfn.compress(np.zeros((2, 16, 16, 3), np.uint8), film, model=tiny_model, ratio=1)
+    with pytest.raises(imfn.LatentError):
+        imfn.open_array(film)

@@ -83,7 +83,7 @@ def test_verify_tells_of_other_samples(cli: Cli, array: np.ndarray, tmp_path: Pa
 
 def test_a_part(cli: Cli, array: np.ndarray, tmp_path: Path) -> None:
     assert cli("compress", tmp_path / "x.npy", "--lossless", "--frames", "2:5").code == 0
-    latent = imfn.open(tmp_path / "x.safetensors")
+    latent = imfn.open_array(tmp_path / "x.safetensors")
     assert np.array_equal(np.asarray(latent), array[2:5])
 
 

@@ -19,7 +19,7 @@ Array = NDArray[Any]
 class ArrayLatent:
     """An array latent that is open: frames by number, as NumPy has them.
 
-        with imfn.open("stack.safetensors") as stack:
+        with imfn.open_array("stack.safetensors") as stack:
             stack.shape, stack.dtype    # those of the array
             stack[100]                  # a frame
             stack[100:164]              # frames

@@ -28,7 +28,7 @@ def test_it_decodes_as_ever(name: str, request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--regenerate") and not path.exists():
         path.parent.mkdir(exist_ok=True)
         imfn.compress(array, path, **how)
-    latent = imfn.open(path)
+    latent = imfn.open_array(path)
     assert isinstance(latent, imfn.ArrayLatent)
     restored = np.asarray(latent)
     assert restored.dtype.str == dtype
