@@ -19,7 +19,7 @@ def speed(
         str | None, typer.Argument(help="A clip; the first UCF-101 test clip by default.")
     ] = None,
     model: options.Model = None,
-    ratio: options.Ratios = "4,16,64",
+    ratio: options.Ratios = "auto,4,16,64",
     data: common.Data = None,
     results: common.Results = Path("results"),
     runs: Annotated[int, typer.Option(min=1, help="Runs of each; the best counts.")] = 5,
