@@ -9,10 +9,7 @@ the left and above, and what this place held before (`grid`, which always holds 
 place).
 """
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from ...system.compiled import inner
 from .binary_coder import Coder, code_bit, code_direct, code_single
@@ -27,7 +24,7 @@ BAND = np.array([sum(k >= s for s in _BAND_STARTS) - 1 for k in range(CHANNELS)]
 LAST = np.array([sum(k >= s for s in _LAST_STARTS) - 1 for k in range(CHANNELS)], np.int64)
 LAST_START = np.array(_LAST_STARTS, np.int64)
 #: Highest magnitude that is coded in unary, and the bits of what may follow (Exp-Golomb).
-UNARY, ESCAPE_BITS = 15, 20
+UNARY = 15
 MAX_SYMBOL = (1 << 15) - 1
 # Sum of magnitudes → context.
 _SUM = np.array([0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 6, 6, 6, 6, 6] + [7] * 200, np.int64)
@@ -67,13 +64,6 @@ _WS, _WG, _WM, _WL, _WC = (
     2 * KINDS * _BANDS + 2 * KINDS,
 )
 RESIDUAL_SETS = _WC + KINDS
-
-
-class Tables(NamedTuple):
-    """Which channels go together, of the model: near (C, 6) coded earlier (−1: none), both (C, 4) any."""
-
-    near: NDArray[np.int16]
-    both: NDArray[np.int16]
 
 
 @inner

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...motion.interpolate import luma_of, phase_planes
+from .effort import Effort
 from .gop_state import GopState, Mask, Planes
 from .kernels.block_encoder import encode_node
 from .kernels.block_search import Choice, Search, new_choice
@@ -15,8 +16,6 @@ from .parameters import STEP_UNIT
 LAMBDA = 0.32
 # Candidates of a block that are evaluated in full where there are hints.
 _HINTED_TRIES = 2
-# Where skipping costs less than this a number, in squared steps, no other mode is tried.
-_EARLY = 0.01
 _NO_BITS = np.zeros((0, 0))
 
 
@@ -30,14 +29,13 @@ class Hints(NamedTuple):
 class Analysis:
     """Codes the nodes of one GOP; holds what the encoder alone needs."""
 
-    def __init__(self, state: GopState, tries: int) -> None:
-        """tries: candidates of a block that are evaluated in full where there are no hints."""
+    def __init__(self, state: GopState, effort: Effort) -> None:
         height, width = state.frames.shape[2:]
         self._luma = np.zeros((height, width), np.int16)
         self._reference_luma = np.zeros(state.reference.shape[1:], np.int16)
         self._phases = np.zeros((16, *self._reference_luma.shape), np.int16)
         self._scratch = np.zeros(self._reference_luma.shape, np.int32)
-        self._tries = tries
+        self._effort = effort
         self._choices: dict[int, Choice] = {}
         self._nothing = Hints(np.zeros_like(state.fields.mode), np.zeros_like(state.fields.mv))
 
@@ -61,8 +59,8 @@ class Analysis:
             hint_mv=(hints or self._nothing).mv,
             lam=LAMBDA,
             lam_sad=4 * float(np.sqrt(LAMBDA / 3)) * step / STEP_UNIT,
-            tries=self._tries if hints is None else _HINTED_TRIES,
-            early=_EARLY,
+            tries=self._effort.tries if hints is None else _HINTED_TRIES,
+            at=self._effort.thresholds,
             ch=self._choices[level],
         )
 

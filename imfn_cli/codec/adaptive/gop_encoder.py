@@ -42,7 +42,7 @@ class GopEncoder:
 
     def __init__(self, state: GopState, effort: Effort) -> None:
         self._state, self._effort = state, effort
-        self._analysis = Analysis(state, effort.tries)
+        self._analysis = Analysis(state, effort)
         self._planner: Planner | None = None
 
     def first(self, pixels: NDArray[np.uint8]) -> bytes:
@@ -53,7 +53,7 @@ class GopEncoder:
         self._analysis.encode(state, 0, 0, every, original, intra=True)
         state.finish_frame(0, original)
         if self._effort.windows:
-            self._planner = Planner(state, self._effort.tries)
+            self._planner = Planner(state, self._effort)
         return join_tree(Tree(True, {}, finish(state.coder)))
 
     def tree(self, pixels: NDArray[np.uint8]) -> bytes:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .analysis import LAMBDA, Analysis, Hints
+from .effort import Effort
 from .gop_state import BLOCK, GREY, GopState, Planes, leaves_of
 from .kernels.block_state import C
 from .kernels.frames import block_errors
@@ -53,10 +54,10 @@ def single_frames(state: GopState, level: int) -> Plan:
 class Planner:
     """Plans the trees of a GOP, one after the other."""
 
-    def __init__(self, state: GopState, tries: int) -> None:
+    def __init__(self, state: GopState, effort: Effort) -> None:
         """Of the GOP that `state` is of, once its first frame is there."""
         self._state = state.copied()
-        self._analysis = Analysis(state, tries)
+        self._analysis = Analysis(state, effort)
 
     def plan(self, original: Planes, level: int) -> Plan:
         """The plan of the next tree. original: its frames, from index 1 on."""

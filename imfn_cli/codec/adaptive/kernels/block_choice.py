@@ -10,12 +10,6 @@ from .quantise import bits_of
 
 #: What `choose_inter` may find.
 SKIP, MERGE, VECTOR, SPLIT = range(4)
-# A candidate whose error of luma is this much beyond the best one's is not evaluated.
-_FAR, _FAR_BITS = 1.25, 8
-# Once skipping costs no more than so much, in squared steps a number and bits, no vector is searched.
-_GOOD, _GOOD_BITS = 0.02, 2
-# Four vectors are tried where their error of luma is not above that of one by more than this.
-_SPLIT_CHANCE = 1.02
 _NUMBERS = 4 * 192
 
 
@@ -26,7 +20,7 @@ def choose_inter(nd, se, rkind, bkind, r, c):
     n = bs.candidates(fd.mode, fd.mv, r, c, nd.wk.cand)
     low = _rank(nd, se, r, c, n)
     best, what, index, done = _choose_candidate(nd, se, rkind, bkind, r, c, n, low)
-    if done or (what == SKIP and best < _NUMBERS * _GOOD + se.lam * _GOOD_BITS):
+    if done or (what == SKIP and best < _NUMBERS * se.at.good + se.lam * se.at.good_bits):
         return best, what, index
     if se.hinted:
         if se.hint_mode[r, c] != bs.SKIP and se.hint_mode[r, c] != bs.INTER:
@@ -45,7 +39,7 @@ def choose_inter(nd, se, rkind, bkind, r, c):
     if se.hinted:
         bits = _hinted_split(nd, se, r, c)
     else:
-        bits = _search_split(nd, se, r, c, vy, vx, min(cost, low) * _SPLIT_CHANCE)
+        bits = _search_split(nd, se, r, c, vy, vx, min(cost, low) * se.at.split)
     if bits < 0:
         return best, what, index
     j, _ = evaluate(nd, se, rkind, r, c, np.bool_(True))
@@ -87,7 +81,7 @@ def _choose_candidate(nd, se, rkind, bkind, r, c, n, low):
     best, what, index = np.float64(1e30), SKIP, np.int64(0)
     for _ in range(min(n, se.tries)):
         k = _least(ch.order, n)
-        if ch.order[k] > low * _FAR + _FAR_BITS * se.lam_sad:
+        if ch.order[k] > low * se.at.far + se.at.far_bits * se.lam_sad:
             break
         ch.order[k] = 1e18
         set_vectors(ch.vec, nd.wk.cand[k, 0], nd.wk.cand[k, 1])
@@ -97,7 +91,7 @@ def _choose_candidate(nd, se, rkind, bkind, r, c, n, low):
         if j < best:
             best, what, index = j, SKIP, k
             keep(ch)
-        if nd.level == 0 and empty and none < _NUMBERS * se.early:
+        if nd.level == 0 and empty and none < _NUMBERS * se.at.early:
             return best, what, index, True
         j = some + lam * (merged + _which_bits(cd, bkind, 1, n, k))
         if j < best and not empty:

@@ -19,8 +19,6 @@ from .frames import block_error
 from .intra_choice import choose_intra
 from .quantise import bits_of
 
-# Intra modes are tried where prediction costs more than this, in squared steps a number and bits.
-_POOR, _POOR_BITS = 0.04, 12
 # A block costs a little even where it is skipped.
 _LEAST_BITS = 0.02
 _NUMBERS = 4 * 192
@@ -62,7 +60,7 @@ def encode_node(nd, se, active, bits):
 @inner
 def _intra_instead(nd, se, bkind, r, c, j, what):
     """J of the block with intra modes, where they may beat J; 1e30 else. The frame holds the better."""
-    if nd.level > 0 or what == SKIP or j <= _NUMBERS * _POOR + _POOR_BITS * se.lam:
+    if nd.level > 0 or what == SKIP or j <= _NUMBERS * se.at.poor + se.at.poor_bits * se.lam:
         return np.float64(1e30)
     if se.hinted and se.hint_mode[r, c] != bs.INTRA:
         return np.float64(1e30)

@@ -83,6 +83,25 @@ def new_choice(frames: int) -> Choice:
     )
 
 
+class Thresholds(NamedTuple):
+    """What the encoder does not try. Costs are in squared steps a number; bits are added to them, times λ.
+
+    early: where skipping costs less, no other mode is tried.   good, good_bits: where it costs no more, no
+    vector is searched.   far, far_bits: a candidate whose error of luma is so many times the best one's is
+    not evaluated.   split: four vectors are tried where their error of luma is not above so many times that
+    of one.   poor, poor_bits: intra modes are tried where prediction costs more.
+    """
+
+    early: float
+    good: float
+    good_bits: float
+    far: float
+    far_bits: float
+    split: float
+    poor: float
+    poor_bits: float
+
+
 class Search(NamedTuple):
     """The encoder's side of a node.
 
@@ -90,8 +109,7 @@ class Search(NamedTuple):
     luma (H', W'), planes (16, …): of the frame t0, and of the reference frame at every quarter pixel.
     hinted: whether hint_mode and hint_mv (as in `Fields`) say what analysis found, so that nothing is
     searched.   lam: squared steps that a bit is worth.   lam_sad: luma error (1/4 levels) that it is worth.
-    tries: candidates that are evaluated in full.   early: where skipping costs less than this a number, in
-    squared steps, no other mode is tried.
+    tries: candidates that are evaluated in full.   at: what is not tried.
     """
 
     orig: NDArray[np.int16]
@@ -104,7 +122,7 @@ class Search(NamedTuple):
     lam: float
     lam_sad: float
     tries: int
-    early: float
+    at: Thresholds
     ch: Choice
 
 
