@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from sheet import save_sheet
 
 import imfn_cli as imfn
 from imfn_cli.evaluation import sweep
@@ -45,11 +45,5 @@ with open_sequence(arguments.clip) as sequence:
 best = min(tried, key=lambda one: abs(one.size - wanted))
 add("x264 medium", best.size, next(islice(decode(best), arguments.frame, None)))
 
-height, width = frames.shape[1:3]
-sheet = Image.new("RGB", (width * len(pictures), height + 16), "white")
-draw = ImageDraw.Draw(sheet)
-for index, (title, pixels) in enumerate(pictures):
-    sheet.paste(Image.fromarray(pixels), (index * width, 16))
-    draw.text((index * width + 3, 2), title, fill="black")
-sheet.save(arguments.output)
+save_sheet(pictures, arguments.output)
 print(arguments.output)

@@ -4,7 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from sheet import save_sheet
 
 import imfn_cli as imfn
 from imfn_cli.media import open_sequence
@@ -31,11 +31,5 @@ with tempfile.TemporaryDirectory() as folder:
         size = f"{report.bytes / 1000:.0f} kB for {frames} frames"
         pictures.append((f"{ratio}:1, {size}, {psnr(original, restored):.1f} dB", restored))
 
-height, width = original.shape[:2]
-sheet = Image.new("RGB", (width * len(pictures), height + 16), "white")
-draw = ImageDraw.Draw(sheet)
-for index, (title, pixels) in enumerate(pictures):
-    sheet.paste(Image.fromarray(pixels), (index * width, 16))
-    draw.text((index * width + 3, 2), title, fill="black")
-sheet.save(arguments.output)
+save_sheet(pictures, arguments.output)
 print(arguments.output)

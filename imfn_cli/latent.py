@@ -3,8 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from . import bitstream, codec, media, zoo
 from .codec.exact.array_latent import ArrayLatent
 from .errors import LatentError
 from .limits import DEFAULT_LIMITS, Limits
+from .system.closing import Closing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +37,7 @@ class Memory(NamedTuple):
     values: "Tensor"
 
 
-class Latent:
+class Latent(Closing):
     """A latent that is open: its frames by number, its memories, its times.
 
         with imfn.open("clip.safetensors") as latent:
@@ -146,14 +146,6 @@ class Latent:
     def close(self) -> None:
         """Forget what was kept. The latent can be used on."""
         self._gops.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs to open it."""

@@ -5,7 +5,7 @@ bench codecs`, BD-rates, plot and page read this table, and `peer_coding` runs e
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .rows import Setting
@@ -101,33 +101,17 @@ PEERS = {
         dark_colour="#b0b0b0",
         mark="down",
     ),
-    # As they are when PSNR is all that counts: their defaults spend bits on what eyes see.
-    "x264-psnr": Peer(
-        encoder="libx264",
-        decoders=("h264",),
-        preset="medium",
-        presets=_X26X_PRESETS,
-        crfs=(18, 25, 32, 39),
-        highest_crf=51,
-        options={"tune": "psnr"},
-        colour="#7a5200",
-        dark_colour="#c9961f",
-        mark="square",
-    ),
-    "x265-psnr": Peer(
-        encoder="libx265",
-        decoders=("hevc",),
-        preset="medium",
-        presets=_X26X_PRESETS,
-        crfs=(18, 25, 32, 39),
-        highest_crf=51,
-        options={"tune": "psnr", "x265-params": "pools=none:frame-threads=1:log-level=error"},
-        side=64,
-        colour="#862d08",
-        dark_colour="#c75f2c",
-        mark="diamond",
-    ),
 }
+
+
+def _for_psnr(peer: Peer, colour: str, dark_colour: str) -> Peer:
+    """As it is when PSNR is all that counts: by default it spends bits on what eyes see."""
+    options = {**peer.options, "tune": "psnr"}
+    return replace(peer, options=options, colour=colour, dark_colour=dark_colour)
+
+
+PEERS["x264-psnr"] = _for_psnr(PEERS["x264"], "#7a5200", "#c9961f")
+PEERS["x265-psnr"] = _for_psnr(PEERS["x265"], "#862d08", "#c75f2c")
 
 #: What is compared with unless told.
 USUAL = ("x264", "x265", "av1", "vp9")

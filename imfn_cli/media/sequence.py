@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
-from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Self
 
 import numpy as np
+
+from ..system.closing import Closing
 
 # The rate of sources that carry no times (arrays, still images), in frames per second.
 DEFAULT_RATE = Fraction(25)
@@ -112,7 +113,7 @@ class SequenceInfo:
         )
 
 
-class Sequence(ABC):
+class Sequence(Closing, ABC):
     """Frames of one source, in order. Each `iter()` starts again at the first selected frame.
 
     Frames are made one by one: resident memory does not grow with the length of the source. Iterating raises
@@ -147,14 +148,3 @@ class Sequence(ABC):
         To be called after an iteration. What is left out is added to `warnings`.
         """
         return False
-
-    def close(self) -> None:  # noqa: B027 - most sources hold nothing open between two frames
-        """Release what the source holds open. Safe to call twice."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -17,7 +17,7 @@ from imfn_cli.codec.adaptive import bases, gop_decoder, partition
 from imfn_cli.codec.adaptive.gop_state import GopState
 from imfn_cli.codec.adaptive.parameters import step_at
 from imfn_cli.codec.adaptive.tables import TABLES
-from imfn_cli.codec.adaptive.tree_bytes import Tree, join_tree
+from imfn_cli.codec.adaptive.tree_bytes import Tree
 
 from ..bitstream.adaptive_fixture import FOLDER, GROWN, save_model, unpacked_model
 from ..conftest import make_clip
@@ -135,7 +135,7 @@ def test_bytes_that_no_encoder_writes(seed: int, walsh_dir: Path, monkeypatch: p
     for number, level in enumerate((0, 5, 0, 4, 2)):
         payload = random.integers(0, 256, 6000, np.uint8).tobytes()
         found = np.stack(ours.coded(payload, level, first=number == 0))
-        theirs = product.tree(join_tree(Tree(number == 0, ours.windows, payload)), level)
+        theirs = product.tree(Tree(number == 0, ours.windows, payload), level)
         shown = ((found + 8) // 16).clip(0, 255)
         np.testing.assert_array_equal(shown.transpose(0, 2, 3, 1), theirs.pixels)
     assert any(kind[-1] in "45" for kind in ours.seen), "windows of 16 or 32 frames"

@@ -24,7 +24,7 @@ from .bases import bases_of, fits
 from .effort import effort_of
 from .gop_encoder import encode_gop
 from .gop_state import BLOCK
-from .shape import gop_frames_of, top_of, top_without_windows
+from .shape import gop_frames_of, top_of
 from .tree_bytes import split_tree
 
 # Numbers that a window spends on a block: four leaves of 192 channels.
@@ -55,10 +55,9 @@ def compress_adaptive(
     check_fits(model)
     check_size(sequence)
     info = sequence.info
-    top = top_of(info.height, info.width, model.network.config.levels)
-    size = gop_frames_of(info.height, info.width, top, gop)
-    if not tried.windows:
-        top = top_without_windows(info.height, info.width, top)
+    shape = info.height, info.width, model.network.config.levels
+    size = gop_frames_of(info.height, info.width, top_of(*shape), gop)
+    top = top_of(*shape, windows=tried.windows)
     bases = bases_of(model, top)
 
     def encode(frames: list[NDArray[np.uint8]]) -> list[tuple[int, bytes]]:

@@ -11,7 +11,7 @@ from .bases import Bases
 from .gop_encoder import windows_of
 from .gop_state import GopState, Mask, nodes_at, pixels_of
 from .kernels.block_decoder import decode_node
-from .tree_bytes import split_tree
+from .tree_bytes import Tree
 
 
 class DecodedTree(NamedTuple):
@@ -32,13 +32,13 @@ class GopDecoder:
         self._state = GopState(size[:2], top, quality, bases)
         self._begun = False
 
-    def tree(self, data: bytes, level: int) -> DecodedTree:
+    def tree(self, tree: Tree, level: int) -> DecodedTree:
         """The next 2^level frames.
 
-        Raises ValueError if the bytes cannot be those of a tree of that level at this place; nothing can
+        Raises ValueError if it cannot be a tree of that level at this place; nothing can
         follow then. Whatever bytes there are, the work is bounded by the frames.
         """
-        tree, state = split_tree(data), self._state
+        state = self._state
         if tree.first == self._begun or level > (self._top if self._begun else 0):
             raise ValueError("it is not of this place in its GOP")
         state.coder = fed(state.coder, tree.payload)

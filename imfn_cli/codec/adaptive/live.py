@@ -13,7 +13,7 @@ from .bases import bases_of
 from .compress import check_fits
 from .effort import effort_of
 from .gop_encoder import GopEncoder, new_state
-from .shape import gop_of_trees, top_of, top_without_windows
+from .shape import gop_of_trees, top_of
 
 Pixels = NDArray[np.uint8]
 
@@ -39,9 +39,7 @@ class LiveAdaptiveForest(LiveForest):
     ) -> None:
         check_fits(model)
         self._size, self._quality, self._effort = size, checked_quality(quality), effort_of(effort)
-        top = top_of(*size, model.network.config.levels)
-        if not self._effort.windows:
-            top = top_without_windows(*size, top)
+        top = top_of(*size, model.network.config.levels, windows=self._effort.windows)
         self._top = 0 if low_delay else top
         self._gop = gop_of_trees(self._top, gop)
         self._bases = bases_of(model, self._top)

@@ -46,13 +46,13 @@ def walk_trees(
         if stop is not None and entry.first_frame >= stop:
             return
         try:
-            data = reader.read(entry)
-            if split_tree(data).first:
+            tree = split_tree(reader.read(entry))
+            if tree.first:
                 decoder, broken = GopDecoder(size, top, header.quality, bases), None
             if decoder is None:
                 why = f"builds on {broken}, which is damaged" if broken else "does not begin a GOP"
                 raise LatentError(f"{reader.path}: {entry} {why}")
-            yield RestoredTree(entry, decoder.tree(data, entry.level), "")
+            yield RestoredTree(entry, decoder.tree(tree, entry.level), "")
         except LatentError as error:
             decoder, broken = None, broken or entry
             yield RestoredTree(entry, None, str(error))

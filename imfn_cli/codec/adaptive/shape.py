@@ -8,14 +8,13 @@ _TREE_PIXELS, _PLAIN_PIXELS = 24 << 20, 8 << 20
 _GOP_PIXELS = 96 << 20
 
 
-def top_of(height: int, width: int, levels: int) -> int:
-    """The level of the largest windows for frames of `height` × `width` pixels: 6, less for large frames."""
-    return min(6, levels, max(0, (_TREE_PIXELS // (height * width)).bit_length() - 1))
+def top_of(height: int, width: int, levels: int, *, windows: bool = True) -> int:
+    """The level of the largest trees for frames of `height` × `width` pixels: 6, less for large frames.
 
-
-def top_without_windows(height: int, width: int, top: int) -> int:
-    """The level of the trees of an encoder that looks at single frames only: `top`, less of large frames."""
-    return min(top, max(0, (_PLAIN_PIXELS // (height * width)).bit_length() - 1))
+    windows: whether their encoder looks at windows of more than a frame.
+    """
+    pixels = _TREE_PIXELS if windows else _PLAIN_PIXELS
+    return min(6, levels, max(0, (pixels // (height * width)).bit_length() - 1))
 
 
 def gop_frames_of(height: int, width: int, top: int, gop: int) -> int:

@@ -3,20 +3,20 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...bitstream.exact.array_file import ArrayFile
 from ...bitstream.exact.array_header import ArrayHeader
+from ...system.closing import Closing
 from .restore import read_array
 
 Array = NDArray[Any]
 
 
-class ArrayLatent:
+class ArrayLatent(Closing):
     """An array latent that is open: frames by number, as NumPy has them.
 
         with imfn.open_array("stack.safetensors") as stack:
@@ -122,14 +122,6 @@ class ArrayLatent:
     def close(self) -> None:
         """Forget what was kept. The latent can be used on."""
         self._groups.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs to open it."""

@@ -1,13 +1,13 @@
 """An array whose first axis is time, of any type, wherever it lies; frames are read as they are wanted."""
 
 from abc import ABC, abstractmethod
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...system.closing import Closing
 
 Array = NDArray[Any]
 About = dict[str, str | int | float | list[float]]
@@ -20,7 +20,7 @@ WANTED = (
 )
 
 
-class ArraySource(ABC):
+class ArraySource(Closing, ABC):
     """An array that is open for reading.
 
     name: for messages.   shape, dtype: of the array, byte order included.   axes: a letter for each axis.
@@ -68,17 +68,6 @@ class ArraySource(ABC):
     @abstractmethod
     def read(self, start: int, stop: int) -> Array:
         """Frames start … stop − 1, (N, *frame_shape). Raises `InputError` where they cannot be read."""
-
-    def close(self) -> None:  # noqa: B027 - most hold nothing open
-        """Release what is held open. Safe to call twice."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class GivenArray(ArraySource):

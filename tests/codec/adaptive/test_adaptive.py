@@ -20,6 +20,7 @@ from imfn_cli.codec.adaptive.gop_encoder import new_state
 from imfn_cli.codec.adaptive.gop_state import GopState, nodes_at, trees_of
 from imfn_cli.codec.adaptive.parameters import step_at
 from imfn_cli.codec.adaptive.shape import gop_frames_of, top_of
+from imfn_cli.codec.adaptive.tree_bytes import split_tree
 from tests.bitstream.builders import HEADER
 from tests.bitstream.malformed import header_text
 from tests.conftest import make_clip, psnr
@@ -161,18 +162,20 @@ def test_damage_costs_what_follows_in_its_gop(
 
 def test_a_tree_at_another_place_is_refused(latent: Path, tiny_model: imfn.Model) -> None:
     reader = open_latent(latent)
-    first, tree = (reader.read(node) for node in reader.nodes[:2])
+    first, tree = (split_tree(reader.read(node)) for node in reader.nodes[:2])
     bases = bases_of(tiny_model, 3)
     decoder = GopDecoder((48, 64, 3), 3, 60, bases)
-    for data, level in ((tree, 3), (first, 3), (b"", 0)):
-        with pytest.raises(ValueError, match=r"this place|no bytes"):
-            decoder.tree(data, level)
-    decoder.tree(first, 0)
-    for data, level in ((first, 0), (tree, 4)):
+    for wrong, level in ((tree, 3), (first, 3)):
         with pytest.raises(ValueError, match="this place"):
-            decoder.tree(data, level)
+            decoder.tree(wrong, level)
+    decoder.tree(first, 0)
+    for wrong, level in ((first, 0), (tree, 4)):
+        with pytest.raises(ValueError, match="this place"):
+            decoder.tree(wrong, level)
     with pytest.raises(ValueError, match="windows are not"):
-        decoder.tree(b"\x01\x05" + tree[1:], 3)
+        decoder.tree(tree._replace(windows={1: 5}), 3)
+    with pytest.raises(ValueError, match="no bytes"):
+        split_tree(b"")
 
 
 def test_a_frame_says_its_own_step(clip: np.ndarray, tiny_model: imfn.Model) -> None:
