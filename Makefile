@@ -33,7 +33,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) -e '.[dev,eval,baselines,export,arrays]'
+	$(INSTALL) -e '.[dev,eval,baselines,export,arrays,remote]'
 	touch $(VENV)/installed $@
 
 clean:

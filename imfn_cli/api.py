@@ -28,6 +28,7 @@ from .reports import (
 )
 from .system.files import check_output, replacing
 from .system.pipes import check_stdin, is_standard, stdin_on_disk, stdout_from_disk
+from .system.remote import RemotePath, place_of
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -540,7 +541,8 @@ def decompress(
 ) -> DecompressReport:
     """Restore the frames of a latent into a file or a directory.
 
-    latent: a file; "-": standard input.
+    latent: a file; an address such as s3://bucket/clip.safetensors, read by range requests; "-": standard
+        input.
     output: of an array latent .npy, .npz, .tif, .h5 or .zarr, beside it as its source was; of others its
         ending says the format: .mp4 .m4v .mov (H.264), .mkv (FFV1, lossless), .webm (VP9), .gif,
         .y4m, .npy, .tif; none, a closing slash or a directory: PNG images. Unless given, clip.safetensors →
@@ -579,12 +581,14 @@ def decompress(
         with stdin_on_disk(codec.LATENT_ENDING) as path:
             report = replace(_decompress(path, Path(path.name), output, **settings), source="stdin")
     else:
-        report = _decompress(Path(latent), Path(latent), output, **settings)
+        place = place_of(latent)
+        named = place if isinstance(place, Path) else Path(place.name)
+        report = _decompress(place, named, output, **settings)
     return replace(report, output="stdout") if is_standard(output) else report
 
 
 def _decompress(
-    path: Path,
+    path: Path | RemotePath,
     named: Path,
     output: str | Path | None,
     *,
@@ -618,6 +622,7 @@ def _decompress(
                 ),
             )
     if isinstance(opened, bitstream.FadingMemoryFile):
+        assert isinstance(path, Path)
         return codec.restore_fading_memory(
             path,
             opened,
@@ -750,7 +755,7 @@ def read_frames(
     Raises `LatentError`, `ModelError`, `LimitError`, and `InputError` for an empty selection, before the
     first frame; a damaged node raises `LatentError` when its frames come.
     """
-    reader = bitstream.open_latent(Path(latent), limits)
+    reader = bitstream.open_latent(place_of(latent), limits)
     count = len(media.selected(str(latent), reader.header.frames, start, stop))
     loaded = codec.model_of(reader, model, device)
     codec.check_needs(reader, loaded, frames=count)
@@ -782,7 +787,7 @@ def verify(
     `InputError` where the source cannot be read, or is of another size or length. Damaged nodes do not raise:
     the report names them.
     """
-    path = Path(latent)
+    path = place_of(latent)
     opened = bitstream.open_file(path, limits)
     if isinstance(opened, bitstream.ArrayFile):
         return _verified_array(opened, source, frames, progress)
@@ -792,6 +797,7 @@ def verify(
             raise InputError(
                 f"{path}: one memory of a whole stream; only a latent is compared with its source"
             )
+        assert isinstance(path, Path)
         report = codec.verify_fading_memory(path, opened, loaded, limits)
     else:
         report = codec.verify_latent(opened, loaded, progress=_counting(progress, len(opened.nodes)))
@@ -841,7 +847,7 @@ def _compared(
 
 
 def _writer_if_there(
-    path: Path,
+    path: object,
     written: "Header | FadingMemoryHeader",
     model: "str | Path | Model | None",
     limits: Limits,

@@ -13,6 +13,7 @@ from .codec.exact.array_latent import ArrayLatent
 from .errors import LatentError
 from .limits import DEFAULT_LIMITS, Limits
 from .system.closing import Closing
+from .system.remote import place_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,7 +61,7 @@ class Latent(Closing):
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         """See `open`."""
-        self.path = Path(path)
+        self.path = place_of(path)
         self._named, self._device, self._cache_bytes = model, device, cache_bytes
         self._reader = bitstream.open_latent(self.path, limits)
         self._model: Model | None = model if isinstance(model, zoo.Model) else None
@@ -225,13 +226,14 @@ def open(
 ) -> Latent:
     """Open a latent for reading frames and memories at any place.
 
+    path: a file, or an address such as s3://bucket/clip.safetensors, read by range requests.
     model: as in `decompress`.   device: where the network computes.   cache_bytes: of restored frames, at
     most, that are kept.   limits: for what the file may ask of this machine.
 
     Raises `LatentError` where it is none, or an array's (`open_array`); `ModelError` when its first frame is
     asked for, and `LimitError` for frames that are too large or too many at once.
     """
-    if bitstream.kind_of(Path(path)) is bitstream.Kind.ARRAY:
+    if bitstream.kind_of(place_of(path)) is bitstream.Kind.ARRAY:
         raise LatentError(f"{path}: holds an array; open it with imfn.open_array")
     return Latent(path, model=model, device=device, cache_bytes=cache_bytes, limits=limits)
 

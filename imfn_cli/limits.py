@@ -4,7 +4,6 @@ Whoever is about to allocate for what a file claims asks here first. A claim cos
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from .errors import LimitError
 
@@ -35,7 +34,7 @@ class Limits:
             if value is not None and value < 1:
                 raise ValueError(f"a limit of {value} {name}; name a number above 0")
 
-    def check_frame(self, name: str | Path, height: int, width: int) -> None:
+    def check_frame(self, name: object, height: int, width: int) -> None:
         """Raise `LimitError` where a frame of height × width pixels is too large."""
         if height * width > self.pixels:
             raise LimitError(
@@ -43,7 +42,7 @@ class Limits:
                 f"if you trust the file, --limit-pixels {height * width} allows them"
             )
 
-    def check_frames(self, name: str | Path, frames: int, height: int, width: int, size: int) -> None:
+    def check_frames(self, name: object, frames: int, height: int, width: int, size: int) -> None:
         """Raise `LimitError` where so many frames are too many to restore from a file of `size` bytes."""
         most = self.frames
         if most is None:
@@ -55,7 +54,7 @@ class Limits:
                 f"{size:,} bytes; choose some with --frames A:B, or --limit-frames {frames} allows them"
             )
 
-    def check_memory(self, name: str | Path, needed: int, what: str) -> None:
+    def check_memory(self, name: object, needed: int, what: str) -> None:
         """Raise `LimitError` where `what` ("restoring its frames") needs more bytes of RAM than allowed."""
         if needed > self.memory:
             raise LimitError(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import LatentError
 from ..limits import DEFAULT_LIMITS, Limits
+from ..system.remote import RemotePath
 from .container.fading_memory import METADATA_KEY as FADING_MEMORY_KEY
 from .container.fading_memory import FadingMemoryFile
 from .container.growing_reader import GrowingLatent
@@ -32,9 +33,9 @@ class Kind(StrEnum):
     OTHER = "something else"
 
 
-def kind_of(path: Path) -> Kind:
+def kind_of(path: Path | RemotePath) -> Kind:
     """What a file or a folder says that it is; `OTHER` where it cannot be read. Reads the first kilobytes."""
-    if (path / "config.json").is_file():
+    if isinstance(path, Path) and (path / "config.json").is_file():
         return Kind.MODEL
     try:
         with path.open("rb") as file:
@@ -56,7 +57,9 @@ def kind_of(path: Path) -> Kind:
     return Kind.MODEL if _TABLES_OF_A_MODEL in layout else Kind.OTHER
 
 
-def open_file(path: Path, limits: Limits = DEFAULT_LIMITS) -> LatentReader | FadingMemoryFile | ArrayFile:
+def open_file(
+    path: Path | RemotePath, limits: Limits = DEFAULT_LIMITS
+) -> LatentReader | FadingMemoryFile | ArrayFile:
     """Open what `imfn decompress` restores: a latent, finished or growing, a fading memory, an array latent.
 
     Raises `LatentError`, one line, where it is neither, damaged, or of a future version; `LimitError` where
@@ -66,6 +69,8 @@ def open_file(path: Path, limits: Limits = DEFAULT_LIMITS) -> LatentReader | Fad
     if kind is Kind.GROWING_LATENT:
         return GrowingLatent(path, limits)
     if kind is Kind.FADING_MEMORY:
+        if isinstance(path, RemotePath):
+            raise LatentError(f"{path}: a {kind}, which is read whole; copy it to this machine first")
         return FadingMemoryFile.read(path, limits)
     if kind is Kind.ARRAY:
         return ArrayFile(path)
@@ -75,7 +80,7 @@ def open_file(path: Path, limits: Limits = DEFAULT_LIMITS) -> LatentReader | Fad
     return FinishedLatent(path, limits)
 
 
-def open_latent(path: Path, limits: Limits = DEFAULT_LIMITS) -> LatentReader:
+def open_latent(path: Path | RemotePath, limits: Limits = DEFAULT_LIMITS) -> LatentReader:
     """Open a latent, finished or growing. Raises what `open_file` does."""
     opened = open_file(path, limits)
     if isinstance(opened, FadingMemoryFile):

@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from .. import bitstream, codec, zoo
+from ..system.remote import place_of
 from . import options
 from .output import Output
 
@@ -24,17 +25,25 @@ def info(
 
     Of a latent: header, node table, and sizes by part. Of a model: configuration, data and results.
     """
-    path, out = Path(file), Output(json)
-    if path.is_dir() or file.startswith("hf://") or (not path.exists() and _is_model(file)):
+    path, out = place_of(file), Output(json)
+    if (
+        isinstance(path, Path) and (path.is_dir() or (not path.exists() and _is_model(file)))
+    ) or _is_hub_model(file):
         _model(file, out)
         return
     opened = bitstream.open_file(path, options.limits_of(limit_memory))
     if isinstance(opened, bitstream.FadingMemoryFile):
+        assert isinstance(path, Path)
         _fading_memory(path, opened, out)
     elif isinstance(opened, bitstream.ArrayFile):
         _array(opened, nodes, out)
     else:
         _latent(opened, nodes, out)
+
+
+def _is_hub_model(name: str) -> bool:
+    """Whether an address is that of a model, not of a file on the hub."""
+    return name.startswith("hf://") and not name.endswith(codec.LATENT_ENDING)
 
 
 def _is_model(name: str) -> bool:

@@ -18,7 +18,7 @@ def model_of(reader: LatentReader, model: Model | Path | str | None = None, devi
 
 
 def writer_of(
-    path: Path,
+    path: object,
     name: str,
     sha256: str,
     model: Model | Path | str | None,

@@ -1,7 +1,5 @@
 """What restoring a file takes, told before anything is allocated for it."""
 
-from pathlib import Path
-
 from ..bitstream.container.header import Header
 from ..bitstream.container.latent_reader import LatentReader
 from ..limits import Limits
@@ -34,7 +32,7 @@ def check_needs(reader: LatentReader, model: Model, *, frames: int) -> None:
     limits.check_memory(reader.path, needed_bytes(header, model, restore=frames > 0), what)
 
 
-def check_frames(path: Path, limits: Limits, height: int, width: int, frames: int, size: int) -> None:
+def check_frames(path: object, limits: Limits, height: int, width: int, frames: int, size: int) -> None:
     """Raise `LimitError` where frames of a file of `size` bytes are too large, or too many."""
     limits.check_frame(path, height, width)
     if frames:

@@ -16,6 +16,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from ..system.remote import RemotePath
 from .problems import reason
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Span:
 class TrackFile:
     """The tracks of a latent: the bytes of a container within a file, read on demand."""
 
-    def __init__(self, path: Path, offset: int, size: int) -> None:
+    def __init__(self, path: Path | RemotePath, offset: int, size: int) -> None:
         self._path, self._offset, self._size = path, offset, size
 
     def window(self) -> "_Window":

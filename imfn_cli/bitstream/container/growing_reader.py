@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import LatentError
 from ...limits import DEFAULT_LIMITS, Limits
+from ...system.remote import RemotePath
 from .header import METADATA_KEY, FutureVersionError, Header, HeaderError
 from .journal import BLOCK, HEAD_SIZE, Gap, Record, is_whole, pieces_of
 from .latent_reader import LatentReader
@@ -36,7 +37,9 @@ class GrowingLatent(LatentReader):
     growing = True
     nodes_at = 0
 
-    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS, *, block: int = BLOCK) -> None:
+    def __init__(
+        self, path: Path | RemotePath, limits: Limits = DEFAULT_LIMITS, *, block: int = BLOCK
+    ) -> None:
         self.path, self.limits = path, limits
         try:
             with path.open("rb") as file:

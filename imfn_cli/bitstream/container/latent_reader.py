@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 
 from ...errors import LatentError
 from ...limits import DEFAULT_LIMITS, Limits
+from ...system.remote import RemotePath, reading
 from .header import HIGHEST_LEVEL, METADATA_KEY, FutureVersionError, Header, HeaderError
 from .layout import DTYPES, TRACKS, Tensors, checksum_of
 from .node import NodeEntry
+from .ranged import RangedTensors
 
 # What a row of the node table takes in memory, in bytes.
 _ENTRY_BYTES = 400
@@ -39,7 +41,7 @@ class LatentReader(ABC):
     limits: for what is going to be restored from it.
     """
 
-    path: Path
+    path: Path | RemotePath
     header: Header
     nodes: tuple[NodeEntry, ...]
     nodes_at: int
@@ -76,12 +78,9 @@ class LatentReader(ABC):
         """The file at a node's bytes. A handle for each time, so that threads need not share one."""
         if node.lost:
             raise LatentError(f"{self.path}: {node} is damaged (the head of its record)")
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self.nodes_at + node.offset)
-                yield file
-        except OSError as error:
-            raise LatentError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+        with reading(self.path, LatentError), self.path.open("rb") as file:
+            file.seek(self.nodes_at + node.offset)
+            yield file
 
     def check_tracks(self) -> None:  # noqa: B027 - most latents have none
         """Raise `LatentError` where the sound and subtitles are damaged, or cannot be read."""
@@ -110,9 +109,9 @@ class FinishedLatent(LatentReader):
     read.
     """
 
-    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, path: Path | RemotePath, limits: Limits = DEFAULT_LIMITS) -> None:
         self.path, self.limits = path, limits
-        self._tensors = Tensors(path)
+        self._tensors = RangedTensors(path) if isinstance(path, RemotePath) else Tensors(path)
         self.size = path.stat().st_size
         metadata = self._tensors.metadata.get(METADATA_KEY)
         if metadata is None:
@@ -144,11 +143,8 @@ class FinishedLatent(LatentReader):
     def check_tracks(self) -> None:
         if not self.tracks_bytes:
             return
-        try:
-            with self.path.open("rb") as file:
-                found = checksum_of(file, self.tracks_at, self.tracks_bytes)
-        except OSError as error:
-            raise LatentError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+        with reading(self.path, LatentError), self.path.open("rb") as file:
+            found = checksum_of(file, self.tracks_at, self.tracks_bytes)
         if found != self._tracks_crc32:
             raise LatentError(f"{self.path}: its sound is damaged (checksum differs)")
 

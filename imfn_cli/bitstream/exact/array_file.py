@@ -18,8 +18,10 @@ import numpy as np
 
 from ...errors import LatentError
 from ...system.files import replacing, writing
+from ...system.remote import RemotePath, reading
 from ..container.header import FutureVersionError, HeaderError
 from ..container.layout import Tensors, layout_bytes, tensor_entry
+from ..container.ranged import RangedTensors
 from .array_header import METADATA_KEY, ArrayHeader
 
 
@@ -106,9 +108,9 @@ class ArrayFile:
     damaged. A damaged group raises only when it is read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | RemotePath) -> None:
         self.path = path
-        tensors = Tensors(path)
+        tensors = RangedTensors(path) if isinstance(path, RemotePath) else Tensors(path)
         try:
             self.header, checksums = ArrayHeader.from_json(tensors.metadata.get(METADATA_KEY, ""))
             self.groups = tuple(self._entries(tensors, checksums))
@@ -120,17 +122,14 @@ class ArrayFile:
 
     def read(self, group: Group) -> bytes:
         """The bytes of a group. Raises `LatentError` if their checksum differs."""
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self._groups_at + group.offset)
-                data = file.read(group.size)
-        except OSError as error:
-            raise LatentError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+        with reading(self.path, LatentError), self.path.open("rb") as file:
+            file.seek(self._groups_at + group.offset)
+            data = file.read(group.size)
         if zlib.crc32(data) != group.crc32:
             raise LatentError(f"{self.path}: {group} is damaged (checksum differs)")
         return data
 
-    def _entries(self, tensors: Tensors, checksums: dict[str, int]) -> Iterator[Group]:
+    def _entries(self, tensors: Tensors | RangedTensors, checksums: dict[str, int]) -> Iterator[Group]:
         for name, dtype in (("table", "U32"), ("groups", "U8")):
             if name not in tensors or tensors.kind(name)[0] != dtype:
                 raise HeaderError(f"it has no tensor {name!r} of type {dtype}")
