@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from . import bitstream, codec, defaults, media, network, zoo
+from . import array_trees, bitstream, codec, defaults, media, network, zoo
 from .call_options import CompressOptions, StreamOptions
 from .errors import InputError, ModelError, OutputError
 from .limits import DEFAULT_LIMITS, NO_LIMITS, Limits
@@ -88,6 +88,7 @@ def compress(
     audio: bool = True,
     lossless: bool = False,
     max_error: float | str | None = None,
+    fit: bool = False,
     device: str = "auto",
     force: bool = False,
     verify: bool = False,
@@ -104,6 +105,7 @@ def compress(
         Any T, H, W ≥ 1. Frames of files are streamed. Arrays of other types and shapes (booleans, integers
         and floats up to 64 bits; (T, H, W), (T, H, W, C), (T, D)), TIFF stacks of more than 8 bits, HDF5
         ("file.h5::/data") and Zarr go another way, in which every sample is within an error; `ArrayReport`.
+        With a `ratio` or `fit` they become memories, of a tree that is fitted to them.
     output: the file to write; clip.mp4 → clip.safetensors beside it unless given. An array needs one. "-" is
         standard output, which gets the file when it is whole.
     rate: frames per second of an array, tensor or iterable; 25 unless given.
@@ -131,6 +133,10 @@ def compress(
     audio: whether the sound of a video file is kept; subtitles always are, packets of both as they are.
     lossless: of an array: what comes back has every bit that it had, on every machine.
     max_error: of an array: every sample is at most so far from what it was; "1%" is a part of its range.
+    fit: of an array: memories of `ratio` frames, 16 unless given, of a linear tree that is fitted in closed
+        form to the array itself, takes its type and channels, and travels with the latent. So does a number
+        as ratio where no model that ships fits; a file of `imfn train --linear ARRAYS` as model is one tree
+        for many arrays.
     device: "auto", "cpu", "cuda" or "mps"; a loaded model stays where it is.
     force: overwrite `output` where it exists.
     verify: read and decode what was written before it gets its name; what does not decode raises, and nothing
@@ -148,6 +154,8 @@ def compress(
     When it raises, nothing is left behind (without `resume`) and an output that existed stays as it was.
     """
     tolerance = _tolerance_of(lossless, max_error, quality, target_psnr, target_kbps, target_size, model)
+    if fit and (tolerance is not None or student or model is not None):
+        raise ValueError("fit goes without lossless, max_error, a student or a model")
     if verify and resume:
         raise ValueError("verify and resume exclude one another: what does not decode is not kept")
     target = _target_of(quality, target_psnr, target_kbps, target_size)
@@ -164,10 +172,18 @@ def compress(
     start, stop = frames or (0, None)
     if isinstance(source, str | Path):
         source = _one_source(source)
-    if tolerance is not None or (model is None and target is None and goes_as_array(source)):
+    if tolerance is not None or goes_as_array(source, model, fit=fit, aimed=target is not None):
+        if target is not None:
+            raise ValueError("a tree that is fitted to an array goes without a target; give a quality")
+        tree = None
+        if tolerance is None and (fit or model is not None or isinstance(ratio, int)):
+            fixed = ratio if isinstance(ratio, int) else defaults.RATIO
+            # A loaded model never gets here.
+            file = None if model is None else Path(str(model))
+            tree = {"ratio": fixed, "quality": quality, "model": file, "gop": gop}
         asked = codec.Tolerance(quality=quality) if tolerance is None else tolerance
         return _compress_array(
-            source, output, asked, start, stop, force=force, verify=verify, progress=progress
+            source, output, asked, start, stop, tree=tree, force=force, verify=verify, progress=progress
         )
     if target is not None and isinstance(source, media.Source) and not source.rereadable:
         raise InputError(
@@ -257,10 +273,18 @@ def _tolerance_of(lossless: bool, max_error: float | str | None, *others: object
     return codec.Tolerance.exact() if max_error is None else codec.Tolerance.parse(max_error)
 
 
-def goes_as_array(source: object) -> bool:
-    """Whether `compress` takes a source as an array of samples: what is in it are no 8-bit pictures."""
+def goes_as_array(source: object, model: object = None, *, fit: bool = False, aimed: bool = False) -> bool:
+    """Whether `compress` takes a source as an array of samples: what is in it are no 8-bit pictures.
+
+    So it does whatever is in it where a tree of arrays is to be fitted, or is the `model`; and never with
+    another model or a target (`aimed`).
+    """
     import numpy as np
 
+    if fit or zoo.is_array_model(model):
+        return True
+    if model is not None or aimed:
+        return False
     if isinstance(source, np.ndarray):
         return not _are_pictures(source.dtype, source.shape)
     if not isinstance(source, media.Source) or len(source.paths) != 1 or not media.is_array(source.name):
@@ -287,40 +311,55 @@ def _compress_array(
     start: int,
     stop: int | None,
     *,
+    tree: dict[str, Any] | None,
     force: bool,
     verify: bool,
     progress: Progress | None,
 ) -> ArrayReport:
-    import numpy as np
-    import torch
-
+    """tree: of memories, what `array_trees.compress_memories` is asked for."""
     if isinstance(source, media.Source):
-        if len(source.paths) != 1:
-            raise InputError(
-                f"{source.name}: is no array; lossless and max_error are for .npy, .npz, .tif, .h5, .zarr"
-            )
         standard = output is not None and is_standard(output)
         place = Path("-") if standard else codec.latent_place(source, output, force=force)
-        array: media.ArraySource = media.open_array(source.name, start=start, stop=stop)
-    elif isinstance(source, np.ndarray | torch.Tensor):
-        if output is None:
-            raise OutputError("array: has no name to go by; say where to write with output=")
-        place = Path(output)
-        array = media.GivenArray(source if isinstance(source, np.ndarray) else source.numpy(force=True))
-        if (start, stop) != (0, None):
-            chosen = media.selected("array", array.frames, start, stop)
-            array = media.PartOfArray(array, chosen.start, chosen.stop)
+    elif output is None:
+        raise OutputError("array: has no name to go by; say where to write with output=")
     else:
-        raise InputError("frames: lossless and max_error are for arrays; hand over one, or a file")
+        place = Path(output)
+    array = _opened_array(source, start, stop)
     with ExitStack() as stack:
         stack.enter_context(array)
         written = stack.enter_context(stdout_from_disk(codec.LATENT_ENDING)) if is_standard(place) else place
         if verify:
             written = stack.enter_context(_verified(Path(written), None, force=force))
         counting = _counting(progress, array.frames)
-        report = codec.compress_array(array, written, tolerance, force=force, progress=counting)
+        if tree is None:
+            report = codec.compress_array(array, written, tolerance, force=force, progress=counting)
+        else:
+            report = array_trees.compress_memories(
+                array, Path(written), **tree, force=force, progress=counting
+            )
     report = replace(report, output=str(place))
     return replace(report, output="stdout") if is_standard(output) else report
+
+
+def _opened_array(source: object, start: int, stop: int | None) -> "media.ArraySource":
+    """Frames start … stop − 1 of an array, wherever it is. Raises `InputError`."""
+    import numpy as np
+    import torch
+
+    if isinstance(source, media.Source):
+        if len(source.paths) != 1:
+            raise InputError(
+                f"{source.name}: is no array; lossless, max_error and fit are for .npy, .npz, .tif, "
+                ".h5, .zarr"
+            )
+        return media.open_array(source.name, start=start, stop=stop)
+    if not isinstance(source, np.ndarray | torch.Tensor):
+        raise InputError("frames: lossless, max_error and fit are for arrays; hand over one, or a file")
+    array = media.GivenArray(source if isinstance(source, np.ndarray) else source.numpy(force=True))
+    if (start, stop) == (0, None):
+        return array
+    chosen = media.selected("array", array.frames, start, stop)
+    return media.PartOfArray(array, chosen.start, chosen.stop)
 
 
 def _check_resume(source: object, output: str | Path | None) -> None:
@@ -659,6 +698,7 @@ def memories(
     ratio: int = defaults.RATIO,
     model: "str | Path | Model | None" = None,
     student: bool = False,
+    fit: bool = False,
     frames: Selection | None = None,
     device: str = "auto",
 ) -> "Tensor":
@@ -668,7 +708,9 @@ def memories(
     is in the last ones, of fewer frames: powers of two, the largest first, as in a latent. h, w: the frame's
     size over the patch's, rounded up. All of them are in memory at once; `write_memories` needs one.
 
-    Arguments and errors as in `compress`, with pictures of 8 bits.
+    Arguments and errors as in `compress`. Of arrays that are no pictures of 8 bits, and of others with
+    `fit`, they are those of a tree that is fitted to the array, or read from `model`'s file: (N, K, h, w), in
+    units of the array's range.
 
     >>> import numpy as np, imfn_cli as imfn
     >>> imfn.memories(np.zeros((20, 48, 64, 3), np.uint8), ratio=8, model="video-linear").shape
@@ -679,9 +721,7 @@ def memories(
 
     if isinstance(source, str | Path):
         source = _one_source(source)
-    found = _memories(
-        source, ratio, _loaded(model, device, DEFAULT_LIMITS), student, frames or (0, None), None
-    )
+    found, _ = _memories(source, ratio, model, fit, device, student, frames or (0, None), None)
     return torch.stack([memory for _, memory in found])
 
 
@@ -692,6 +732,7 @@ def write_memories(
     ratio: int = defaults.RATIO,
     model: "str | Path | Model | None" = None,
     student: bool = False,
+    fit: bool = False,
     frames: Selection | None = None,
     device: str = "auto",
     force: bool = False,
@@ -708,15 +749,16 @@ def write_memories(
     if place.suffix.lower() != ".npy":
         raise OutputError(f"{place}: memories are written as .npy; name such a file with -o")
     check_output(place, force=force)
-    loaded, levels = _loaded(model, device, DEFAULT_LIMITS), []
+    levels = []
+    found, name = _memories(source, ratio, model, fit, device, student, frames or (0, None), progress)
     with replacing(place, force=force) as temporary, media.GrowingNpy(temporary) as file:
-        for level, memory in _memories(source, ratio, loaded, student, frames or (0, None), progress):
+        for level, memory in found:
             file.append(memory.numpy())
             levels.append(level)
     return MemoriesReport(
         source=source.name,
         output=str(place),
-        model=loaded.name,
+        model=name,
         ratio=ratio,
         frames=sum(1 << level for level in levels),
         shape=file.shape,
@@ -726,6 +768,34 @@ def write_memories(
 
 
 def _memories(
+    source: "Source | np.ndarray | Tensor | Iterable[np.ndarray | Tensor]",
+    ratio: int,
+    model: "str | Path | Model | None",
+    fit: bool,
+    device: str,
+    student: bool,
+    frames: Selection,
+    progress: Progress | None,
+) -> "tuple[Iterator[tuple[int, Tensor]], str]":
+    """Memories as they are made, and the name of their model; none of a tree that is fitted."""
+    if goes_as_array(source, model, fit=fit):
+        if student:
+            raise ValueError("a tree of arrays has no student; leave it out")
+        file = None if model is None else Path(str(model))
+        return _memories_of_array(source, ratio, file, frames, progress), "" if file is None else file.stem
+    loaded = _loaded(model, device, DEFAULT_LIMITS)
+    return _memories_of_sequence(source, ratio, loaded, student, frames, progress), loaded.name
+
+
+def _memories_of_array(
+    source: object, ratio: int, model: Path | None, frames: Selection, progress: Progress | None
+) -> "Iterator[tuple[int, Tensor]]":
+    with _opened_array(source, *frames) as array:
+        counting = _counting(progress, array.frames)
+        yield from array_trees.memories_of_array(array, operator.index(ratio), model, counting)
+
+
+def _memories_of_sequence(
     source: "Source | np.ndarray | Tensor | Iterable[np.ndarray | Tensor]",
     ratio: int,
     model: "Model",

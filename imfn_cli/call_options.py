@@ -29,6 +29,7 @@ class CompressOptions(TypedDict, total=False):
     frames: tuple[int, int | None] | None
     lossless: bool
     max_error: float | str | None
+    fit: bool
     device: str
     force: bool
     verify: bool

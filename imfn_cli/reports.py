@@ -77,12 +77,13 @@ class ArrayReport(CompressReport):
 
     Fields as in `CompressReport`: nodes are groups of frames, there is no model, and ratio_of_bytes is of the
     array's own bytes. shape, dtype: of the array, dtype as NumPy writes it.   max_error: every sample is
-    within it, 0: as it was.   bits_per_sample: of the whole file.   megabytes_per_second: of the array.
+    within it, 0: as it was, None: of memories, whose `ratio` is theirs.
+    bits_per_sample: of the whole file.   megabytes_per_second: of the array.
     """
 
     shape: tuple[int, ...] = ()
     dtype: str = ""
-    max_error: float = 0.0
+    max_error: float | None = 0.0
     lossless: bool = True
     bits_per_sample: float = 0.0
     megabytes_per_second: float = 0.0

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import defaults, evaluation, network, training, zoo
+from . import array_trees, defaults, evaluation, network, training, zoo
 from .errors import InputError, ModelError, OutputError
 from .reports import DistillReport, FitReport, FloatResults, TrainingData, TrainReport, Validation
 from .system.calls import call_text
@@ -166,9 +166,18 @@ def fit(
     patch: its side in pixels.   channels: numbers for each patch in every memory, all that it has unless
     given.   gray: one channel instead of RGB.   time_limit: as in `train`; `resume` goes on as well.
 
+    Where `output` ends in .safetensors, data are arrays (.npy, .npz, TIFF, HDF5, Zarr) of any type and
+    channels, and the model is one file, for `compress(array, model=file)`; patch and channels follow from
+    the arrays then, and levels alone counts.
+
     Raises `InputError` for data that cannot be read or has no two frames in a row, `ModelError` for a shape
     that cannot be, `OutputError` for the folder.
     """
+    if Path(output).suffix.lower() == f".{SAFETENSORS}":
+        command = command or call_text("imfn.fit", data, output, levels=levels)
+        return array_trees.fit_array_model(
+            data, Path(output), levels=levels, force=force, command=command, progress=progress
+        )
     budget = training.Budget(time_limit)
     _check_free(output, force=force)
     shape = {"levels": levels, "patch": patch, "channels": channels, "gray": gray or None}

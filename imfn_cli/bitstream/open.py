@@ -17,6 +17,8 @@ from .exact.array_header import METADATA_KEY as ARRAY_KEY
 
 # A model's weights have its entropy model's tables beside them.
 _TABLES_OF_A_MODEL = "entropy.counts"
+#: The one metadata key of a tree's file that was fitted to arrays.
+ARRAY_MODEL_KEY = "imfn_array_model"
 #: The one metadata key of a student's file.
 STUDENT_KEY = "imfn_student"
 
@@ -28,6 +30,7 @@ class Kind(StrEnum):
     GROWING_LATENT = "growing latent"
     FADING_MEMORY = "fading memory"
     ARRAY = "array latent"
+    ARRAY_MODEL = "model of arrays"
     MODEL = "model"
     STUDENT = "student"
     OTHER = "something else"
@@ -52,6 +55,8 @@ def kind_of(path: Path | RemotePath) -> Kind:
         return Kind.FADING_MEMORY
     if ARRAY_KEY in metadata:
         return Kind.ARRAY
+    if ARRAY_MODEL_KEY in metadata:
+        return Kind.ARRAY_MODEL
     if STUDENT_KEY in metadata:
         return Kind.STUDENT
     return Kind.MODEL if _TABLES_OF_A_MODEL in layout else Kind.OTHER
@@ -74,7 +79,7 @@ def open_file(
         return FadingMemoryFile.read(path, limits)
     if kind is Kind.ARRAY:
         return ArrayFile(path)
-    if kind in (Kind.MODEL, Kind.STUDENT):
+    if kind in (Kind.MODEL, Kind.STUDENT, Kind.ARRAY_MODEL):
         raise LatentError(f"{path}: a {kind}, not an imfn latent; name a file that 'imfn compress' wrote")
     # Of anything else the reader says best what is wrong with it.
     return FinishedLatent(path, limits)

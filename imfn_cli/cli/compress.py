@@ -55,6 +55,7 @@ def compress(
         bool, typer.Option("--lossless", help="Of an array: every bit comes back, on every machine.")
     ] = False,
     max_error: options.MaxError = None,
+    fit: options.Fit = False,
     student: Annotated[
         bool, typer.Option("--student", help="One recurrent update per frame instead of the tree.")
     ] = False,
@@ -97,6 +98,8 @@ def compress(
         options.check_guarantee(
             lossless and max_error is not None, quality, target_psnr, target_kbps, target_size, model
         )
+    if fit:
+        options.check_fit(guaranteed, student, target_psnr, target_kbps, target_size, model)
     selection = options.parse_frames(frames)
     chosen = None if ratio is None else options.parse_ratio(ratio)
     if student and chosen == defaults.AUTO:
@@ -116,7 +119,7 @@ def compress(
     places = _places(sources, output, force, skip_existing or resume)
     loaded = None
     as_pictures = [
-        isinstance(place, Path) and not guaranteed and not (model is None and api.goes_as_array(source))
+        isinstance(place, Path) and not guaranteed and not api.goes_as_array(source, model, fit=fit)
         for source, place in zip(sources, places, strict=True)
     ]
     if any(as_pictures):
@@ -143,6 +146,7 @@ def compress(
         "audio": not no_audio,
         "lossless": lossless,
         "max_error": max_error,
+        "fit": fit,
         "force": force,
         "verify": verify,
         "limits": limits,
@@ -181,7 +185,7 @@ class _Task:
 def _work(task: _Task, progress: Progress | None) -> "CompressReport":
     named, guaranteed = task.model, task.settings["lossless"] or task.settings["max_error"] is not None
     model = named
-    if not guaranteed and not (named is None and api.goes_as_array(task.source)):
+    if not guaranteed and not api.goes_as_array(task.source, named, fit=task.settings["fit"]):
         model = (
             _loaded(named, task.device, task.settings["limits"])
             if named is None or isinstance(named, str)
@@ -220,7 +224,10 @@ def human(report: "CompressReport") -> list[str]:
 
 
 def _human_of_array(report: ArrayReport) -> list[str]:
-    kept = "lossless" if report.lossless else f"within {report.max_error:.6g}"
+    if report.max_error is None:
+        kept = f"memories of {report.ratio} frames, quality {report.quality}"
+    else:
+        kept = "lossless" if report.lossless else f"within {report.max_error:.6g}"
     size = "×".join(map(str, report.shape))
     coded = f"{report.bytes:,} bytes, {report.bits_per_sample:.3f} bits per sample"
     return [

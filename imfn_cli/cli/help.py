@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 SECTIONS: Mapping[str, Sequence[str]] = {
     "Size and quality": (
         *("--ratio", "--quality", "--target-psnr", "--target-kbps", "--target-size"),
-        *("--lossless", "--max-error", "--gop", "--low-delay", "--effort", "--float"),
+        *("--lossless", "--max-error", "--fit", "--gop", "--low-delay", "--effort", "--float"),
     ),
     "What is read": (
         *("--frames", "--stream", "--no-audio", "--raw", "--pix-fmt", "--fps", "--size", "--input-format"),

@@ -31,6 +31,9 @@ def info(
     ) or _is_hub_model(file):
         _model(file, out)
         return
+    if zoo.is_array_model(path):
+        _array_model(path, out)
+        return
     opened = bitstream.open_file(path, options.limits_of(limit_memory))
     if isinstance(opened, bitstream.FadingMemoryFile):
         assert isinstance(path, Path)
@@ -174,6 +177,12 @@ def _model(name: str, out: Output) -> None:
     shown = {**config, "student": student, "sha256": sha256, "bytes": size}
     values = {"path": str(folder), "bytes": size, "sha256": sha256, "student": student, "config": config}
     out.result(values, f"{folder}: an imfn model", _fields(shown))
+
+
+def _array_model(path: Path, out: Output) -> None:
+    made = zoo.read_array_model(path)
+    values = {"path": str(path), "bytes": path.stat().st_size, "span": list(made.span), "about": made.about}
+    out.result(values, f"{path}: a model of arrays", _fields({"span": made.span, **made.about}))
 
 
 def _text(value: Any) -> str:

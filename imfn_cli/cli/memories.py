@@ -26,6 +26,7 @@ def memories(
         bool, typer.Option("--student", help="One recurrent update per frame instead of the tree.")
     ] = False,
     model: options.Model = None,
+    fit: options.Fit = False,
     frames: options.Frames = None,
     device: options.Device = options.DeviceName.auto,
     force: options.Force = False,
@@ -46,6 +47,7 @@ def memories(
             ratio=ratio,
             model=model,
             student=student,
+            fit=fit,
             frames=options.parse_frames(frames),
             device=device,
             force=force,

@@ -296,6 +296,24 @@ MaxError = Annotated[
 ]
 
 
+Fit = Annotated[
+    bool,
+    typer.Option(
+        "--fit",
+        help="Of an array: memories of a tree that is fitted to the array itself and travels with it.",
+    ),
+]
+
+
+def check_fit(*others: object) -> None:
+    """Raise a usage error where --fit stands beside what means nothing then."""
+    if any(other for other in others):
+        raise typer.BadParameter(
+            "--fit goes without --lossless, --max-error, a target, a student or a model",
+            param_hint="imfn compress",
+        )
+
+
 def check_guarantee(both: bool, *others: object) -> None:
     """Raise a usage error where --lossless or --max-error stands beside what means nothing then."""
     if both:

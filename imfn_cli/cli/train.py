@@ -65,7 +65,8 @@ def train(
     """Train a model and write its folder: configuration, weights, recipe, model card.
 
     'imfn train FOOTAGE -o mycam --time-limit 30m' adapts the model that ships to your own footage. A recipe
-    (recipe.toml of a model folder) makes that model again. With --linear the fit is in closed form.
+    (recipe.toml of a model folder) makes that model again. With --linear the fit is in closed form; with
+    --linear and -o model.safetensors, of arrays of any type and channels (.npy, .npz, TIFF, HDF5, Zarr).
 
     --time-limit is for the whole command: with less time fewer frames are read, fewer steps made and coding
     tables fitted to less, or taken from the start. A run that was interrupted, at whatever stage, goes on

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from .exact.compress import compress_array
     from .exact.restore import decompress_array, read_array, verify_array
     from .exact.tolerance import Tolerance
+    from .exact.tree_compress import (
+        check_tree_ratio,
+        compress_tree,
+        plane_size,
+        range_of,
+        span_of,
+        tree_memories,
+        windows,
+    )
+    from .exact.tree_group import Span
     from .fading_memory import restore_fading_memory, stream_into_memory, verify_fading_memory
     from .file_model import model_of, writer_of
     from .live_forest import FixedForest, LiveForest
@@ -46,16 +56,19 @@ __all__ = [
     "Live",
     "LiveAdaptiveForest",
     "LiveForest",
+    "Span",
     "Target",
     "Tolerance",
     "array_place",
     "check_fits",
     "check_needs",
+    "check_tree_ratio",
     "compare_with_source",
     "compress_adaptive",
     "compress_array",
     "compress_sequence",
     "compress_to_target",
+    "compress_tree",
     "decompress_array",
     "decompress_latent",
     "encode_intra",
@@ -67,17 +80,22 @@ __all__ = [
     "memories_of",
     "model_of",
     "parse_size",
+    "plane_size",
+    "range_of",
     "read_array",
     "restore_fading_memory",
     "restored_frames",
     "restored_place",
     "shares_of",
+    "span_of",
     "stream_into_memory",
     "stream_place",
     "stream_sequence",
+    "tree_memories",
     "verify_array",
     "verify_fading_memory",
     "verify_latent",
+    "windows",
     "writer_of",
 ]
 
@@ -98,6 +116,16 @@ __getattr__, __dir__ = lazy_attributes(
         "exact.compress": ("compress_array",),
         "exact.restore": ("decompress_array", "read_array", "verify_array"),
         "exact.tolerance": ("Tolerance",),
+        "exact.tree_compress": (
+            "check_tree_ratio",
+            "compress_tree",
+            "plane_size",
+            "range_of",
+            "span_of",
+            "tree_memories",
+            "windows",
+        ),
+        "exact.tree_group": ("Span",),
         "fading_memory": ("restore_fading_memory", "stream_into_memory", "verify_fading_memory"),
         "file_model": ("model_of", "writer_of"),
         "live_forest": ("FixedForest", "LiveForest"),

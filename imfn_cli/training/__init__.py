@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ..system.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from .array_fit import MOST_SAMPLES, fit_tree, patch_for
     from .budget import Budget
     from .distillation import Distillation, Distilled, distil, resumed_distillation
     from .export import export_step, require_packages
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .stages import Stages, begun_with, check_unfinished
 
 __all__ = [
+    "MOST_SAMPLES",
     "RECIPE_FILE",
     "Budget",
     "Distillation",
@@ -33,10 +35,12 @@ __all__ = [
     "distil",
     "export_step",
     "fit_linear",
+    "fit_tree",
     "hardware",
     "hardware_and_torch",
     "joined",
     "local_rank",
+    "patch_for",
     "read_pool",
     "read_recipe",
     "recipe_for",
@@ -50,6 +54,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
+        "array_fit": ("MOST_SAMPLES", "fit_tree", "patch_for"),
         "distillation": ("Distillation", "Distilled", "distil", "resumed_distillation"),
         "export": ("export_step", "require_packages"),
         "machine": ("hardware", "hardware_and_torch"),

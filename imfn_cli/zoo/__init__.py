@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ..system.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from .array_model import ArrayModel, is_array_model, read_array_model, tree_of, write_array_model
     from .cache import CachedModel, add_to_cache, remove_from_cache
     from .card import linear_card, trained_card
     from .folder import STUDENT_FILE, read_config, weights_sha256
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PACKAGED",
     "STUDENT_FILE",
+    "ArrayModel",
     "CachedModel",
     "Model",
     "ModelPlace",
@@ -25,23 +27,34 @@ __all__ = [
     "every_model",
     "find_model",
     "folder_of_weights",
+    "is_array_model",
     "linear_card",
     "load",
     "model_folders",
     "own_place",
     "pick_device",
+    "read_array_model",
     "read_config",
     "read_update",
     "remove_from_cache",
     "save",
     "trained_card",
+    "tree_of",
     "weights_sha256",
+    "write_array_model",
     "write_student",
 ]
 
 __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
+        "array_model": (
+            "ArrayModel",
+            "is_array_model",
+            "read_array_model",
+            "tree_of",
+            "write_array_model",
+        ),
         "card": ("linear_card", "trained_card"),
         "folder": ("STUDENT_FILE", "read_config", "weights_sha256"),
         "model": ("Model",),

@@ -186,3 +186,42 @@ def test_in_one_process_many(cli: Cli, array: np.ndarray, tmp_path: Path) -> Non
     ran = cli("decompress", out, "-o", tmp_path / "back", "--json")
     assert [Path(line["output"]).name for line in ran.json] == ["x.npy", "z.npy"]
     assert np.array_equal(np.load(tmp_path / "back" / "z.npy"), array[..., :2])
+
+
+def test_memories_of_a_tree_that_is_fitted(cli: Cli, array: np.ndarray, tmp_path: Path) -> None:
+    source, latent = tmp_path / "x.npy", tmp_path / "x.safetensors"
+    (line,) = cli("compress", source, "--fit", "-r", "4", "-q", "60", "--json").json
+    assert (line["ratio"], line["max_error"], line["lossless"]) == (4, None, False)
+    assert "memories of 4 frames" in cli("compress", source, "-r", "4", "-f").out
+    (about,) = cli("info", latent, "--json").json
+    assert about["header"]["tree"]["ratio"] == 4
+    ran = cli("verify", latent, "--source", source)
+    assert ran.code == 0
+    assert "PSNR" in ran.err
+    assert cli("decompress", latent, "-o", tmp_path / "y.npy", "--quiet").code == 0
+    assert np.load(tmp_path / "y.npy").shape == array.shape
+    assert cli("memories", source, "-r", "4", "--json").json[0]["shape"][0] == 3
+
+
+def test_one_tree_for_many_files(cli: Cli, array: np.ndarray, tmp_path: Path) -> None:
+    model = tmp_path / "model.safetensors"
+    assert cli("train", "--linear", tmp_path / "x.npy", "-o", model, "--levels", "2").code == 0
+    assert "largest_ratio" in cli("info", model).out
+    assert cli("compress", tmp_path / "x.npy", "-m", model, "-r", "4").code == 0
+    assert cli("decompress", tmp_path / "x.safetensors", "-o", tmp_path / "y.npy").code == 0
+    ran = cli("decompress", model, "-o", tmp_path / "z.npy")
+    assert ran.code == 1
+    assert "a model of arrays, not an imfn latent" in ran.line
+    data = bytearray(model.read_bytes())
+    data[-1] ^= 1
+    model.write_bytes(data)
+    ran = cli("compress", tmp_path / "x.npy", "-m", model, "-r", "4", "-f")
+    assert ran.code == 1
+    assert "damaged" in ran.line
+
+
+@pytest.mark.parametrize("words", [("--lossless",), ("--student",), ("-m", "video"), ("--target-psnr", "30")])
+def test_fit_goes_alone(cli: Cli, array: np.ndarray, tmp_path: Path, words: tuple[str, ...]) -> None:
+    ran = cli("compress", tmp_path / "x.npy", "--fit", *words)
+    assert ran.code == 2
+    assert "--fit goes without" in ran.line

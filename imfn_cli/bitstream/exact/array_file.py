@@ -1,7 +1,8 @@
-"""The file of an array latent: a safetensors file with one metadata key and two tensors.
+"""The file of an array latent: a safetensors file with one metadata key and two or three tensors.
 
 metadata  {"imfn_array": sorted JSON of `ArrayHeader`, its own CRC-32 and that of `table`}
 table     U32 (n, 3): frames, size in bytes and CRC-32 of each group, in order
+model     U8 (size,): of memories, the tree that was fitted to the array (`TreeModel.to_bytes`)
 groups    U8 (total,): the groups' bytes, one after another
 """
 
@@ -12,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from ..container.header import FutureVersionError, HeaderError
 from ..container.layout import Tensors, layout_bytes, tensor_entry
 from ..container.ranged import RangedTensors
 from .array_header import METADATA_KEY, ArrayHeader
+
+#: More than the entries of the largest tree take.
+MOST_MODEL_BYTES = 1 << 24
 
 
 class Group(NamedTuple):
@@ -68,19 +72,24 @@ class ArrayWriter:
         """How many there are so far."""
         return len(self._table)
 
-    def finish(self, header: ArrayHeader) -> None:
-        """Write header, table and groups."""
+    def finish(self, header: ArrayHeader, model: bytes = b"") -> None:
+        """Write header, table, the tree's bytes where there is one, and groups."""
         table = np.array(self._table, "<u4").reshape(-1, 3)
         total = int(table[:, 1].sum(dtype=np.int64))
-        layout = {
-            "__metadata__": {METADATA_KEY: header.to_json(table=zlib.crc32(table.tobytes()))},
-            "table": tensor_entry(np.dtype(np.uint32), table.shape, 0, table.nbytes),
-            "groups": tensor_entry(np.dtype(np.uint8), (total,), table.nbytes, total),
-        }
+        checksums = {"table": zlib.crc32(table.tobytes())}
+        layout: dict[str, Any] = {"table": tensor_entry(np.dtype(np.uint32), table.shape, 0, table.nbytes)}
+        at = table.nbytes
+        if model:
+            checksums["model"] = zlib.crc32(model)
+            layout["model"] = tensor_entry(np.dtype(np.uint8), (len(model),), at, len(model))
+            at += len(model)
+        layout["groups"] = tensor_entry(np.dtype(np.uint8), (total,), at, total)
+        layout = {"__metadata__": {METADATA_KEY: header.to_json(**checksums)}} | layout
         with writing(self._path), self._temporary.open("wb") as file:
             self._spool.seek(0)
             file.write(layout_bytes(layout))
             file.write(table.tobytes())
+            file.write(model)
             shutil.copyfileobj(self._spool, file, 1 << 20)
         self._finished = True
 
@@ -114,6 +123,8 @@ class ArrayFile:
         try:
             self.header, checksums = ArrayHeader.from_json(tensors.metadata.get(METADATA_KEY, ""))
             self.groups = tuple(self._entries(tensors, checksums))
+            #: Bytes of the tree; none without one.
+            self.model = self._model(tensors, checksums) if self.header.tree else b""
         except FutureVersionError as error:
             raise LatentError(f"{path}: {error}; upgrade imfn to read it") from error
         except HeaderError as error:
@@ -128,6 +139,17 @@ class ArrayFile:
         if zlib.crc32(data) != group.crc32:
             raise LatentError(f"{self.path}: {group} is damaged (checksum differs)")
         return data
+
+    @staticmethod
+    def _model(tensors: Tensors | RangedTensors, checksums: dict[str, int]) -> bytes:
+        if "model" not in tensors or tensors.kind("model")[0] != "U8":
+            raise HeaderError("it has no tensor 'model' of type U8")
+        if tensors.bytes_of("model") > MOST_MODEL_BYTES:
+            raise HeaderError("its tensor 'model' is larger than any tree is")
+        model: bytes = tensors.load("model").tobytes()
+        if zlib.crc32(model) != checksums.get("model"):
+            raise HeaderError("its tensor 'model' is damaged (checksum differs)")
+        return model
 
     def _entries(self, tensors: Tensors | RangedTensors, checksums: dict[str, int]) -> Iterator[Group]:
         for name, dtype in (("table", "U32"), ("groups", "U8")):

@@ -13,8 +13,8 @@ from .group import MOST_BITS
 
 #: The one metadata key of the file.
 METADATA_KEY = "imfn_array"
-#: The version that this code writes and reads.
-ARRAY_VERSION = 1
+#: The newest version; files without a tree are of version 1.
+ARRAY_VERSION = 2
 #: Most samples of a frame, and of a group: what a crafted header can make a reader allocate.
 MAX_SAMPLES = 1 << 28
 _INT64 = 1 << 63
@@ -42,7 +42,47 @@ def _tuple(value: Any) -> Any:
 Length = Annotated[int, Field(ge=1, lt=1 << 48)]
 Whole = Annotated[int, Field(ge=-_INT64, lt=_INT64)]
 #: How samples are whole numbers: integers as they are, floats by their patterns, multiples of a power of two.
-Coding = Literal["integer", "pattern", "scaled"]
+#: Or they are none: memories of a tree.
+Coding = Literal["integer", "pattern", "scaled", "memories"]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Pair = Annotated[tuple[Number, Number], BeforeValidator(_tuple)]
+
+
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
+class Tree:
+    """How frames are memories.
+
+    ratio: frames in a memory, a power of two.   step: of the quantiser, in parts of the span.
+    span: what 0 and 1 stand for in a memory's frames.   bounds: lowest and highest sample that comes back.
+    """
+
+    ratio: Annotated[int, Field(ge=1, le=64)]
+    step: Annotated[float, Field(gt=0, le=1024, allow_inf_nan=False)]
+    span: Pair
+    bounds: Pair
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Tree":
+        if self.ratio & (self.ratio - 1):
+            raise ValueError("its ratio is no power of two")
+        if self.span[0] > self.span[1] or self.bounds[0] > self.bounds[1]:
+            raise ValueError("its span or bounds are the wrong way round")
+        return self
+
+    @property
+    def levels(self) -> int:
+        """Merges from a frame to a memory."""
+        return self.ratio.bit_length() - 1
+
+
+def _tree(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    try:
+        return Tree(**value)
+    except (ValidationError, TypeError) as error:
+        told = first_problem(error) if isinstance(error, ValidationError) else "other fields"
+        raise ValueError(f"is malformed: {told}") from error
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
@@ -57,10 +97,12 @@ class ArrayHeader:
     low_bits: bits at the end of each whole number that are stored as they are.
     base: what is taken off the rest.   limits: of what then is left, (lowest, highest).
     error_steps: largest difference of a coded whole number.
-    max_error: largest difference of a sample; 0: none.   quality: 0 … 100, where that set it, else None.
+    max_error: largest difference of a sample; 0: none; None: nothing is promised.
+    quality: 0 … 100, where that set it, else None.
     group_frames: frames in a group, a power of two; the last one may have fewer.
     source_kind: "array", "images", "hdf5" or "zarr".   source_bytes: size of the source.
     about: what else the source says of itself, such as the size of a pixel.
+    tree: of memories, else None; since version 2.
     """
 
     tool: Text
@@ -74,12 +116,14 @@ class ArrayHeader:
     base: Whole
     limits: Annotated[tuple[Whole, Whole], BeforeValidator(_tuple)]
     error_steps: Annotated[int, Field(ge=0, lt=1 << MOST_BITS - 1)]
-    max_error: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    max_error: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
     quality: Annotated[float, Field(ge=0, le=100)] | None
     group_frames: Annotated[int, Field(ge=1, le=1 << 20)]
     source_kind: Text
     source_bytes: Annotated[int, Field(ge=0, lt=_INT64)]
     about: dict[str, Text | int | float | list[float]]
+    # JSON has objects where Python has dataclasses.
+    tree: Annotated[Tree | None, BeforeValidator(_tree)] = None
 
     @model_validator(mode="after")
     def _fits(self) -> "ArrayHeader":
@@ -88,6 +132,10 @@ class ArrayHeader:
         low, high = self.limits
         if low > high or max(-low, high) + 2 * self.error_steps + 1 >= 1 << MOST_BITS - 1:
             raise ValueError("its limits are not those of whole numbers that are coded")
+        if (self.coding == "memories") != (self.tree is not None) or (self.max_error is None) != bool(
+            self.tree
+        ):
+            raise ValueError("its coding, its tree and its error do not fit together")
         if self.frame_samples * min(self.frames, self.group_frames) > MAX_SAMPLES:
             raise ValueError("its groups are larger than imfn can restore")
         return self
@@ -114,15 +162,19 @@ class ArrayHeader:
 
     def to_json(self, **checksums: int) -> str:
         """Sorted JSON with its own CRC-32; `checksums` are those of the tensors beside it."""
-        return sealed({**asdict(self), "format": ARRAY_VERSION, "checksums": checksums})
+        values = asdict(self)
+        if self.tree is None:
+            del values["tree"]
+        version = 1 if self.tree is None else ARRAY_VERSION
+        return sealed({**values, "format": version, "checksums": checksums})
 
     @classmethod
     def from_json(cls, text: str) -> "tuple[ArrayHeader, dict[str, int]]":
         """What `to_json` wrote. Raises `HeaderError`."""
         values = opened(text, ARRAY_VERSION, f"array latents of 1 to {ARRAY_VERSION}")
         version, checksums = values.pop("format"), values.pop("checksums", None)
-        names = {field.name for field in fields(cls)}
-        if version != ARRAY_VERSION or not isinstance(checksums, dict) or set(values) != names:
+        names = {field.name for field in fields(cls)} - ({"tree"} if version == 1 else set())
+        if version < 1 or not isinstance(checksums, dict) or set(values) != names:
             raise HeaderError("its header is malformed")
         for name in ("max_error", "quality"):
             if type(values[name]) is int:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ...bitstream.exact.array_file import ArrayFile
 from ...bitstream.exact.array_header import ArrayHeader
+from ...errors import LatentError
 from ...system.closing import Closing
-from .restore import read_array
+from .restore import read_array, read_memories
 
 Array = NDArray[Any]
 
@@ -61,8 +62,8 @@ class ArrayLatent(Closing):
         return self.header.frames
 
     @property
-    def max_error(self) -> float:
-        """Every sample is within it; 0: as it was."""
+    def max_error(self) -> float | None:
+        """Every sample is within it; 0: as it was; None: the latent holds memories, and promises nothing."""
         return self.header.max_error
 
     def __len__(self) -> int:
@@ -99,6 +100,19 @@ class ArrayLatent(Closing):
             raise ValueError("frames are decoded, so there is nothing to share")
         whole = self._window(0, self.frames).reshape(self.shape)
         return whole if dtype is None else whole.astype(dtype)
+
+    def memories(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """The memories of a latent that was made with a ratio, in order of time, none of them kept.
+
+        Each as its level (it stands for 2^level frames) and (C, h, w), in units of the array's range.
+        Raises `LatentError` of one without memories, and where a group is damaged.
+        """
+        if self.header.tree is None:
+            raise LatentError(f"{self.path}: has no memories; compress the array with a ratio, or with fit")
+        for group in self._file.groups:
+            for level, memories in read_memories(self._file, group):
+                for memory in memories:
+                    yield level, memory
 
     def _window(self, low: int, high: int) -> Array:
         """Frames low … high − 1."""

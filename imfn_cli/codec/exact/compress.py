@@ -33,10 +33,10 @@ def compress_array(
     progress: called with the frames that are done.   Raises `InputError`, `OutputError`.
     """
     started = time.perf_counter()
-    found = look(source.dtype, _blocks(source, max(1, _LOOK // _frame_samples(source))))
+    found = look(source.dtype, blocks_of(source, max(1, _LOOK // frame_samples(source))))
     max_error = tolerance.of_range(found.low, found.high)
     how, max_error = sample_map(found, max_error)
-    group_frames = frames_in_group(_frame_samples(source))
+    group_frames = frames_in_group(frame_samples(source))
     header = ArrayHeader(
         tool=f"imfn {__version__}",
         shape=source.shape,
@@ -59,31 +59,39 @@ def compress_array(
     axes = source.axes[len(source.axes) - source.frame_axes :]
     done = 0
     with ArrayWriter(place, force=force) as writer:
-        for block in _blocks(source, group_frames):
+        for block in blocks_of(source, group_frames):
             writer.add(len(block), encode(to_planes(block, axes), how, max_error))
             done += len(block)
             if progress is not None:
                 progress(done)
         writer.finish(header)
-    return _report(source, place, header, writer.groups, time.perf_counter() - started, tolerance)
+    exact = header.lossless and not tolerance.lossless
+    notes = ("kept exactly: an error as small as this one would save nothing",) if exact else ()
+    return array_report(source, place, header, writer.groups, time.perf_counter() - started, notes=notes)
 
 
-def _report(
-    source: ArraySource, place: Path, header: ArrayHeader, groups: int, seconds: float, tolerance: Tolerance
+def array_report(
+    source: ArraySource,
+    place: Path,
+    header: ArrayHeader,
+    groups: int,
+    seconds: float,
+    *,
+    ratio_of_numbers: float = 1.0,
+    notes: tuple[str, ...] = (),
 ) -> ArrayReport:
+    """What compressing did. ratio_of_numbers: of samples to numbers that are coded."""
     height, width, channels = plane_shape(
         source.frame_shape, source.axes[len(source.shape) - source.frame_axes :]
     )
     size, samples = place.stat().st_size, header.frames * header.frame_samples
     array_bytes = samples * source.dtype.itemsize
-    exact = header.lossless and not tolerance.lossless
-    notes = ("kept exactly: an error as small as this one would save nothing",) if exact else ()
     return ArrayReport(
         source=source.name,
         output=str(place),
         model="",
-        ratio=1,
-        quality=tolerance.quality,
+        ratio=header.tree.ratio if header.tree else 1,
+        quality=header.quality,
         frames=header.frames,
         height=height,
         width=width,
@@ -92,7 +100,7 @@ def _report(
         source_bytes=source.size_bytes,
         bytes=size,
         bits_per_pixel=8 * size / (header.frames * height * width),
-        ratio_of_numbers=1.0,
+        ratio_of_numbers=ratio_of_numbers,
         ratio_of_bytes=array_bytes / size,
         seconds=seconds,
         frames_per_second=header.frames / seconds,
@@ -113,11 +121,12 @@ def frames_in_group(frame_samples: int) -> int:
     return min(_MOST, max(_FEWEST, 1 << fitting.bit_length() - 1))
 
 
-def _frame_samples(source: ArraySource) -> int:
+def frame_samples(source: ArraySource) -> int:
+    """Samples of a frame."""
     return int(np.prod(source.frame_shape, dtype=np.int64))
 
 
-def _blocks(source: ArraySource, frames: int) -> Iterator[NDArray[Any]]:
+def blocks_of(source: ArraySource, frames: int) -> Iterator[NDArray[Any]]:
     """All frames, so many at a time, each block read once."""
     for start in range(0, source.frames, frames):
         yield source.read(start, min(source.frames, start + frames))

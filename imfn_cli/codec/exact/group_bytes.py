@@ -1,17 +1,12 @@
 """A group of an array as bytes and back, whatever its samples are.
 
-    u8        0: the samples as they are, little-endian; 1: coded
-    varint    size of what follows of exceptions, 0: there are none
-    …         exceptions
-    …         low bits of all samples, where they are kept apart
-    the rest  whole numbers (`bitstream.exact.group`)
-
-Exceptions are samples that whole numbers cannot hold: infinite, not a number, negative zero, or rounded too
-far by a float's own type. A bit for each sample, of every frame the difference to the frame before, then
-their bytes.
+u8        0: the samples as they are, little-endian; 1: coded
+varint    size of what follows of exceptions, 0: there are none
+…         exceptions
+…         low bits of all samples, where they are kept apart
+the rest  whole numbers (`bitstream.exact.group`)
 """
 
-import zlib
 from typing import Any
 
 import numpy as np
@@ -19,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...bitstream.entropy.varint import read_varint, varint
 from ...bitstream.exact.group import decode_group, encode_group
+from .exceptions import filled, packed_exceptions, put_exceptions
 from .samples import SampleMap
 
 Array = NDArray[Any]
@@ -30,11 +26,11 @@ _RAW, _CODED = b"\0", b"\1"
 def encode(samples: Array, how: SampleMap, max_error: float) -> bytes:
     """samples: (T, H, W, C). What `decode` makes of it is within `max_error`; exactly as it was for 0."""
     finite = np.isfinite(samples) if how.dtype.kind == "f" else None
-    filled = samples if finite is None or finite.all() else _filled(samples, finite)
-    values, low = how.to_whole(filled)
+    whole = samples if finite is None or finite.all() else filled(samples, finite)
+    values, low = how.to_whole(whole)
     data, decoded = encode_group(values, how.limits, how.error_steps)
     wrong = _wrong(samples, how.from_whole(decoded, low), max_error)
-    exceptions = _packed_exceptions(samples, wrong) if wrong.any() else b""
+    exceptions = packed_exceptions(samples, wrong) if wrong.any() else b""
     parts = [_CODED, varint(len(exceptions)), exceptions]
     if low is not None:
         parts.append(_pack_low(low.ravel(), how.low_bits))
@@ -60,19 +56,8 @@ def decode(data: bytes, shape: Shape, how: SampleMap) -> Array:
         at = end
     samples = how.from_whole(decode_group(data[at:], shape, how.limits, how.error_steps), low)
     if exceptions:
-        _put_exceptions(samples, exceptions)
+        put_exceptions(samples, exceptions)
     return samples
-
-
-def _filled(samples: Array, finite: NDArray[np.bool_]) -> Array:
-    """Samples with others in place of those that are not finite: of the frame before, else the mean."""
-    filled = samples.copy()
-    mean = samples[finite].mean(dtype=np.float64) if finite.any() else 0.0
-    with np.errstate(over="ignore"):
-        filled[0] = np.where(finite[0], filled[0], mean)
-    for t in range(1, len(filled)):
-        filled[t] = np.where(finite[t], filled[t], filled[t - 1])
-    return np.where(np.isfinite(filled), filled, 0).astype(samples.dtype)
 
 
 def _wrong(samples: Array, restored: Array, max_error: float) -> NDArray[np.bool_]:
@@ -98,36 +83,6 @@ def within(samples: Array, restored: Array, max_error: float) -> NDArray[np.bool
     bits = f"u{samples.dtype.itemsize}"
     same = np.ascontiguousarray(samples).view(bits) == np.ascontiguousarray(restored).view(bits)
     return np.where(np.isfinite(samples), near, same)
-
-
-def _packed_exceptions(samples: Array, wrong: NDArray[np.bool_]) -> bytes:
-    flags = wrong.reshape(len(wrong), -1)
-    changes = np.concatenate((flags[:1], flags[1:] ^ flags[:-1]))
-    places = zlib.compress(np.packbits(changes).tobytes(), 9)
-    values = zlib.compress(samples[wrong].astype(samples.dtype.newbyteorder("<")).tobytes(), 9)
-    return varint(len(places)) + places + values
-
-
-def _put_exceptions(samples: Array, data: bytes) -> None:
-    size, at = read_varint(data, 0)
-    packed = np.frombuffer(_inflated(data[at : at + size], -(-samples.size // 8)), np.uint8)
-    changes = np.unpackbits(packed, count=samples.size).reshape(len(samples), -1)
-    flags = np.bitwise_xor.accumulate(changes, axis=0).astype(bool).reshape(samples.shape)
-    dtype = samples.dtype.newbyteorder("<")
-    values = _inflated(data[at + size :], int(flags.sum()) * dtype.itemsize)
-    samples[flags] = np.frombuffer(values, dtype)
-
-
-def _inflated(data: bytes, size: int) -> bytes:
-    """What zlib packed, which has to be `size` bytes; no more is ever unpacked."""
-    unpacking = zlib.decompressobj()
-    try:
-        found = unpacking.decompress(data, size + 1)
-    except zlib.error as error:
-        raise ValueError("damaged exceptions") from error
-    if len(found) != size or not unpacking.eof:
-        raise ValueError("damaged exceptions")
-    return found
 
 
 def _pack_low(low: NDArray[np.int64], bits: int) -> bytes:

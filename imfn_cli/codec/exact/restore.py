@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...bitstream.exact.array_file import ArrayFile, Group
+from ...bitstream.exact.array_header import Tree
+from ...bitstream.exact.tree_model import TreeModel
 from ...errors import InputError, LatentError
 from ...media.arrays.sinks import ArrayInfo, write_array
 from ...media.arrays.source import ArraySource
 from ...media.selection import selected
 from ...reports import DamagedNode, DecompressReport, VerifyReport
+from ...zoo.array_model import tree_of
+from .difference import Difference
 from .group_bytes import decode, within
 from .planes import from_planes, plane_shape
 from .samples import SampleMap
+from .tree_group import Span, TreeCoder
 
 Array = NDArray[Any]
 
@@ -28,10 +34,42 @@ def read_group(latent: ArrayFile, group: Group) -> Array:
     data = latent.read(group)
     try:
         shape = (group.length, *plane_shape(header.frame_shape, axes))
-        planes = decode(data, shape, SampleMap.of(header))
+        if header.tree is None:
+            planes = decode(data, shape, SampleMap.of(header))
+        else:
+            planes = _tree_coder(latent).decode(data, shape, np.dtype(header.dtype))
     except (ValueError, AssertionError, IndexError, OverflowError) as error:
         raise LatentError(f"{latent.path}: {group} is damaged (it does not decode)") from error
     return from_planes(planes, header.frame_shape, axes)
+
+
+def read_memories(latent: ArrayFile, group: Group) -> list[tuple[int, NDArray[np.float32]]]:
+    """The memories of a group of a latent that has some: level and (N, C, h, w), in order of time.
+
+    Raises `LatentError` where it is damaged.
+    """
+    header = latent.header
+    axes = header.axes[len(header.axes) - header.frame_axes :]
+    data = latent.read(group)
+    try:
+        shape = (group.length, *plane_shape(header.frame_shape, axes))
+        return _tree_coder(latent).memories(data, shape)
+    except (ValueError, IndexError, OverflowError) as error:
+        raise LatentError(f"{latent.path}: {group} is damaged (it does not decode)") from error
+
+
+def _tree_coder(latent: ArrayFile) -> TreeCoder:
+    assert latent.header.tree is not None
+    return _coder_of(latent.model, latent.header.tree)
+
+
+@lru_cache(maxsize=8)
+def _coder_of(model: bytes, tree: Tree) -> TreeCoder:
+    """Raises ValueError where the model's bytes are malformed, or it is none of this tree."""
+    read = TreeModel.from_bytes(model)
+    if len(read.sweepers) < tree.levels:
+        raise ValueError("the model has too few levels")
+    return TreeCoder(tree_of(read), tree.levels, tree.step, Span(*tree.span, tree.bounds))
 
 
 def read_array(latent: ArrayFile, start: int, stop: int) -> Iterator[Array]:
@@ -110,6 +148,7 @@ def verify_array(
             f"{header.dtype} {header.shape}; name the array that it was made from"
         )
     problems = []
+    measured = Difference()
     for group in latent.groups:
         problem = None
         try:
@@ -117,7 +156,9 @@ def verify_array(
         except LatentError as error:
             problem = str(error)
         else:
-            if source is not None:
+            if source is not None and header.max_error is None:
+                measured.add(source.read(group.frames.start, group.frames.stop), restored)
+            elif source is not None:
                 problem = _difference(
                     latent, group, restored, source.read(group.frames.start, group.frames.stop)
                 )
@@ -125,7 +166,10 @@ def verify_array(
             problems.append(DamagedNode(group.number, group.frames[0], group.frames[-1], problem))
         if progress is not None:
             progress(group.number + 1)
-    compared = ("every sample was compared with the source",) if source is not None else ()
+    compared: tuple[str, ...] = ()
+    if source is not None:
+        told = "" if header.tree is None else f"; {measured.text(header.tree.bounds)}"
+        compared = (f"every sample was compared with the source{told}",)
     return VerifyReport(
         source=str(latent.path),
         ok=not problems,
@@ -139,13 +183,14 @@ def verify_array(
 
 def _difference(latent: ArrayFile, group: Group, restored: Array, samples: Array) -> str | None:
     """What is wrong with restored samples, on one line."""
-    if latent.header.max_error == 0:
+    limit = latent.header.max_error
+    if not limit:
         wrong = int(samples.tobytes() != restored.tobytes())
         what = "not the source's samples"
     else:
-        far = ~within(samples, restored, latent.header.max_error)
+        far = ~within(samples, restored, limit)
         wrong, what = (
             int(far.sum()),
-            f"{int(far.sum())} samples are further off than {latent.header.max_error:g}",
+            f"{int(far.sum())} samples are further off than {limit:g}",
         )
     return f"{latent.path}: {group} is not of this source: {what}" if wrong else None

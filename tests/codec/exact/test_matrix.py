@@ -66,6 +66,7 @@ def test_within_an_error(
         width = float(finite.max() - finite.min()) if finite.size else 0.0
         wanted = float(max_error.removesuffix("%")) / 100 * width
     assert isinstance(report, imfn.ArrayReport)
+    assert report.max_error is not None
     assert report.max_error <= wanted
     assert_within(array, restored, report.max_error)
     assert report.bytes <= 1.01 * array.nbytes + 4000
@@ -108,6 +109,8 @@ def test_without_a_guarantee() -> None:
     assert isinstance(coarse, imfn.ArrayReport)
     assert isinstance(fine, imfn.ArrayReport)
     assert coarse.bytes < fine.bytes
+    assert coarse.max_error is not None
+    assert fine.max_error is not None
     assert coarse.max_error > fine.max_error > 0
     assert_within(array, restored, fine.max_error)
 
