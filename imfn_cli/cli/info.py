@@ -31,7 +31,7 @@ def info(
     ) or _is_hub_model(file):
         _model(file, out)
         return
-    if zoo.is_array_model(path):
+    if isinstance(path, Path) and zoo.is_array_model(path):
         _array_model(path, out)
         return
     opened = bitstream.open_file(path, options.limits_of(limit_memory))
