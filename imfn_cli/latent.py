@@ -122,6 +122,22 @@ class Latent(Closing):
         for frame in codec.restored_frames(self._reader, self.model):
             yield frame.pixels
 
+    def alpha(self, start: int = 0, stop: int | None = None) -> Pixels | None:
+        """The alpha planes of frames start … stop − 1, (N, H, W); None where nothing shines through.
+
+        Frames are composited on black. Raises `InputError` for an empty selection, `LatentError` for damage.
+        """
+        chosen = media.selected(str(self.path), self.frames, start, stop)
+        if not self._reader.alpha:
+            return None
+        parts = []
+        for group in self._reader.alpha:
+            first = max(chosen.start - group.frames.start, 0)
+            if first < len(group.frames) and group.frames.start < chosen.stop:
+                planes = self._reader.read_alpha(group)
+                parts.append(planes[first : chosen.stop - group.frames.start])
+        return np.concatenate(parts)
+
     def memories(self, start: int = 0, stop: int | None = None) -> Iterator[Memory]:
         """The memories that hold frames start … stop − 1, in order; the last ones are of lower levels.
 

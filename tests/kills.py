@@ -1,9 +1,9 @@
 """Random kills: compress and decompress are ended by SIGKILL, their resumed runs too, until one gets through.
 
-    python -m tests.kills --runs 50 [--frames 512] [--seed 1] [CLIP]
+    python -m tests.kills --runs 50 [--frames 512] [--seed 1] [--kind "compress -r auto"] [CLIP]
 
-Each of the kinds that it names is run so often. What comes out has to be what an uninterrupted run wrote, and
-nothing may be left beside it.
+Each of the kinds that it names is run so often, or, with --kills 50, until it was killed so often. What comes
+out has to be what an uninterrupted run wrote, and nothing may be left beside it.
 """
 
 import argparse
@@ -34,15 +34,18 @@ _PRELOADED = [
 
 @dataclass(frozen=True)
 class Kind:
-    """One command and what it writes.   words: its options."""
+    """One command and what it writes.   words: its options.   ratio: of the latent that it restores."""
 
     name: str
     command: str
     output: str
     words: tuple[str, ...] = ()
+    ratio: int | str = 4
 
 
 KINDS = (
+    Kind("compress -r auto", "compress", "clip.safetensors", ("-r", "auto", "-g", "32")),
+    Kind("decompress -r auto to PNG", "decompress", "frames", ratio="auto"),
     Kind("compress", "compress", "clip.safetensors", ("-r", "4", "-g", "32")),
     Kind("compress, intra only", "compress", "clip.safetensors", ("-r", "16", "-g", "0")),
     Kind(
@@ -66,17 +69,23 @@ class Tally:
 
     runs: int = 0
     kills: int = 0
+    resumed: int = 0
+    """Kills of runs that went on from a killed one."""
+
     wrong: list[str] = field(default_factory=list)
 
     def line(self, name: str) -> str:
         """For people."""
         told = f"; WRONG: {'; '.join(self.wrong[:3])}" if self.wrong else ", all as uninterrupted"
-        return f"{name}: {self.runs} runs, {self.kills} kills{told}"
+        return f"{name}: {self.runs} runs, {self.kills} kills, {self.resumed} of them of resumed runs{told}"
 
 
-def kill_runs(kind: Kind, source: Path, runs: int, chance: random.Random, folder: Path) -> Tally:
+def kill_runs(
+    kind: Kind, source: Path, runs: int, chance: random.Random, folder: Path, *, kills: int | None = None
+) -> Tally:
     """Run a kind so often, each time with kills at random moments until it gets through.
 
+    kills: end after so many of them, however few runs that takes.
     source: the clip, or a latent of it.   folder: an empty one.
     """
     reference = folder / "reference" / kind.output
@@ -89,7 +98,7 @@ def kill_runs(kind: Kind, source: Path, runs: int, chance: random.Random, folder
         assert ended == 0, f"{kind.name}: failed with code {ended}"
         lasts = time.monotonic() - began
     tally = Tally()
-    for _ in range(runs):
+    while tally.runs < runs if kills is None else tally.kills < kills:
         place = folder / "killed" / kind.output
         place.parent.mkdir(exist_ok=True)
         code = -9
@@ -99,6 +108,7 @@ def kill_runs(kind: Kind, source: Path, runs: int, chance: random.Random, folder
             if code != -9:
                 break
             tally.kills += 1
+            tally.resumed += attempt > 0
         tally.runs += 1
         if code != 0:
             tally.wrong.append(f"ended with code {code}")
@@ -154,6 +164,7 @@ def run() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clip", nargs="?", type=Path)
     parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--kills", type=int)
     parser.add_argument("--frames", type=int, default=512)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kind", action="append", default=[])
@@ -165,11 +176,13 @@ def run() -> int:
         if clip is None:
             clip = folder / "clip.npy"
             np.save(clip, make_clip(asked.frames, 96, 128))
-        latent = folder / "clip.safetensors"
-        imfn.compress(clip, latent, ratio=4, gop=32)
+        latents = {ratio: folder / f"clip.{ratio}.safetensors" for ratio in (4, "auto")}
+        for ratio, latent in latents.items():
+            imfn.compress(clip, latent, ratio=ratio, gop=32)
         for index, kind in enumerate(kinds_of(asked.kind)):
             (place := folder / str(index)).mkdir()
-            tally = kill_runs(kind, clip if kind.command == "compress" else latent, asked.runs, chance, place)
+            source = clip if kind.command == "compress" else latents[kind.ratio]
+            tally = kill_runs(kind, source, asked.runs, chance, place, kills=asked.kills)
             print(tally.line(kind.name), flush=True)
             failed |= bool(tally.wrong)
     return int(failed)

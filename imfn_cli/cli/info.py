@@ -102,6 +102,7 @@ def _latent(reader: "bitstream.LatentReader", every_node: bool, out: Output) -> 
         "node table": reader.table_bytes,
         "presentation times": reader.times_bytes,
         "sound and subtitles": reader.tracks_bytes,
+        "alpha": reader.alpha_bytes,
     }
     parts["header"] = size - sum(parts.values())
     sizes = Table(

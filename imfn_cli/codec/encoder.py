@@ -27,6 +27,7 @@ from ..network import level_of_ratio
 from ..reports import CompressReport
 from ..system.threads import map_ordered, prefetch
 from ..zoo import Model
+from .alpha import AlphaIntake, unit_of
 from .inter_encoder import InterEncoder
 from .node_builders import NodeBuilder, node_builder
 from .search_frames import SearchFrames
@@ -74,10 +75,12 @@ def compress_sequence(
     quality = checked_quality(quality)
     check_size(sequence)
     gop_nodes = gop_nodes_of(model, ratio, gop)
-    intake = _Intake(sequence, SearchFrames(level) if gop_nodes > 1 else None, progress)
+    unit = unit_of(sequence.info, gop_nodes * ratio, ratio)
+    alpha = AlphaIntake(sequence.info, unit)
+    intake = _Intake(sequence, SearchFrames(level) if gop_nodes > 1 else None, alpha, progress)
     told = compressing(sequence, model, ratio=ratio, quality=quality, gop=gop_nodes * ratio, student=student)
     with LatentWriter(output, force=force, told=told, resume=resume) as writer:
-        intake.go_on(writer.take_up(gop_nodes * ratio))
+        intake.go_on(writer.take_up(unit))
         done = resumed = intake.done
         nodes = intake.nodes(node_builder(model, level, student=student))
         if gop_nodes > 1:
@@ -85,6 +88,7 @@ def compress_sequence(
         else:
             coded = _coded_intra(nodes, model, quality)
         for node_level, data in coded:
+            alpha.write(writer, done + (1 << node_level))
             writer.add(node_level, data, intake.times[done : done + (1 << node_level)])
             done += 1 << node_level
         if writer.node_count == 1:
@@ -127,11 +131,15 @@ class _Intake:
     """The frames of a sequence on their way to the nodes.
 
     times: presentation times of the frames so far.   searched: keeps what motion is searched in, if anything.
+    alpha: takes their alpha planes.
     done: frames whose nodes an interrupted run has coded.
     """
 
-    def __init__(self, sequence: Sequence, searched: SearchFrames | None, progress: Progress) -> None:
+    def __init__(
+        self, sequence: Sequence, searched: SearchFrames | None, alpha: AlphaIntake, progress: Progress
+    ) -> None:
         self.times = array("q")
+        self._alpha = alpha
         self.searched = searched
         self._sequence, self._progress = sequence, progress
         self.done = 0
@@ -148,7 +156,8 @@ class _Intake:
         first = self.done - self.done % size
         del self.times[first:]
         again = (self.done - first) >> builder.level
-        for pixels, shown in prefetch(batched(self._sequence.after(first), size), 2):
+        frames = self._alpha.through(self._sequence.after(first), first, self.done)
+        for pixels, shown in prefetch(batched(frames, size), 2):
             check_shape(self._sequence, pixels)
             self.times.extend(shown)
             if self.searched is not None:

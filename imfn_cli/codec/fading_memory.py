@@ -13,7 +13,7 @@ from ..errors import InputError, LatentError
 from ..limits import DEFAULT_LIMITS, Limits
 from ..media import open_output
 from ..media.selection import selected
-from ..media.sequence import ColourDescription, Frame, Sequence, SequenceInfo
+from ..media.sequence import ColourDescription, Frame, Sequence, SequenceInfo, notes_without_alpha
 from ..network import frames_from_pixels, pixels_from_frames
 from ..network.fading_memory import FadingMemory
 from ..reports import DamagedNode, DecompressReport, FadingMemoryReport, VerifyReport
@@ -110,7 +110,7 @@ def stream_into_memory(
         frames_per_second=done / seconds,
         memory_mb=resident.largest,
         ended=intake.ended,
-        notes=(*info.notes, *sequence.warnings),
+        notes=(*notes_without_alpha(info), *sequence.warnings),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..bitstream.container.latent_reader import LatentReader
+from ..bitstream.container.latent_reader import AlphaGroup, LatentReader
 from ..errors import LatentError
 from ..media import open_output
 from ..media.selection import selected
@@ -18,6 +18,7 @@ from ..reports import DamagedNode, DecompressReport, VerifyReport
 from ..system.threads import prefetch
 from ..zoo import Model
 from . import adaptive
+from .alpha import check_alpha, with_planes
 from .decoder import DecodedNode, Decoder, restored_frames
 from .encoder import Progress
 from .needs import check_needs
@@ -52,6 +53,7 @@ def decompress_latent(
     began = time.perf_counter()
     header = reader.header
     damaged: list[DecodedNode] | None = [] if skip_damaged else None
+    opaque: list[AlphaGroup] | None = [] if skip_damaged else None
     # Before a temporary file is made.
     check_needs(reader, model, frames=len(selected(str(reader.path), header.frames, start, stop)))
     settings = {"frames": [start, stop], "format": format, "sound": audio, "skip_damaged": skip_damaged}
@@ -59,14 +61,16 @@ def decompress_latent(
     how["told"] = restoring(reader, model, **settings)
     with (
         _tracks(reader, start, stop, audio=audio) as tracks,
-        open_output(output, info_of(header), tracks=tracks, **how) as writer,
+        open_output(output, info_of(header, alpha=bool(reader.alpha)), tracks=tracks, **how) as writer,
     ):
         resumed = done = writer.done
         ahead = max(2, batch_frames(header.height, header.width))
         frames = restored_frames(reader, model, start, stop, damaged=damaged, done=done)
+        if writer.keeps_alpha:
+            frames = with_planes(reader, frames, start + done, opaque)
         try:
             for frame in prefetch(frames, ahead):
-                writer.write(frame.pixels, frame.time)
+                writer.write(frame.pixels, frame.time, frame.alpha)
                 done += 1
                 progress(done)
         except LatentError as error:
@@ -83,7 +87,7 @@ def decompress_latent(
         seconds=seconds,
         frames_per_second=(done - resumed) / seconds,
         damaged=tuple((node.entry.frames[0], node.entry.frames[-1]) for node in damaged or ()),
-        notes=tuple(writer.notes),
+        notes=(*writer.notes, *(f"{group} is damaged; they are opaque" for group in opaque or ())),
         resumed=resumed,
     )
 
@@ -130,6 +134,7 @@ def verify_latent(
     if model is not None:
         check_needs(reader, model, frames=0)
     reader.check_tracks()
+    check_alpha(reader)
     damaged = []
     nodes = (
         adaptive.check_trees(reader, model)

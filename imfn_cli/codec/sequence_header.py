@@ -114,8 +114,8 @@ def finish_latent(
     writer.finish(header, None if constant is not None else ticks, sequence.write_tracks)
 
 
-def info_of(header: Header) -> SequenceInfo:
-    """What a writer of frames needs to know of a latent's sequence."""
+def info_of(header: Header, *, alpha: bool = False) -> SequenceInfo:
+    """What a writer of frames needs to know of a latent's sequence. alpha: whether frames have some."""
     return SequenceInfo(
         width=header.width,
         height=header.height,
@@ -130,6 +130,7 @@ def info_of(header: Header) -> SequenceInfo:
         value_range=header.value_range,
         last_ticks=header.last_ticks,
         plays=header.plays,
+        alpha=alpha,
     )
 
 

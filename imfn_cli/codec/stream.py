@@ -15,7 +15,7 @@ from .. import defaults
 from ..bitstream.container.growing_reader import compact
 from ..bitstream.container.growing_writer import GrowingWriter
 from ..errors import ImfnError, InputError, OutputError
-from ..media.sequence import Sequence
+from ..media.sequence import Sequence, notes_without_alpha
 from ..reports import StreamReport
 from ..system.files import check_output
 from ..system.peak_rss import LargestRss
@@ -109,7 +109,7 @@ def stream_sequence(
         memory_mb=state.resident.largest,
         ended=intake.ended,
         finished=not unfinished,
-        notes=(*info.notes, *sequence.warnings, *unfinished),
+        notes=(*notes_without_alpha(info), *sequence.warnings, *unfinished),
     )
 
 

@@ -27,6 +27,8 @@ def restoring(reader: LatentReader, model: Model, **settings: object) -> dict[st
     digest.update(str(reader.tracks_bytes).encode())
     for node in reader.nodes:
         digest.update(f"{node.level} {node.size} {node.crc32}\n".encode())
+    for group in reader.alpha:
+        digest.update(f"{len(group.frames)} {group.size} {group.crc32}\n".encode())
     return {"source": digest.hexdigest(), **settings, **_program(model), "PyAV": av.__version__}
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 from .. import defaults
 from ..errors import ImfnError, InputError
 from ..media import Source
+from ..media.sequence import notes_without_alpha
 from ..network import level_of_ratio
 from ..version import __version__
 from ..zoo import Model, load
@@ -187,7 +188,7 @@ def _info(clip: Clip) -> ClipInfo:
             info.height,
             info.channels,
             rate,
-            info.notes,
+            notes_without_alpha(info),
         )
 
 

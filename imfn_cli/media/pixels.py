@@ -11,8 +11,7 @@ import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin
 
 from .profiles import profile_note, to_srgb
-
-ALPHA_NOTE = "alpha channel dropped (composited on black)"
+from .sequence import ALPHA_NOTE
 
 _GRAY_MODES = {"1", "L", "LA", "La"}
 _DEEP_GRAY_MODES = {"I", "I;16", "I;16L", "I;16B", "I;16N"}
@@ -36,6 +35,24 @@ def on_black(pixels: np.ndarray) -> np.ndarray:
         return pixels[:, :, :-1]
     product = pixels[:, :, :-1].astype(np.uint16) * alpha
     return ((product + 127) // 255).astype(np.uint8)
+
+
+def split_alpha(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 (H, W, C + 1) with alpha last → composited on black, (H, W, C), and the alpha (H, W)."""
+    return np.ascontiguousarray(on_black(pixels)), np.ascontiguousarray(pixels[:, :, -1])
+
+
+def with_alpha(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """uint8 (H, W, C) composited on black, and alpha (H, W) or None → (H, W, C + 1), alpha last.
+
+    Colours are those that give these pixels once more where they are composited on black.
+    """
+    if alpha is None:
+        alpha = np.full(pixels.shape[:2], 255, np.uint8)
+    parts = np.maximum(alpha, 1)[:, :, None].astype(np.uint16)
+    straight = np.minimum((pixels * np.uint16(255) + parts // 2) // parts, 255)
+    straight *= (alpha > 0)[:, :, None]
+    return np.concatenate((straight.astype(np.uint8), alpha[:, :, None]), axis=2)
 
 
 @dataclass(frozen=True)
@@ -125,7 +142,7 @@ class Traits:
 def notes_of(traits: list[Traits]) -> list[str]:
     """`SequenceInfo.notes` of images together: each kind once."""
     notes = []
-    if any(one.alpha for one in traits):
+    if any(one.alpha and one.deep for one in traits):
         notes.append(ALPHA_NOTE)
     if any(one.turned for one in traits):
         notes.append("turned as the EXIF orientation asks")
@@ -133,6 +150,11 @@ def notes_of(traits: list[Traits]) -> list[str]:
         notes.append("signed samples -128..127 shown as 0..255")
     notes.extend(dict.fromkeys(one.profile for one in traits if one.profile))
     return notes
+
+
+def any_alpha(traits: list[Traits]) -> bool:
+    """`SequenceInfo.alpha` of images together. Of more than 8 bits none is kept."""
+    return any(one.alpha and not one.deep for one in traits)
 
 
 def deep_samples(image: Image.Image, traits: Traits, path: Path, page: int = 0) -> np.ndarray:
@@ -157,8 +179,8 @@ def to_pixels(
     path: Path,
     page: int = 0,
     value_range: ValueRange | None = None,
-) -> np.ndarray:
-    """uint8 (H, W, channels) as shown, alpha composited on black, in sRGB.
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """uint8 (H, W, channels) as shown, composited on black, in sRGB; and alpha (H, W), where there is one.
 
     channels: 1 (gray) or 3 (RGB).   value_range: of the samples, if they have more than 8 bits. Decodes the
     image. Raises any of Pillow's errors, and ValueError if samples are floating-point or lack their range.
@@ -169,7 +191,7 @@ def to_pixels(
         mapped = value_range(deep_samples(image, traits, path, page))
         if mapped.ndim == 2:
             mapped = mapped[:, :, None]
-        return np.ascontiguousarray(np.broadcast_to(mapped, (*mapped.shape[:2], channels)))
+        return np.ascontiguousarray(np.broadcast_to(mapped, (*mapped.shape[:2], channels))), None
     if image.mode.startswith("F"):
         raise ValueError("floating-point samples; convert them to 8 or 16 bits")
     image.load()
@@ -181,11 +203,13 @@ def to_pixels(
     pixels = np.asarray(shown)
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
+    alpha = None
     if traits.alpha:
-        pixels = on_black(pixels)
+        pixels, alpha = split_alpha(pixels)
+        alpha = _turned(alpha, traits.orientation)
     if traits.signed:
         pixels = pixels ^ np.uint8(0x80)
-    return _turned(pixels, traits.orientation)
+    return _turned(pixels, traits.orientation), alpha
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -24,6 +24,9 @@ class Frame(NamedTuple):
     time: int
     """Presentation time, in ticks of `SequenceInfo.time_base`."""
 
+    alpha: np.ndarray | None = None
+    """uint8 (H, W), 255 where nothing shines through; None: nowhere. `pixels` are composited on black."""
+
 
 @dataclass(frozen=True)
 class ColourDescription:
@@ -81,6 +84,9 @@ class SequenceInfo:
     plays: int = 0
     """How often an animation is played; 0: without end."""
 
+    alpha: bool = False
+    """Frames may have an alpha channel (`Frame.alpha`)."""
+
     notes: tuple[str, ...] = ()
     """What the user should know about how the source was read; one line each."""
 
@@ -95,6 +101,7 @@ class SequenceInfo:
         kind: str,
         size_bytes: int,
         value_range: tuple[int, int] | None = None,
+        alpha: bool = False,
         notes: tuple[str, ...] = (),
     ) -> Self:
         """Of frames that have no times, which are shown at `DEFAULT_RATE`; the arguments are the fields."""
@@ -109,8 +116,18 @@ class SequenceInfo:
             size_bytes=size_bytes,
             colour=RGB_COLOUR,
             value_range=value_range,
+            alpha=alpha,
             notes=notes,
         )
+
+
+#: What to say of an alpha channel where nothing keeps it.
+ALPHA_NOTE = "alpha channel dropped (composited on black)"
+
+
+def notes_without_alpha(info: SequenceInfo) -> tuple[str, ...]:
+    """`SequenceInfo.notes`, for whoever keeps no alpha channel."""
+    return (*info.notes, *([ALPHA_NOTE] if info.alpha and ALPHA_NOTE not in info.notes else []))
 
 
 class Sequence(Closing, ABC):

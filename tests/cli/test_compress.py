@@ -269,12 +269,23 @@ class TestOutput:
 
 
 def test_notes_go_to_stderr(cli: Cli, clip_frames: np.ndarray, tmp_path: Path, model: Words) -> None:
-    alpha = np.concatenate((clip_frames[:2], np.full((2, 48, 64, 1), 255, np.uint8)), axis=3)
-    np.save(tmp_path / "alpha.npy", alpha)
-    ran = cli("compress", tmp_path / "alpha.npy", *model, "--json")
-    assert ran.line.endswith("alpha.npy: alpha channel dropped (composited on black)")
-    assert json.loads(ran.out)["notes"] == ["alpha channel dropped (composited on black)"]
-    assert cli("compress", tmp_path / "alpha.npy", *model, "--quiet", "--force").err == ""
+    np.save(tmp_path / "one.npy", clip_frames[0])
+    ran = cli("compress", tmp_path / "one.npy", *model, "--json")
+    note = "read as 48 gray frames of 3x64; one RGB image needs a T axis"
+    assert ran.line.endswith(f"one.npy: {note}")
+    assert json.loads(ran.out)["notes"] == [note]
+    assert cli("compress", tmp_path / "one.npy", *model, "--quiet", "--force").err == ""
+
+
+def test_alpha_is_kept_and_told_of(cli: Cli, clip_frames: np.ndarray, tmp_path: Path, model: Words) -> None:
+    alpha = np.arange(2 * 48 * 64, dtype=np.uint8).reshape(2, 48, 64, 1)
+    np.save(tmp_path / "a.npy", np.concatenate((clip_frames[:2], alpha), axis=3))
+    assert json.loads(cli("compress", tmp_path / "a.npy", *model, "--json").out)["notes"] == []
+    parts = json.loads(cli("info", tmp_path / "a.safetensors", "--json").out)["parts"]
+    assert parts["alpha"] > 0
+    words = ["-m", *model[model.index("-m") + 1 : model.index("-m") + 2], "--quiet"]
+    assert cli("decompress", tmp_path / "a.safetensors", "-o", tmp_path / "b.npy", *words).code == 0
+    assert np.array_equal(np.load(tmp_path / "b.npy")[..., 3:], alpha)
 
 
 def test_a_target(cli: Cli, clip: Path, model: Words) -> None:

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from tests.conftest import make_clip
-from tests.kills import KINDS, Kind, kill_runs
+from tests.kills import Kind, kill_runs, kinds_of
 
 from .conftest import Ran
 
 Cli = Callable[..., Ran]
 
 
-@pytest.mark.parametrize("kind", [KINDS[0], KINDS[4]], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", kinds_of(["compress", "decompress to .npy"]), ids=lambda kind: kind.name)
 def test_killed_at_random(kind: Kind, cli: Cli, tmp_path: Path) -> None:
     """`python -m tests.kills` does this fifty times, and for every format."""
     source = tmp_path / "clip.npy"

@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 from PIL import Image
 
 import imfn_cli as imfn
@@ -110,6 +111,19 @@ def test_pillows_frames_warn_of_nothing(
     images[0].save(tmp_path / "clip.gif", save_all=True, append_images=images[1:])
     ran = cli("stream", tmp_path / "clip.gif", "-o", output, *model, *how)
     assert (ran.code, ran.err) == (0, "")
+
+
+def test_alpha_is_left_out(cli: Cli, output: Path, model: Words, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        film = container.add_stream("ffv1", rate=25, width=64, height=48, pix_fmt="bgra")
+        assert isinstance(film, VideoStream)
+        for _ in range(3):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 4), 90, np.uint8), format="rgba")
+            container.mux(film.encode(frame))
+        container.mux(film.encode(None))
+    ran = cli("stream", tmp_path / "a.mkv", "-o", output, *model)
+    assert ran.code == 0
+    assert "alpha channel dropped (composited on black)" in ran.err
 
 
 def test_times_are_kept(cli: Cli, clip_path: Path, output: Path, model: Words) -> None:
@@ -244,10 +258,10 @@ def test_a_source_that_breaks_keeps_what_came_before(
 
     original = picture.Picture.converter
 
-    def breaking(self: picture.Picture) -> Callable[..., np.ndarray]:
+    def breaking(self: picture.Picture) -> Callable[..., object]:
         convert, count = original(self), iter(range(100))
 
-        def one(frame: object) -> np.ndarray:
+        def one(frame: object) -> object:
             if next(count) == 9:
                 raise ValueError("broken")
             return convert(frame)  # type: ignore[arg-type]

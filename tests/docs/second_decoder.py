@@ -5,6 +5,7 @@ stops where floating point begins.
 """
 
 import json
+import lzma
 import struct
 import zlib
 from collections.abc import Iterator
@@ -50,6 +51,31 @@ def read_container(path: Path) -> tuple[dict[str, str], dict[str, bytes], dict[s
     metadata = layout.pop("__metadata__", {})
     places = {name: entry["data_offsets"] for name, entry in layout.items()}
     return metadata, {n: content[8 + size + a : 8 + size + b] for n, (a, b) in places.items()}, layout
+
+
+def alpha_planes(tensors: dict[str, bytes], height: int, width: int) -> list[bytes]:
+    """The alpha plane of each frame, H · W bytes, of a latent's tensors (section 2)."""
+    planes: list[bytes] = []
+    at = 0
+    for frames, size, crc32 in struct.iter_unpack("<3I", tensors["alpha_table"]):
+        data = tensors["alpha"][at : at + size]
+        at += size
+        assert zlib.crc32(data) == crc32
+        count = frames * height * width
+        if data[0] == 0:
+            samples = bytearray([data[1]]) * count
+        else:
+            filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 22}]
+            samples = bytearray(lzma.decompress(data[1:], lzma.FORMAT_RAW, filters=filters))
+            # How far back the predicting sample is, and after how many samples an edge comes again.
+            back, rows = {1: (0, 0), 2: (1, width), 3: (width, height * width), 4: (height * width, count)}[
+                data[0]
+            ]
+            for index in range(count):
+                if back and index % rows >= back:
+                    samples[index] = (samples[index] + samples[index - back]) % 256
+        planes.extend(bytes(samples[f * height * width :][: height * width]) for f in range(frames))
+    return planes
 
 
 def numbers(entry: dict[str, Any], data: bytes) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import imfn_cli as imfn
 from imfn_cli.bitstream.container.header import Header
 from imfn_cli.bitstream.entropy.entropy_model import EntropyModel
 from imfn_cli.bitstream.entropy.motion_field import MotionField, decode_motion_field, encode_motion_field
@@ -22,6 +23,7 @@ from .second_decoder import (
     MemoryDecoder,
     Model,
     Tensor,
+    alpha_planes,
     checked,
     decode_latent,
     decode_motion,
@@ -51,6 +53,20 @@ def test_the_headers_fields() -> None:
     sealed = dict.fromkeys(("format", "checksums", "crc32"), 1)
     declared = {one.metadata.get("key") or one.name: one.metadata.get("since", 1) for one in fields(Header)}
     assert documented == declared | sealed
+
+
+def test_alpha_planes(tmp_path: Path) -> None:
+    """Four groups, one of each way to predict that a film can need."""
+    rng = np.random.default_rng(3)
+    planes = np.zeros((8, 20, 24), np.uint8)
+    planes[:2] = 255
+    planes[2:4] = rng.integers(0, 256, (1, 20, 24))
+    planes[4:6] = rng.integers(0, 256, (2, 20, 1))
+    planes[6:] = rng.integers(0, 256, (2, 1, 24))
+    rgba = np.concatenate((rng.integers(0, 256, (8, 20, 24, 3), np.uint8), planes[..., None]), axis=3)
+    imfn.compress(rgba, tmp_path / "a.safetensors", model="video-linear", ratio=2, gop=2)
+    _, tensors, _ = read_container(tmp_path / "a.safetensors")
+    assert b"".join(alpha_planes(tensors, 20, 24)) == planes.tobytes()
 
 
 def test_the_fields_of_an_array_latent() -> None:

@@ -5,6 +5,8 @@ table     U32 (n, 3): level, size in bytes and CRC-32 of each node, in time orde
           of each tree
 ticks     U8 / U16 / U32 / I64 (T − 1,): ticks from frame to frame; absent when constant
 tracks    U8 (n,): a small MP4 or Matroska file with sound and subtitles; absent where there are none
+alpha_table, alpha  U32 (n, 3) and U8 (total,): frames, size and CRC-32 of alpha planes that are coded
+          together, and their bytes (`bitstream/alpha.py`); absent where the frames are opaque
 nodes     U8 (total,): the nodes' bytes, one after another
 """
 
@@ -13,7 +15,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +23,24 @@ from numpy.typing import NDArray
 from ...errors import LatentError
 from ...limits import DEFAULT_LIMITS, Limits
 from ...system.remote import RemotePath, reading
+from ..alpha import check_group, decode
 from .header import HIGHEST_LEVEL, METADATA_KEY, FutureVersionError, Header, HeaderError
-from .layout import DTYPES, TRACKS, Tensors, checksum_of
+from .layout import ALPHA, ALPHA_TABLE, DTYPES, TRACKS, Tensors, checksum_of
 from .node import NodeEntry
 from .ranged import RangedTensors
+
+
+class AlphaGroup(NamedTuple):
+    """Alpha planes that are coded together. offset: counted from the first one's bytes."""
+
+    frames: range
+    offset: int
+    size: int
+    crc32: int
+
+    def __str__(self) -> str:
+        return f"alpha of frames {self.frames[0]} to {self.frames[-1]}"
+
 
 # What a row of the node table takes in memory, in bytes.
 _ENTRY_BYTES = 400
@@ -38,6 +54,7 @@ class LatentReader(ABC):
     nodes_at: where the nodes' offsets count from in the file.   size: of the file.
     table_bytes, times_bytes: what node table and presentation times take in it.
     tracks_at: where sound and subtitles begin in the file.   tracks_bytes: how much they are, 0: none.
+    alpha: alpha planes, where they are.   alpha_at: where their offsets count from.   alpha_bytes: of all.
     limits: for what is going to be restored from it.
     """
 
@@ -50,6 +67,8 @@ class LatentReader(ABC):
     table_bytes: int
     times_bytes: int
     tracks_at = tracks_bytes = 0
+    alpha: tuple[AlphaGroup, ...] = ()
+    alpha_at = alpha_bytes = 0
     growing = False
 
     @property
@@ -84,6 +103,18 @@ class LatentReader(ABC):
 
     def check_tracks(self) -> None:  # noqa: B027 - most latents have none
         """Raise `LatentError` where the sound and subtitles are damaged, or cannot be read."""
+
+    def read_alpha(self, group: AlphaGroup) -> NDArray[np.uint8]:
+        """The alpha planes (T, H, W) of a group. Raises `LatentError` where they are damaged."""
+        with reading(self.path, LatentError), self.path.open("rb") as file:
+            file.seek(self.alpha_at + group.offset)
+            data = file.read(group.size)
+        if zlib.crc32(data) != group.crc32:
+            raise LatentError(f"{self.path}: {group} is damaged (checksum differs)")
+        try:
+            return decode(data, (len(group.frames), self.header.height, self.header.width))
+        except ValueError as error:
+            raise LatentError(f"{self.path}: {group} is damaged ({error})") from error
 
     def times(self, start: int = 0) -> Iterator[int]:
         """Presentation times of the frames from `start` on, in ticks of the header's time base."""
@@ -123,6 +154,11 @@ class FinishedLatent(LatentReader):
             table = self._tensor("table", checksums, _ENTRY_BYTES // 12)
             self._ticks = self._tensor("ticks", checksums, 8) if self.header.frame_ticks is None else None
             self.nodes = tuple(self._entries(table))
+            if ALPHA_TABLE in self._tensors:
+                self.alpha = tuple(
+                    self._alpha_groups(self._tensor(ALPHA_TABLE, checksums, _ENTRY_BYTES // 12))
+                )
+                self.alpha_bytes = sum(group.size for group in self.alpha)
             self._check_times()
         except FutureVersionError as error:
             raise LatentError(f"{path}: {error}; upgrade imfn to read it") from error
@@ -133,6 +169,8 @@ class FinishedLatent(LatentReader):
         if TRACKS in self._tensors:
             self.tracks_at = self._tensors.place(TRACKS)
             self.tracks_bytes = self._tensors.bytes_of(TRACKS)
+        if self.alpha:
+            self.alpha_at = self._tensors.place(ALPHA)
         self.table_bytes = table.nbytes
         self.times_bytes = 0 if self._ticks is None else self._ticks.nbytes
 
@@ -188,6 +226,22 @@ class FinishedLatent(LatentReader):
             raise HeaderError(f"its nodes are {dtype} of shape {shape}, the table says U8 of {[offset]}")
         if first_frame != self.header.frames:
             raise HeaderError(f"its nodes hold {first_frame} frames, the header says {self.header.frames}")
+
+    def _alpha_groups(self, table: NDArray[np.integer]) -> Iterator[AlphaGroup]:
+        if table.ndim != 2 or table.shape[1] != 3:
+            raise HeaderError(f"its alpha table has shape {table.shape}")
+        offset = first_frame = 0
+        for frames, size, crc32 in table.tolist():
+            try:
+                check_group(frames, self.header.height, self.header.width)
+            except ValueError as error:
+                raise HeaderError(f"it has {error}") from error
+            yield AlphaGroup(range(first_frame, first_frame + frames), offset, size, crc32)
+            offset, first_frame = offset + size, first_frame + frames
+        if self._kind(ALPHA) != ("U8", [offset]):
+            raise HeaderError("its alpha planes are not as long as their table says")
+        if first_frame != self.header.frames:
+            raise HeaderError(f"it has alpha of {first_frame} frames, the header says {self.header.frames}")
 
     def _check_times(self) -> None:
         """Raise HeaderError where times do not increase, or need more than 64 bits."""

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ...system.files import check_output, checked_target, writing
 from ...system.work_file import work_on
+from ..alpha import OPAQUE
 from .header import METADATA_KEY, Header
-from .layout import TRACKS, checksum_of, layout_bytes, tensor_entry
+from .layout import ALPHA, ALPHA_TABLE, TRACKS, checksum_of, layout_bytes, tensor_entry
 from .node_spool import NodeSpool
 
 
@@ -60,6 +61,11 @@ class LatentWriter:
         with writing(self._path):
             self._nodes.add(level, data, times)
 
+    def add_alpha(self, frames: int, data: bytes) -> None:
+        """Append the alpha planes of the next `frames` frames, before the last node of those frames."""
+        with writing(self._path):
+            self._nodes.add_alpha(frames, data)
+
     def nodes(self) -> Iterator[bytes]:
         """The bytes of all nodes so far; not to be mixed with `add`."""
         return iter(self._nodes)
@@ -85,7 +91,7 @@ class LatentWriter:
         ticks: NDArray[np.int64] | None = None,
         tracks: Callable[[BinaryIO], bool] | None = None,
     ) -> None:
-        """Write header, table, tracks and nodes.
+        """Write header, table, tracks, alpha planes, unless they hide nothing, and nodes.
 
         ticks: (T − 1,), ticks between frames, unless constant.   tracks: writes sound and subtitles into a
         file and says whether there are any.
@@ -99,6 +105,11 @@ class LatentWriter:
         ]
         if ticks is not None:
             tensors.append(("ticks", _narrowest(ticks)))
+        opaque = len(OPAQUE), zlib.crc32(OPAQUE)
+        alpha = self._nodes.alpha_table
+        alpha = [] if all(row[1:] == opaque for row in alpha) else alpha
+        if alpha:
+            tensors.append((ALPHA_TABLE, np.array(alpha, np.uint32)))
         # safetensors wants the widest type first, so that every tensor is aligned.
         tensors.sort(key=lambda item: -item[1].itemsize)
         checksums = {name: zlib.crc32(values.tobytes()) for name, values in tensors}
@@ -113,6 +124,10 @@ class LatentWriter:
             size = tracks.seek(0, 2)
             layout[TRACKS] = tensor_entry(np.dtype(np.uint8), (size,), position, size)
             position += size
+        if alpha:
+            size = sum(row[1] for row in alpha)
+            layout[ALPHA] = tensor_entry(np.dtype(np.uint8), (size,), position, size)
+            position += size
         layout["nodes"] = tensor_entry(np.dtype(np.uint8), (self.node_bytes,), position, self.node_bytes)
         with writing(self._path), self._work.part.open("wb") as file:
             file.write(layout_bytes(layout))
@@ -121,6 +136,8 @@ class LatentWriter:
             if tracks is not None:
                 tracks.seek(0)
                 shutil.copyfileobj(tracks, file, 1 << 20)
+            for data in self._nodes.alpha() if alpha else ():
+                file.write(data)
             for data in self._nodes:
                 file.write(data)
         self._finished = True

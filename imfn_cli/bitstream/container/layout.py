@@ -16,6 +16,8 @@ from ...errors import LatentError
 DTYPES = {"U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "I64": np.int64}
 #: The name of the tensor that holds sound and subtitles.
 TRACKS = "tracks"
+#: The names of those that hold alpha planes, and where they are.
+ALPHA, ALPHA_TABLE = "alpha", "alpha_table"
 #: The longest layout that is looked into, in bytes; one that imfn writes has a few thousand. JSON takes
 #: many times its size once it is parsed, and its checksum is inside.
 LONGEST_LAYOUT = 1 << 20

@@ -17,6 +17,7 @@ from ...media.sequence import Sequence
 from ...reports import CompressReport
 from ...system.threads import map_ordered
 from ...zoo.model import Model
+from ..alpha import AlphaIntake
 from ..encoder import CODING_THREADS, Progress, compress_report
 from ..sequence_header import check_shape, check_size, finish_latent
 from ..work import compressing
@@ -75,10 +76,12 @@ def compress_adaptive(
         resumed = written = counting.done = len(times)
         for (level, *_), data in zip(writer.table, writer.nodes(), strict=True):
             windows += _windows_in(data, blocks << level)
-        gops = _gops(sequence, size, times)
+        alpha = AlphaIntake(info, size)
+        gops = _gops(sequence, size, times, alpha)
         # Whole GOPs are large: none waits but those that are being coded.
         for trees in map_ordered(encode, gops, CODING_THREADS, ahead=CODING_THREADS - 1):
             for level, data in trees:
+                alpha.write(writer, written + (1 << level))
                 writer.add(level, data, times[written : written + (1 << level)])
                 written += 1 << level
                 windows += _windows_in(data, blocks << level)
@@ -125,13 +128,16 @@ def _windows_in(data: bytes, block_frames: int) -> float:
     return block_frames - sum(share - share / (1 << level) for level, share in windows.items())
 
 
-def _gops(sequence: Sequence, size: int, times: "array[int]") -> Iterator[list[NDArray[np.uint8]]]:
+def _gops(
+    sequence: Sequence, size: int, times: "array[int]", alpha: AlphaIntake
+) -> Iterator[list[NDArray[np.uint8]]]:
     """The frames (H, W, C) after those of `times` in lists of `size`, the last one shorter.
 
-    Their times go to `times`.
+    Their times go to `times`, their alpha planes to `alpha`.
     """
     gop: list[NDArray[np.uint8]] = []
-    for frame in sequence.after(len(times)):
+    done = len(times)
+    for frame in alpha.through(sequence.after(done), done, done):
         check_shape(sequence, frame.pixels[None])
         times.append(frame.time)
         gop.append(frame.pixels)

@@ -61,11 +61,11 @@ def h264(info: SequenceInfo) -> VideoEncoding:
 
 
 def ffv1(info: SequenceInfo) -> VideoEncoding:
-    """FFV1: lossless, RGB or gray as the frames are."""
+    """FFV1: lossless, RGB or gray as the frames are, RGB with alpha."""
     sliced = min(info.width, info.height) >= _SMALLEST_SLICED
     return VideoEncoding(
         codec="ffv1",
-        pixel_format="gray" if info.channels == 1 else "bgr0",
+        pixel_format="bgra" if info.alpha else "gray" if info.channels == 1 else "bgr0",
         colour=ColourDescription("gbr", "pc", info.colour.primaries, info.colour.transfer),
         segment=_SEGMENT,
         container_options=_REPRODUCIBLE,

@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import OutputError
 from ...system.files import check_output, checked_target
 from ...system.work_file import WorkFile, work_on
+from ..pixels import with_alpha
 from ..problems import writing
 from ..sequence import SequenceInfo
 from ..tracks import OutgoingTracks
@@ -38,6 +39,9 @@ class FrameWriter(ABC):
     done = 0
     """Frames that such a run has written, known once the block has begun: `write` takes those after them."""
 
+    holds_alpha = False
+    """Whether the format has a place for an alpha channel."""
+
     work: WorkFile | None = None
     """Of the output, in the block; None where it goes to standard output."""
 
@@ -50,12 +54,15 @@ class FrameWriter(ABC):
 
         self._force = force
         self._shape = (info.height, info.width, info.channels)
+        self.keeps_alpha = info.alpha and self.holds_alpha
         self._count = 0
         self._latest: int | None = None
         self._check()
 
-    def write(self, pixels: np.ndarray, time: int) -> None:
+    def write(self, pixels: np.ndarray, time: int, alpha: np.ndarray | None = None) -> None:
         """Add a frame: uint8 (H, W, C) as `info` says, shown at `time` ticks of `info.time_base`.
+
+        alpha: uint8 (H, W), None where the frame is opaque; `pixels` are composited on black.
 
         Raises `OutputError` if it cannot be written, ValueError if the shape differs or the time is not after
         that of the frame before.
@@ -65,7 +72,8 @@ class FrameWriter(ABC):
         if self._latest is not None and time <= self._latest:
             raise ValueError(f"frame at {time} ticks after the one at {self._latest}; times must increase")
         with writing(str(self.path)):
-            self._write(np.ascontiguousarray(pixels), time)
+            stored = with_alpha(pixels, alpha) if self.keeps_alpha else np.ascontiguousarray(pixels)
+            self._write(stored, time)
         self._latest = time
         self._count += 1
 
@@ -76,6 +84,11 @@ class FrameWriter(ABC):
             self._begin(temporary)
             if self.tracks is not None:
                 self.notes.extend(self._begin_tracks(self.tracks))
+            if self.info.alpha and not self.keeps_alpha:
+                self.notes.append(
+                    "alpha left out, composited on black: this format holds none; "
+                    "images, .mkv, .npy and .tif do"
+                )
             self._stack = stack.pop_all()
         return self
 
@@ -123,7 +136,7 @@ class FrameWriter(ABC):
 
     @abstractmethod
     def _write(self, pixels: np.ndarray, time: int) -> None:
-        """Write a frame that has been checked; C-contiguous."""
+        """Write a frame that has been checked; C-contiguous, alpha in a channel of its own if it is kept."""
 
     @abstractmethod
     def _finish(self) -> None:

@@ -20,6 +20,8 @@ _COMPRESSION = 3
 class DirectoryWriter(FrameWriter):
     """000000.png, 000001.png, ... in a directory; other files in it stay as they are."""
 
+    holds_alpha = True
+
     def _check(self) -> None:
         # A run that was interrupted when it put its images there may have put some; `_target` asks again.
         self._check_place(going_on=unfinished(self.path))
@@ -76,7 +78,7 @@ class DirectoryWriter(FrameWriter):
             (self.path / image.name).replace(image)
 
     def _write(self, pixels: np.ndarray, time: int) -> None:
-        image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0])
+        image = Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[:, :, 0])
         image.save(self._image(self._count), compress_level=_COMPRESSION)
 
     def _finish(self) -> None:

@@ -13,6 +13,7 @@ from .frame_writer import FileWriter
 class TiffWriter(FileWriter):
     """Multi-page TIFF 6.0, a page per frame, lossless (Deflate)."""
 
+    holds_alpha = True
     _SHORT, _LONG = 3, 4
     _LARGEST = 2**32 - 1
 
@@ -49,19 +50,23 @@ class TiffWriter(FileWriter):
             raise OutputError(
                 f"{self.path}: TIFF ends at 4 GB (frame {self._count}); write .npy or .mkv instead"
             )
+        colour = channels - self.keeps_alpha
+        depths = {1: 8, 2: 8 | 8 << 16}.get(channels, depths_at)
         entries = [
             (256, self._LONG, 1, width),
             (257, self._LONG, 1, height),
-            (258, self._SHORT, channels, 8 if channels == 1 else depths_at),
+            (258, self._SHORT, channels, depths),
             (259, self._SHORT, 1, 8),  # compression: Deflate
-            (262, self._SHORT, 1, 1 if channels == 1 else 2),  # black is zero, or RGB
+            (262, self._SHORT, 1, 1 if colour == 1 else 2),  # black is zero, or RGB
             (273, self._LONG, 1, strip_at),
             (277, self._SHORT, 1, channels),
             (278, self._LONG, 1, height),  # rows per strip: one strip
             (279, self._LONG, 1, len(strip)),
             (284, self._SHORT, 1, 1),  # channels beside each other
+            # Alpha that colours are not multiplied by.
+            *([(338, self._SHORT, 1, 2)] if self.keeps_alpha else []),
         ]
-        output.write(strip + b"\0" * (len(strip) % 2) + struct.pack("<4H", 8, 8, 8, 0))
+        output.write(strip + b"\0" * (len(strip) % 2) + struct.pack("<4H", 8, 8, 8, 8 * (channels == 4)))
         output.write(struct.pack("<H", len(entries)))
         for entry in entries:
             output.write(struct.pack("<HHII", *entry))

@@ -24,6 +24,7 @@ from .palette import paletted
 from .rationals import rational
 
 _UNSTATED, _UNSTATED_RANGE = 2, 0
+_WITH_ALPHA = ("bgra",)
 
 
 class VideoWriter(FrameWriter):
@@ -35,6 +36,7 @@ class VideoWriter(FrameWriter):
         self, path: Path, info: SequenceInfo, encoding: VideoEncoding, muxer: str, *, force: bool = False
     ) -> None:
         """muxer: FFmpeg's name of the container.   Raises `OutputError` if nothing may be written there."""
+        self.holds_alpha = encoding.pixel_format in _WITH_ALPHA
         super().__init__(path, info, force=force)
         self._encoding, self._muxer = encoding, muxer
         self._time_base = rational(encoding.time_base or info.time_base)
@@ -154,6 +156,9 @@ class VideoWriter(FrameWriter):
         wanted = self._encoding.pixel_format
         if wanted == "pal8":
             return VideoFrame.from_ndarray(paletted(pixels), format="pal8")  # type: ignore[arg-type]
+        if wanted == "bgra":
+            order = (0, 0, 0, 1) if pixels.shape[2] == 2 else (2, 1, 0, 3)
+            return VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:, :, order]), format="bgra")
         if wanted == "gray":
             return VideoFrame.from_ndarray(pixels[:, :, 0], format="gray")
         if pixels.shape[2] == 1:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import av
 import numpy as np
 
-from ..pixels import ALPHA_NOTE, on_black
+from ..pixels import split_alpha
 from ..problems import reading
 from ..selection import check_selection, select
 from ..sequence import RGB_COLOUR, Frame, Sequence, SequenceInfo
@@ -60,10 +60,8 @@ class AnimatedPng(Sequence):
                 colour=RGB_COLOUR,
                 last_ticks=durations[self._chosen[-1]],
                 plays=plays,
-                notes=(
-                    *([ALPHA_NOTE] if transparent else []),
-                    *([f"cut short: holds {count} pictures of {len(delays)}"] if cut else []),
-                ),
+                alpha=transparent,
+                notes=(f"cut short: holds {count} pictures of {len(delays)}",) if cut else (),
             ),
         )
 
@@ -71,8 +69,9 @@ class AnimatedPng(Sequence):
         origin = self._times[self._chosen.start]
         for index, pixels in enumerate(self._pictures(self.name)):
             if index in self._chosen:
-                shown = on_black(pixels)[:, :, : self.info.channels]
-                yield Frame(np.ascontiguousarray(shown), self._times[index] - origin)
+                shown, alpha = split_alpha(pixels)
+                shown = np.ascontiguousarray(shown[:, :, : self.info.channels])
+                yield Frame(shown, self._times[index] - origin, alpha if self.info.alpha else None)
             if index >= self._chosen[-1]:
                 break
 

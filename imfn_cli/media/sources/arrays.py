@@ -9,7 +9,7 @@ from typing import IO
 import numpy as np
 
 from ...errors import InputError
-from ..pixels import ALPHA_NOTE, on_black
+from ..pixels import split_alpha
 from ..problems import reading
 from ..selection import check_selection, select, selected
 from ..sequence import Frame, Sequence, SequenceInfo
@@ -62,7 +62,7 @@ class ArraySequence(Sequence):
         chosen = self._chosen[count:]
         frames = self._from_map(chosen) if self._member is None else self._from_archive(self._member, chosen)
         for time, frame in enumerate(frames, count):
-            yield Frame(_as_pixels(frame), time)
+            yield _as_frame(frame, time)
 
     def _from_map(self, chosen: range) -> Iterator[np.ndarray]:
         with reading(self.name, _DAMAGED):
@@ -100,12 +100,12 @@ class LoadedArray(Sequence):
 
     def __iter__(self) -> Iterator[Frame]:
         for time, frame in enumerate(self._frames):
-            yield Frame(_as_pixels(frame), time)
+            yield _as_frame(frame, time)
 
 
 def _info(shape: tuple[int, ...], count: int, size_bytes: int) -> SequenceInfo:
     """What is known of `count` selected frames of an array of `shape`."""
-    notes = [ALPHA_NOTE] if len(shape) == 4 and shape[3] == 4 else []
+    notes = []
     if len(shape) == 3 and shape[2] in (3, 4):
         notes.append(f"read as {shape[0]} gray frames of {shape[2]}x{shape[1]}; one RGB image needs a T axis")
     return SequenceInfo.untimed(
@@ -115,16 +115,18 @@ def _info(shape: tuple[int, ...], count: int, size_bytes: int) -> SequenceInfo:
         frame_count=count,
         kind="array",
         size_bytes=size_bytes,
+        alpha=len(shape) == 4 and shape[3] == 4,
         notes=tuple(notes),
     )
 
 
-def _as_pixels(frame: np.ndarray) -> np.ndarray:
-    """uint8 (H, W) or (H, W, 1, 3 or 4) → (H, W, 1 or 3), C-contiguous."""
+def _as_frame(frame: np.ndarray, time: int) -> Frame:
+    """uint8 (H, W) or (H, W, 1, 3 or 4) as a frame."""
     pixels = frame if frame.ndim == 3 else frame[:, :, None]
     if pixels.shape[2] == 4:
-        pixels = on_black(pixels)
-    return np.ascontiguousarray(pixels)
+        composited, alpha = split_alpha(pixels)
+        return Frame(composited, time, alpha)
+    return Frame(np.ascontiguousarray(pixels), time)
 
 
 def _choose_member(archive: zipfile.ZipFile, name: str) -> str:

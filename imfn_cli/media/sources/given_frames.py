@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 from ...errors import InputError
-from ..pixels import ALPHA_NOTE, on_black
+from ..pixels import split_alpha
 from ..sequence import DEFAULT_RATE, RGB_COLOUR, Frame, Sequence, SequenceInfo
 
 
@@ -26,8 +26,8 @@ class GivenFrames(Sequence):
         if first is None:
             raise InputError(f"{name}: there are none; hand over one at least")
         self._shape: tuple[int, ...] | None = None
-        self._next: np.ndarray | None = self._checked(name, 0, first)
-        shape = self._next.shape
+        self._next: Frame | None = self._checked(name, 0, first)
+        shape = self._next.pixels.shape
         info = SequenceInfo(
             width=shape[1],
             height=shape[0],
@@ -38,19 +38,19 @@ class GivenFrames(Sequence):
             kind="video",
             size_bytes=0,
             colour=RGB_COLOUR,
-            notes=(ALPHA_NOTE,) if self._shape is not None and self._shape[2:] == (4,) else (),
+            alpha=self._next.alpha is not None,
         )
         super().__init__(name, info)
 
     def __iter__(self) -> Iterator[Frame]:
         if self._next is None:
             raise RuntimeError(f"{self.name} can be read only once")
-        pixels, self._next = self._next, None
-        yield Frame(pixels, 0)
+        first, self._next = self._next, None
+        yield first
         for index, frame in enumerate(self._frames, 1):
-            yield Frame(self._checked(self.name, index, frame), index)
+            yield self._checked(self.name, index, frame)
 
-    def _checked(self, name: str, index: int, frame: np.ndarray) -> np.ndarray:
+    def _checked(self, name: str, index: int, frame: np.ndarray) -> Frame:
         """A copy, uint8 (H, W, 1 or 3). Raises `InputError` if its shape is not that of the first frame."""
         pixels = np.asarray(frame)
         usual = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (1, 3, 4))
@@ -67,4 +67,7 @@ class GivenFrames(Sequence):
         self._shape = pixels.shape
         if pixels.ndim == 2:
             pixels = pixels[:, :, None]
-        return np.array(on_black(pixels) if pixels.shape[2] == 4 else pixels, order="C")
+        if pixels.shape[2] == 4:
+            composited, alpha = split_alpha(np.array(pixels, order="C"))
+            return Frame(composited, index, alpha)
+        return Frame(np.array(pixels, order="C"), index)

@@ -5,7 +5,16 @@ from collections.abc import Sequence as SequenceOf
 from pathlib import Path
 
 from ...errors import InputError
-from ..pixels import Traits, ValueRange, deep_samples, joined_range, notes_of, opened_image, to_pixels
+from ..pixels import (
+    Traits,
+    ValueRange,
+    any_alpha,
+    deep_samples,
+    joined_range,
+    notes_of,
+    opened_image,
+    to_pixels,
+)
 from ..problems import reading
 from ..selection import check_selection, select
 from ..sequence import Frame, Sequence, SequenceInfo
@@ -45,6 +54,7 @@ class StillImages(Sequence):
                 kind="images",
                 size_bytes=sum(path.stat().st_size for path in paths),
                 value_range=(self._range.low, self._range.high) if self._range else None,
+                alpha=any_alpha(self._traits),
                 notes=tuple(notes),
             ),
         )
@@ -57,8 +67,8 @@ class StillImages(Sequence):
         for time, index in enumerate(self._chosen[count:], count):
             path, traits = self._paths[index], self._traits[index]
             with reading(str(path), _UNREADABLE), opened_image(path) as image:
-                pixels = to_pixels(image, self.info.channels, traits, path, value_range=self._range)
-            yield Frame(pixels, time)
+                pixels, alpha = to_pixels(image, self.info.channels, traits, path, value_range=self._range)
+            yield Frame(pixels, time, alpha)
 
     def _range_over_all(self) -> ValueRange:
         """The range of the samples of all images, which are decoded one at a time."""

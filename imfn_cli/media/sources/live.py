@@ -128,9 +128,9 @@ class LiveVideo(Sequence):
         try:
             while True:
                 with reading(self.name, f"frame {count} cannot be converted to RGB"):
-                    pixels = convert(decoded)
+                    pixels, alpha = convert(decoded)
                 self._damage.resized += (decoded.width, decoded.height) != self._picture.size
-                yield Frame(pixels, clock(decoded))
+                yield Frame(pixels, clock(decoded), alpha)
                 count += 1
                 following = next(self._frames, None)
                 if following is None:

@@ -9,7 +9,7 @@ from av import VideoFrame
 from av.video.stream import VideoStream
 
 from ..colour import MATRICES, PRIMARIES, RANGES, TRANSFERS, ToRgb, is_convertible
-from ..pixels import ALPHA_NOTE, ValueRange, on_black
+from ..pixels import ValueRange, split_alpha
 from ..sequence import DEFAULT_RATE, ColourDescription, SequenceInfo
 from .decoding import nominal_rate
 
@@ -23,9 +23,9 @@ class _Turn:
     flip_y: bool = False
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """(H, W, C) as coded to (H, W, C) or (W, H, C) as shown."""
+        """(H, W, …) as coded to (H, W, …) or (W, H, …) as shown."""
         if self.transposed:
-            pixels = pixels.transpose(1, 0, 2)
+            pixels = pixels.swapaxes(0, 1)
         if self.flip_x:
             pixels = pixels[:, ::-1]
         if self.flip_y:
@@ -74,25 +74,27 @@ class Picture:
         """(width, height) as coded."""
         return self.width, self.height
 
-    def converter(self) -> Callable[[VideoFrame], np.ndarray]:
-        """A function from a decoded frame to uint8 (H, W, C) pixels as shown."""
+    def converter(self) -> Callable[[VideoFrame], tuple[np.ndarray, np.ndarray | None]]:
+        """A function from a decoded frame to uint8 (H, W, C) pixels as shown, and alpha (H, W) or None."""
         to_rgb = ToRgb(self.width, self.height, "rgba" if self.has_alpha else "rgb24")
 
-        def convert(frame: VideoFrame) -> np.ndarray:
+        def convert(frame: VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
+            alpha = None
             if self.value_range is not None and (frame.width, frame.height) == self.size:
                 samples = measured_samples(frame)
                 if samples is not None:
-                    return self.turn(self.value_range(samples))
+                    return self.turn(self.value_range(samples)), None
             if frame.format.name == "gray" and (frame.width, frame.height) == self.size:
                 pixels = np.asarray(frame.to_ndarray())[:, :, None]
             else:
                 rgb = to_rgb(frame, MATRICES.get(frame.colorspace), full_range=_is_full_range(frame))
                 pixels = np.asarray(rgb.to_ndarray())
                 if self.has_alpha:
-                    pixels = on_black(pixels)
+                    pixels, alpha = split_alpha(pixels)
+                    alpha = self.turn(alpha)
                 if self.is_gray:
                     pixels = pixels[:, :, :1]
-            return self.turn(pixels)
+            return self.turn(pixels), alpha
 
         return convert
 
@@ -114,6 +116,7 @@ def describe(
         colour=_colour_of(stream, first),
         sample_aspect_ratio=1 / aspect if aspect and picture.turn.transposed else aspect,
         value_range=(picture.value_range.low, picture.value_range.high) if picture.value_range else None,
+        alpha=picture.has_alpha,
         notes=tuple(_notes(picture, first, TRANSFERS.get(stream.codec_context.color_trc))),
     )
 
@@ -170,8 +173,6 @@ def _colour_of(stream: VideoStream, first: VideoFrame) -> ColourDescription:
 
 def _notes(picture: Picture, first: VideoFrame, transfer: str | None) -> Iterator[str]:
     """`SequenceInfo.notes` of a stream."""
-    if picture.has_alpha:
-        yield ALPHA_NOTE
     if picture.turn != _Turn():
         yield f"{picture.turn}, as the file asks"
     bits = max((component.bits for component in first.format.components), default=8)

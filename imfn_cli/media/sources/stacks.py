@@ -10,7 +10,16 @@ import numpy as np
 from PIL import Image
 
 from ...errors import InputError
-from ..pixels import Traits, ValueRange, deep_samples, joined_range, notes_of, opened_image, to_pixels
+from ..pixels import (
+    Traits,
+    ValueRange,
+    any_alpha,
+    deep_samples,
+    joined_range,
+    notes_of,
+    opened_image,
+    to_pixels,
+)
 from ..problems import reading
 from ..selection import check_selection, select
 from ..sequence import DEFAULT_RATE, RGB_COLOUR, Frame, Sequence, SequenceInfo
@@ -61,7 +70,8 @@ class _Stack(Sequence):
                 value_range=(self._range.low, self._range.high) if self._range else None,
                 last_ticks=self._durations[self._chosen[-1]],
                 plays=self._plays,
-                notes=(*self._notes(), *([str(self._range)] if self._range else [])),
+                alpha=any_alpha(self._shown()),
+                notes=(*notes_of(self._shown()), *([str(self._range)] if self._range else [])),
             ),
         )
 
@@ -69,8 +79,9 @@ class _Stack(Sequence):
     def _inspect(self, image: Image.Image, traits: Traits, page: int) -> int:
         """Take what must be known of a page before iterating, in order. Returns its duration in ticks."""
 
-    def _notes(self) -> list[str]:
-        return notes_of(self._traits)
+    def _shown(self) -> list[Traits]:
+        """What is known of the pages when all are."""
+        return self._traits
 
     def _check_alike(self, name: str, traits: Traits) -> None:
         """Raises `InputError` unless a page has the size and the depth of the first one."""
@@ -111,11 +122,11 @@ class _Stack(Sequence):
             if page < self._chosen.start and self._kind == "images":
                 continue
             with reading(self.name, f"page {page} cannot be decoded; is the file damaged or cut short?"):
-                pixels = to_pixels(
+                pixels, alpha = to_pixels(
                     image, self.info.channels, self._traits[page], self._path, page, self._range
                 )
             if page >= self._chosen.start:
-                yield Frame(pixels, self._times[page] - origin)
+                yield Frame(pixels, self._times[page] - origin, alpha)
 
 
 class ImageStack(_Stack):
@@ -152,8 +163,8 @@ class Animation(_Stack):
         shortest = _SHORTEST_IN_GIF if image.format == "GIF" else 1
         return duration if duration >= shortest else UNSTATED_DURATION
 
-    def _notes(self) -> list[str]:
-        return notes_of([one if self._transparent else one.opaque() for one in self._traits])
+    def _shown(self) -> list[Traits]:
+        return [one if self._transparent else one.opaque() for one in self._traits]
 
 
 def _plays_of(image: Image.Image) -> int:

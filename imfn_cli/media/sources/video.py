@@ -85,8 +85,8 @@ class VideoSequence(Sequence):
                         damage.resized += (decoded.width, decoded.height) != self._picture.size
                     if number >= wanted:
                         with reading(self.name, f"frame {number} cannot be converted to RGB"):
-                            pixels = convert(decoded)
-                        yield Frame(pixels, time - origin)
+                            pixels, alpha = convert(decoded)
+                        yield Frame(pixels, time - origin, alpha)
                     number += 1
                     if number == self._stop:
                         whole = False

@@ -36,6 +36,13 @@ class Read(NamedTuple):
         return float((self.frames[-1].time - self.frames[0].time + info.last_ticks) * info.time_base)
 
     @property
+    def alpha(self) -> np.ndarray:
+        """The first frame's plane."""
+        plane = self.frames[0].alpha
+        assert plane is not None
+        return plane
+
+    @property
     def levels(self) -> int:
         return len(np.unique(np.stack([frame.pixels for frame in self.frames])))
 
@@ -49,7 +56,7 @@ def read(name: str) -> Read:
 RIGHT: dict[str, Callable[[Read], bool]] = {
     "02-null-frames.avi": lambda r: len(r.frames) == 5 and not r.notes,
     "04-sequence.avif": lambda r: len(r.frames) == 5 and abs(r.seconds - 1.6) < 1e-6,
-    "04-alpha.avif": lambda r: "alpha" in r.notes and r.frames[0].pixels[0, -1].max() == 0,
+    "04-alpha.avif": lambda r: r.frames[0].pixels[0, -1].max() == 0 and r.alpha[0, -1] == 0,
     "06-two-cameras.mp4": lambda r: "choose with --stream 1" in r.notes,
     "06-thumbnail-first.mp4": lambda r: len(r.frames) == 12 and r.sequence.info.width == 64,
     "08-last-hold.gif": lambda r: abs(r.seconds - 3.3) < 1e-6 and r.sequence.info.plays == 4,

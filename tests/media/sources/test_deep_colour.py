@@ -70,7 +70,7 @@ def test_sixteen_bit_colours_share_one_range(tmp_path: Path) -> None:
     sequence = open_sequence(tmp_path)
     assert sequence.info.value_range == (0, 3100)
     assert sequence.info.notes == ("16-bit samples 0..3100 mapped to 8 bits",)
-    for (pixels, _), frame in zip(sequence, frames, strict=True):
+    for (pixels, *_), frame in zip(sequence, frames, strict=True):
         assert np.abs(pixels - frame.astype(float) * 255 / 3100).max() <= 0.5 + 1e-9
 
 
@@ -78,7 +78,7 @@ def test_sixteen_bit_alpha_is_composited(tmp_path: Path) -> None:
     samples = np.full((4, 4, 4), 60000, np.uint16)
     samples[:2, :, 3] = 0
     sequence = open_sequence(deep_png(tmp_path / "a.png", samples))
-    ((pixels, _),) = sequence
+    ((pixels, *_),) = sequence
     assert pixels[:2].max() == 0
     assert pixels[2:].min() == 255
     assert "alpha channel dropped (composited on black)" in sequence.info.notes
@@ -90,7 +90,7 @@ def test_sixteen_bit_colour_in_tiff_and_pnm(tmp_path: Path) -> None:
     tiff(tmp_path / "a.tif", samples)
     for name in ("a.ppm", "a.tif"):
         sequence = open_sequence(tmp_path / name)
-        ((pixels, _),) = sequence
+        ((pixels, *_),) = sequence
         low, high = int(samples.min()), int(samples.max())
         assert sequence.info.value_range == (low, high)
         assert np.abs(pixels - (samples.astype(float) - low) * 255 / (high - low)).max() <= 0.5 + 1e-9
@@ -98,14 +98,14 @@ def test_sixteen_bit_colour_in_tiff_and_pnm(tmp_path: Path) -> None:
 
 def test_white_is_zero_in_sixteen_bits(tmp_path: Path) -> None:
     samples = np.array([[0, 1000], [40000, 65535]], np.uint16)
-    ((pixels, _),) = open_sequence(tiff(tmp_path / "a.tif", samples, photometric=0))
+    ((pixels, *_),) = open_sequence(tiff(tmp_path / "a.tif", samples, photometric=0))
     assert pixels[:, :, 0].tolist() == [[255, 251], [99, 0]]
 
 
 def test_signed_bytes_begin_with_black(tmp_path: Path) -> None:
     samples = np.array([[-128, -1], [0, 127]], np.int8)
     sequence = open_sequence(tiff(tmp_path / "a.tif", samples, sample_format=2))
-    ((pixels, _),) = sequence
+    ((pixels, *_),) = sequence
     assert pixels[:, :, 0].tolist() == [[0, 127], [128, 255]]
     assert sequence.info.notes == ("signed samples -128..127 shown as 0..255",)
 
@@ -134,7 +134,7 @@ def test_orientation_of_every_kind(tmp_path: Path, orientation: int, kind: str) 
         8: np.rot90(stored),
     }[orientation]
     sequence = open_sequence(path)
-    ((pixels, _),) = sequence
+    ((pixels, *_),) = sequence
     assert (sequence.info.height, sequence.info.width) == shown.shape == pixels.shape[:2]
     scale = 255 / stored.max() if kind == "deep.tif" else 1
     assert np.abs(pixels[:, :, 0] - shown * scale).max() <= 3
@@ -161,7 +161,7 @@ def test_a_profile_is_converted(tmp_path: Path) -> None:
     content[red : red + 4], content[blue : blue + 4] = b"bXYZ", b"rXYZ"
     image.save(tmp_path / "other.png", icc_profile=bytes(content))
     sequence = open_sequence(tmp_path / "other.png")
-    ((pixels, _),) = sequence
+    ((pixels, *_),) = sequence
     assert "ICC profile 'sRGB built-in'" in sequence.info.notes[0]
     assert np.abs(pixels[:, :, ::-1].astype(int) - np.asarray(image)).max() <= 2
 
@@ -184,7 +184,7 @@ def test_an_imagej_stack_of_one_directory(tmp_path: Path, dtype: type) -> None:
     sequence = open_sequence(path)
     assert (sequence.info.frame_count, sequence.info.height, sequence.info.width) == (8, 6, 5)
     low, high = (0, 255) if dtype == np.uint8 else (int(images.min()), int(images.max()))
-    for (pixels, _), image in zip(sequence, images, strict=True):
+    for (pixels, *_), image in zip(sequence, images, strict=True):
         assert np.abs(pixels[:, :, 0] - (image.astype(float) - low) * 255 / (high - low)).max() <= 0.5 + 1e-9
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(InputError, match="cut short"):
@@ -202,5 +202,5 @@ def test_tga_by_its_name(tmp_path: Path) -> None:
     for index, frame in enumerate(frames):
         Image.fromarray(frame).save(tmp_path / f"f{index}.tga")
     sequence = open_sequence(tmp_path)
-    assert [np.array_equal(pixels, theirs) for (pixels, _), theirs in zip(sequence, frames, strict=True)]
+    assert [np.array_equal(pixels, theirs) for (pixels, *_), theirs in zip(sequence, frames, strict=True)]
     assert len(list(open_sequence(tmp_path / "f0.tga"))) == 1

@@ -30,7 +30,7 @@ def test_real_files_can_be_read_to_the_end(data_dir: Path, folder: str) -> None:
         with open_sequence(source, stop=60 if folder == "clips" else None) as sequence:
             info = sequence.info
             times = []
-            for pixels, time in sequence:
+            for pixels, time, _ in sequence:
                 assert pixels.shape == (info.height, info.width, info.channels), source.name
                 assert pixels.dtype == np.uint8
                 assert pixels.flags.c_contiguous

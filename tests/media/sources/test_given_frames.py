@@ -24,7 +24,7 @@ def test_shapes(frame: np.ndarray, channels: int) -> None:
     assert [one.time * info.time_base for one in found] == [0, Fraction(1, 10), Fraction(2, 10)]
     assert all(one.pixels.shape == (4, 6, channels) for one in found)
     assert all(one.pixels.flags.c_contiguous for one in found)
-    assert bool(info.notes) == (frame.shape[2:] == (4,))
+    assert info.alpha == (frame.shape[2:] == (4,))
     with pytest.raises(RuntimeError, match="only once"):
         next(iter(frames))
 

@@ -29,7 +29,7 @@ def test_a_directory_in_natural_order(tmp_path: Path, channels: int) -> None:
     assert (sequence.info.kind, sequence.info.channels, sequence.info.frame_count) == ("images", channels, 12)
     assert (sequence.info.time_base, sequence.info.frame_rate) == (Fraction(1, 25), 25)
     assert sequence.info.size_bytes == sum(path.stat().st_size for path in tmp_path.iterdir())
-    for index, (pixels, time) in enumerate(sequence):
+    for index, (pixels, time, _) in enumerate(sequence):
         assert time == index
         assert np.array_equal(pixels, frames[index])
 
@@ -69,20 +69,21 @@ def test_every_mode(tmp_path: Path, mode: str, channels: int) -> None:
     path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
     image.save(path)
     sequence = open_sequence(path)
-    ((pixels, _),) = sequence
+    ((pixels, *_),) = sequence
     assert sequence.info.channels == channels
     expected = np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(16, 16, channels)
     assert np.array_equal(pixels, expected)
-    assert bool(sequence.info.notes) == (mode in ("LA", "RGBA"))
+    assert sequence.info.alpha == (mode in ("LA", "RGBA"))
+    assert not sequence.info.notes
 
 
 def test_alpha_is_composited_on_black(tmp_path: Path) -> None:
     rgba = np.dstack([np.full((4, 4, 3), 200, np.uint8), np.arange(16, dtype=np.uint8).reshape(4, 4) * 17])
     save(tmp_path / "a.png", rgba)
     sequence = open_sequence(tmp_path / "a.png")
-    ((pixels, _),) = sequence
+    ((pixels, *_),) = sequence
     assert np.array_equal(pixels[:, :, 0], np.round(200 * (rgba[:, :, 3] / 255)).astype(np.uint8))
-    assert sequence.info.notes == ("alpha channel dropped (composited on black)",)
+    assert (sequence.info.alpha, sequence.info.notes) == (True, ())
 
 
 def test_exif_orientation_is_applied(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     exif[0x0112] = 6  # turn by 90 degrees clockwise to show
     save(tmp_path / "a.png", frame, exif=exif)
     sequence = open_sequence(tmp_path / "a.png")
-    ((pixels, _),) = sequence
+    ((pixels, *_),) = sequence
     assert (sequence.info.width, sequence.info.height) == (16, 24)
     assert np.array_equal(pixels, np.rot90(frame, -1))
 

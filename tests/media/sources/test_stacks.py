@@ -46,7 +46,7 @@ def test_a_transparent_animation_says_so(tmp_path: Path) -> None:
     images[0].save(tmp_path / "a.png", save_all=True, append_images=images[1:], duration=40, blend=0)
     sequence = open_sequence(tmp_path / "a.png")
     assert [int(frame.pixels[0, 0, 0]) for frame in sequence][:2] == [250, 0]
-    assert any("alpha" in note for note in sequence.info.notes)
+    assert sequence.info.alpha
 
 
 def stack(path: Path, pages: list[np.ndarray]) -> Path:
@@ -62,7 +62,7 @@ def test_a_deep_stack_is_mapped_linearly(tmp_path: Path) -> None:
     assert sequence.info.value_range == (12, 3071)
     assert sequence.info.notes == ("16-bit samples 12..3071 mapped to 8 bits",)
     assert (sequence.info.kind, sequence.info.channels, sequence.info.frame_count) == ("images", 1, 5)
-    for (pixels, _), page in zip(sequence, pages, strict=True):
+    for (pixels, *_), page in zip(sequence, pages, strict=True):
         exact = (page.astype(float) - 12) * 255 / (3071 - 12)
         assert np.abs(pixels[:, :, 0] - exact).max() <= 0.5 + 1e-9
 
