@@ -3,16 +3,19 @@
 The decoder does what the encoder did, in whole numbers: what it predicts is the same on every machine.
 """
 
+import math
 import struct
-from typing import Any, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernels import encode_samples, energies, restore_samples
 from .lattice import Pass, levels, margin, passes
 from .prediction import (
     FEWEST_CHOSEN,
     FEWEST_FITTED,
+    Array,
     Plane,
     References,
     Samples,
@@ -27,9 +30,10 @@ from .tables import HIGHEST_ENERGY, UNKNOWN, contexts_of
 
 #: Samples are coded as whole numbers of at most this many bits, sign included.
 MOST_BITS = 42
-# Numbers of at most so many bits are predicted in 32 bits: weights have 15, and there are up to 32 of them.
-_NARROW_BITS = 10
 _LARGEST_MAGNITUDE = HIGHEST_ENERGY >> 4
+_WIDEST = (1 << 31) - 1
+# Contexts of small magnitudes, looked up.
+_CONTEXTS = contexts_of(np.arange(1 << 12))
 # Samples that are worked on at a time, at least one frame.
 _BATCH = 1 << 22
 
@@ -47,7 +51,18 @@ class _Coder(Protocol):
         self, place: "_Place", taps: list[Samples], innovations: list[Samples], presets: list[Weights]
     ) -> int: ...
 
-    def residuals(self, place: "_Place", prediction: Samples, contexts: NDArray[np.uint8]) -> Integers: ...
+    def residuals(
+        self, place: "_Place", prediction: Integers, contexts: NDArray[np.uint8], into: "_Into"
+    ) -> Integers: ...
+
+
+class _Into(NamedTuple):
+    """What a pass fills: restored samples and magnitudes of residuals.   limits, step: of samples."""
+
+    limits: tuple[int, int]
+    step: int
+    samples: Array
+    sizes: Array
 
 
 class _Place:
@@ -56,13 +71,13 @@ class _Place:
     def __init__(self, channel: int, frames: slice, one: Pass) -> None:
         self.channel, self.frames, self.one = channel, frames, one
 
-    def of(self, samples: Samples) -> Samples:
+    def of(self, samples: Array) -> Array:
         """Their part of samples (frames, height, width, channels)."""
         one = self.one
         return samples[self.frames, one.top :: one.stride, one.left :: one.stride, self.channel]
 
 
-def encode_group(samples: Samples, limits: tuple[int, int], max_error: int) -> tuple[bytes, Integers]:
+def encode_group(samples: Array, limits: tuple[int, int], max_error: int) -> tuple[bytes, Integers]:
     """The bytes of a group, and what `decode_group` makes of them.
 
     samples: whole numbers (T, H, W, C) within `limits`.   max_error: that they come back with, 0 or more.
@@ -70,7 +85,7 @@ def encode_group(samples: Samples, limits: tuple[int, int], max_error: int) -> t
     coder = _Encoder(samples, max_error)
     walk = _Walk(samples.shape, limits, 2 * max_error + 1, coder)
     walk.go()
-    return coder.to_bytes(), walk.samples()
+    return coder.to_bytes(), walk.samples() if max_error else samples
 
 
 def decode_group(
@@ -86,8 +101,8 @@ def decode_group(
 
 
 class _Encoder:
-    def __init__(self, samples: Samples, max_error: int) -> None:
-        self._samples, self._error = samples, max_error
+    def __init__(self, samples: Array, max_error: int) -> None:
+        self._samples = samples
         self._writer = ResidualWriter()
         self._weights: list[bytes] = []
         self._offsets = [int(samples[0, :, :, c].mean()) for c in range(samples.shape[3])]
@@ -105,19 +120,21 @@ class _Encoder:
     ) -> int:
         target = place.of(self._samples)
         costs = [
-            float(np.abs(target - predicted(taps, innovations, one, np.int64)).sum(dtype=np.float64))
-            for one in presets
+            float(np.abs(target - predicted(taps, innovations, one)).sum(dtype=np.float64)) for one in presets
         ]
         chosen = int(np.argmin(costs))
         self._weights.append(bytes([chosen]))
         return chosen
 
-    def residuals(self, place: _Place, prediction: Samples, contexts: NDArray[np.uint8]) -> Integers:
-        difference = place.of(self._samples).astype(np.int64) - prediction
-        if self._error:
-            difference = (difference + self._error) // (2 * self._error + 1)
-        self._writer.write(difference.ravel(), contexts)
-        return difference
+    def residuals(
+        self, place: _Place, prediction: Integers, contexts: NDArray[np.uint8], into: _Into
+    ) -> Integers:
+        found = encode_samples(
+            prediction, into.limits, place.of(self._samples), into.step, into.samples, into.sizes,
+            _LARGEST_MAGNITUDE,
+        )  # fmt: skip
+        self._writer.write(found, contexts)
+        return found
 
     def to_bytes(self) -> bytes:
         weights = b"".join(self._weights)
@@ -157,8 +174,14 @@ class _Decoder:
         self._at += size
         return part
 
-    def residuals(self, place: _Place, prediction: Samples, contexts: NDArray[np.uint8]) -> Integers:
-        return self._reader.read(contexts).reshape(prediction.shape)
+    def residuals(
+        self, place: _Place, prediction: Integers, contexts: NDArray[np.uint8], into: _Into
+    ) -> Integers:
+        found = self._reader.read(contexts)
+        restore_samples(
+            prediction, into.limits, found, into.step, into.samples, into.sizes, _LARGEST_MAGNITUDE
+        )
+        return found
 
     @property
     def finished(self) -> bool:
@@ -176,7 +199,6 @@ class _Walk:
         margins = (margin(height, self._passes, 0), margin(width, self._passes, 1))
         # Decoded samples may lie outside the limits by the error.
         bits = max(abs(limits[0]) + step, abs(limits[1]) + step).bit_length() + 1
-        self._dtype = np.int32 if bits <= _NARROW_BITS else np.int64
         stored = np.int32 if bits <= 30 else np.int64
         make = Plane.empty
         self._planes = [make(self._frames, self._size, margins, stored) for _ in range(self._channels)]
@@ -202,7 +224,10 @@ class _Walk:
 
     def samples(self) -> Integers:
         """What has been coded, (T, H, W, C)."""
-        return np.stack([plane.inner for plane in self._planes], axis=3).astype(np.int64)
+        whole = np.empty((self._frames, *self._size, self._channels), np.int64)
+        for channel, plane in enumerate(self._planes):
+            whole[..., channel] = plane.inner
+        return whole
 
     def _references(self, channel: int, frames: slice, distance: int) -> References | None:
         """Frames around those of a level; none for the first one."""
@@ -217,9 +242,9 @@ class _Walk:
             at = np.where(at < 0, indices - distance, at)
             at = np.where(at >= self._frames, indices + distance, at)
             at = np.where(at >= self._frames, indices - distance, at)
-            if len(at) > 1 and (np.diff(at) == 2 * distance).all():
+            if (np.diff(at) == 2 * distance).all():
                 return which.frames(slice(int(at[0]), int(at[-1]) + 1, 2 * distance))
-            return Plane(which.samples[at], which.margins, which.size)
+            return Plane(which.samples, which.margins, which.size, at)
 
         known = self._known
         mean = (2 * self._sums[channel].samples + known) // (2 * known)
@@ -251,11 +276,11 @@ class _Walk:
         self, place: _Place, taps: list[Samples], innovations: list[Samples], inter: bool
     ) -> Weights:
         """The weights of a pass, which hold for the other frames of the level too."""
-        if len(taps) > 1 and taps[0].size >= FEWEST_FITTED:
+        if len(taps) > 1 and math.prod(taps[0].shape) >= FEWEST_FITTED:
             return self._coder.weights(place, taps, innovations)
         zeros = np.zeros(len(innovations), np.int64)
         presets = [np.concatenate((one, zeros)) for one in preset_weights(place.one, self._size, inter)]
-        if taps[0].size < FEWEST_CHOSEN:
+        if math.prod(taps[0].shape) < FEWEST_CHOSEN:
             return presets[0]
         return presets[self._coder.preset(place, taps, innovations, presets)]
 
@@ -265,12 +290,12 @@ class _Walk:
         index: int,
         around: References | None,
         innovations: list[Samples],
-    ) -> Samples:
+    ) -> Array:
         one, c = place.one, place.channel
         plane, sizes = self._planes[c].frames(place.frames), self._sizes[c].frames(place.frames)
         plane.extend(one)
         sizes.extend(one)
-        target = plane.at(one)
+        target = plane.own(one)
         taps = taps_of(one, plane, around)
         if not taps:
             prediction = np.full(target.shape, self._coder.offset(c), np.int64)
@@ -279,30 +304,32 @@ class _Walk:
             if weights is None:
                 weights = self._weights_of(place, taps, innovations, around is not None)
                 self._level_weights[index, c] = weights
-            prediction = predicted(taps, innovations, weights, self._dtype)
-        np.clip(prediction, *self._limits, out=prediction)
+            prediction = predicted(taps, innovations, weights)
         contexts = _contexts(one, sizes, around.sizes if around else None, target.shape)
-        residuals = self._coder.residuals(place, prediction, contexts.ravel())
-        new = residuals * self._step
-        target[...] = prediction + new
-        sizes.at(one)[...] = np.minimum(np.abs(residuals), _LARGEST_MAGNITUDE)
+        into = _Into(self._limits, self._step, target, sizes.own(one))
+        residuals = self._coder.residuals(place, prediction, contexts, into)
+        if self._channels == 1:
+            return prediction
+        new = (residuals * self._step).reshape(target.shape)
+        if target.dtype == np.int32:
+            # So they are, unless bytes are damaged.
+            new = new.clip(-_WIDEST, _WIDEST).astype(np.int32)
         return new
 
 
 def _contexts(
     one: Pass, sizes: Plane, around: tuple[Plane, Plane] | None, shape: tuple[int, ...]
 ) -> NDArray[np.uint8]:
-    """The context of each sample, by the magnitude of the residuals around it."""
+    """The context (N,) of each sample, by the magnitude of the residuals around it."""
     near = len(one.near)
     if not near and not around:
-        return np.full(shape, UNKNOWN, np.uint8)
-    total: NDArray[Any] = np.zeros(shape, np.int32)
-    for offset in one.near:
-        total += sizes.at(one, *offset)
+        return np.full(int(np.prod(shape)), UNKNOWN, np.uint8)
     # Sixteen in all: those in space count three quarters, a half where corners are among them.
+    arrays = [sizes.at(one, *offset) for offset in one.near]
     if around:
-        total *= {0: 1, 2: 6, 4: 3, 8: 1}[near]
-        total += (around[0].at(one) + around[1].at(one)) * {0: 8, 2: 2, 4: 2, 8: 4}[near]
+        each = {0: 1, 2: 6, 4: 3, 8: 1}[near]
+        weights = [each] * near + [{0: 8, 2: 2, 4: 2, 8: 4}[near]] * 2
+        arrays += [plane.at(one) for plane in around]
     else:
-        total *= 16 // near
-    return contexts_of(total)
+        weights = [16 // near] * near
+    return energies(arrays, np.array(weights, np.int64), _CONTEXTS, len(_CONTEXTS) - 1)

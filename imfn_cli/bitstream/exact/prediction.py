@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernels import Samples, Scattered, differences, weighted_sum
 from .lattice import Offset, Pass
 
 #: Weights are in units of 2^-PRECISION.
@@ -16,15 +17,22 @@ FEWEST_FITTED, FEWEST_CHOSEN = 1024, 32
 _MOST_FITTED = 50_000
 _LARGEST_WEIGHT = (1 << 15) - 1
 
-Samples = NDArray[Any]
+Array = NDArray[Any]
 Weights = NDArray[np.int64]
 
 
 class Plane:
     """Samples (frames, height, width) of one channel, with a margin around each frame."""
 
-    def __init__(self, samples: Samples, margins: tuple[int, int], size: tuple[int, int]) -> None:
-        self.samples, self.margins, self.size = samples, margins, size
+    def __init__(
+        self,
+        samples: Array,
+        margins: tuple[int, int],
+        size: tuple[int, int],
+        order: NDArray[np.int64] | None = None,
+    ) -> None:
+        """order: which frames of `samples` these are; None: all."""
+        self.samples, self.margins, self.size, self.order = samples, margins, size, order
 
     @classmethod
     def empty(cls, frames: int, size: tuple[int, int], margins: tuple[int, int], dtype: Any) -> "Plane":
@@ -34,10 +42,12 @@ class Plane:
 
     def frames(self, chosen: slice) -> "Plane":
         """Some of the frames, the same memory."""
+        if self.order is not None:
+            return Plane(self.samples, self.margins, self.size, self.order[chosen])
         return Plane(self.samples[chosen], self.margins, self.size)
 
     @property
-    def inner(self) -> Samples:
+    def inner(self) -> Array:
         """The samples without margins."""
         (down, right), (height, width) = self.margins, self.size
         return self.samples[:, down : down + height, right : right + width]
@@ -47,11 +57,18 @@ class Plane:
         top, left = self.margins[0] + one.top + dy, self.margins[1] + one.left + dx
         rows = range(one.top, self.size[0], one.stride)
         columns = range(one.left, self.size[1], one.stride)
-        return self.samples[
+        found = self.samples[
             :,
             top : top + (len(rows) - 1) * one.stride + 1 : one.stride,
             left : left + (len(columns) - 1) * one.stride + 1 : one.stride,
         ]
+        return found if self.order is None else Scattered(found, self.order)
+
+    def own(self, one: Pass) -> Array:
+        """The samples of a pass, to be written; frames in their order."""
+        found = self.at(one)
+        assert isinstance(found, np.ndarray)
+        return found
 
     def extend(self, one: Pass) -> None:
         """Fill the lines outside that a pass asks for."""
@@ -104,8 +121,14 @@ def taps_of(one: Pass, frames: Plane, references: References | None) -> list[Sam
     before, after, mean = references.before, references.after, references.mean
     at_once = [plane.at(one) for plane in (before, after, references.earlier, references.later)]
     around = [plane.at(one, *offset) for plane in (before, after) for offset in _around(one, frames.size)]
-    means = [np.broadcast_to(mean.at(one, *offset), at_once[0].shape) for offset in ((0, 0), *one.near[:4])]
+    means = [_repeated(mean.at(one, *offset), at_once[0].shape[0]) for offset in ((0, 0), *one.near[:4])]
     return at_once + around + means + near + far
+
+
+def _repeated(frame: Samples, count: int) -> Samples:
+    """A frame (1, H, W) so many times."""
+    assert isinstance(frame, np.ndarray)
+    return Scattered(frame, np.zeros(count, np.int64))
 
 
 def _around(one: Pass, size: tuple[int, int]) -> list[Offset]:
@@ -136,18 +159,15 @@ def preset_weights(one: Pass, size: tuple[int, int], inter: bool) -> list[Weight
     return found
 
 
-def fitted_weights(target: Samples, taps: list[Samples], innovations: list[Samples]) -> Weights:
+def fitted_weights(target: Array, taps: list[Samples], innovations: list[Samples]) -> Weights:
     """Least squares: weights (taps + innovations) for `target`; those of taps sum to one."""
     chosen = _sample(target.shape)
-    base = taps[0][chosen].ravel().astype(np.float64)
-    matrix = np.empty((len(taps) - 1 + len(innovations), len(base)))
-    for row, tap in zip(matrix, taps[1:], strict=False):
-        np.subtract(tap[chosen].ravel(), base, out=row)
-    for row, innovation in zip(matrix[len(taps) - 1 :], innovations, strict=True):
-        row[:] = innovation[chosen].ravel()
+    base = taps[0][chosen]
+    assert isinstance(base, np.ndarray), "the first tap is of frames that lie evenly"
+    matrix = differences(base, [tap[chosen] for tap in taps[1:]], [one[chosen] for one in innovations])
     square = matrix @ matrix.T
     square.flat[:: len(square) + 1] += 1e-9 * np.trace(square) / len(square) + 1
-    found = np.linalg.solve(square, matrix @ (target[chosen].ravel() - base))
+    found = np.linalg.solve(square, matrix @ (target[chosen] - base).ravel().astype(np.float64))
     weights = np.rint(found * _ONE).clip(-_LARGEST_WEIGHT, _LARGEST_WEIGHT).astype(np.int64)
     own = _ONE - int(weights[: len(taps) - 1].sum())
     return np.concatenate(([np.clip(own, -_LARGEST_WEIGHT, _LARGEST_WEIGHT)], weights))
@@ -160,14 +180,6 @@ def _sample(shape: tuple[int, ...]) -> tuple[slice, ...]:
     return (slice(None, None, -(-every // rows)), slice(None, None, rows))
 
 
-def predicted(taps: list[Samples], innovations: list[Samples], weights: Weights, dtype: Any) -> Samples:
+def predicted(taps: list[Samples], innovations: list[Samples], weights: Weights) -> NDArray[np.int64]:
     """The weighted sum, rounded."""
-    shape = (taps or innovations)[0].shape
-    total = np.full(shape, _ONE // 2, dtype)
-    part = np.empty(shape, dtype)
-    for tap, weight in zip(taps + innovations, weights.tolist(), strict=True):
-        if weight:
-            np.multiply(tap, weight, out=part)
-            total += part
-    total >>= PRECISION
-    return total
+    return weighted_sum(taps + innovations, weights, _ONE // 2, PRECISION)

@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..entropy.varint import read_varint, varint
-from .tables import DIRECT, LOW_BITS, UNKNOWN, Tables, tokens_of
+from .kernels import order_tokens, pack_bits, scatter, unpack_bits, values_of
+from .tables import DIRECT, LOW_BITS, TOKENS, UNKNOWN, Tables
 
 Contexts = NDArray[np.uint8]
 Integers = NDArray[np.int64]
 
 
-def _sorted(contexts: Contexts) -> tuple[NDArray[np.intp], list[tuple[int, slice]]]:
-    """The order by context (stable), and which part of it each context has."""
-    order = np.argsort(contexts, kind="stable")
+def _parts(contexts: Contexts) -> tuple[NDArray[np.int64], list[tuple[int, slice]]]:
+    """Where each context begins once they are sorted, and which part each that there is has."""
     edges = np.concatenate(([0], np.cumsum(np.bincount(contexts, minlength=UNKNOWN + 1))))
     present = np.flatnonzero(np.diff(edges))
-    return order, [(int(one), slice(int(edges[one]), int(edges[one + 1]))) for one in present]
+    return edges[:-1], [(int(one), slice(int(edges[one]), int(edges[one + 1]))) for one in present]
 
 
 class ResidualWriter:
@@ -31,17 +31,19 @@ class ResidualWriter:
 
     def write(self, residuals: Integers, contexts: Contexts) -> None:
         """Append the residuals of a pass (N,)."""
-        order, parts = _sorted(contexts)
-        ordered = residuals[order]
+        starts, parts = _parts(contexts)
+        ordered = np.empty(len(residuals), np.int64)
+        tokens = np.empty(len(residuals), np.int32)
+        counts = np.zeros((UNKNOWN + 1, TOKENS), np.int64)
+        order_tokens(residuals, contexts, starts, LOW_BITS, ordered, tokens, counts)
         for context, part in parts:
             values, low = ordered[part], int(LOW_BITS[context])
             if low:
-                self._raw.append(_packed(values & ((1 << low) - 1), low))
-                values = values >> low
-            tokens = tokens_of(values)
-            self._raw += _large(values, tokens)
-            self._coded.append((tokens, self._tables.model(context)))
-            self._tables.learn(context, tokens)
+                self._raw.append(_packed(values, low))
+            if counts[context, 2 * DIRECT - 1 :].any():
+                self._raw += _large(values >> low, tokens[part])
+            self._coded.append((tokens[part], self._tables.model(context)))
+            self._tables.learn(context, counts[context])
 
     def to_bytes(self) -> bytes:
         """All passes: varint size of the raw bits, the raw bits, the coder's words."""
@@ -65,7 +67,7 @@ class ResidualReader:
 
     def read(self, contexts: Contexts) -> Integers:
         """The residuals of the next pass, given the context of each (N,)."""
-        order, parts = _sorted(contexts)
+        starts, parts = _parts(contexts)
         ordered = np.empty(len(contexts), np.int64)
         for context, part in parts:
             count, low = part.stop - part.start, int(LOW_BITS[context])
@@ -73,9 +75,9 @@ class ResidualReader:
             tokens = self._coder.decode(self._tables.model(context), count)
             values = self._values(tokens)
             ordered[part] = values if lows is None else values << low | lows
-            self._tables.learn(context, tokens)
+            self._tables.learn(context, np.bincount(tokens, minlength=TOKENS))
         residuals = np.empty_like(ordered)
-        residuals[order] = ordered
+        scatter(ordered, contexts, starts, residuals)
         return residuals
 
     @property
@@ -84,8 +86,9 @@ class ResidualReader:
         return self._at == len(self._raw) and bool(self._coder.is_empty())
 
     def _values(self, tokens: NDArray[np.int32]) -> Integers:
-        values = ((tokens + 1) >> 1).astype(np.int64)
-        np.negative(values, out=values, where=tokens & 1 == 0)
+        values = np.empty(len(tokens), np.int64)
+        if not values_of(tokens, values):
+            return values
         for token in np.unique(tokens[tokens >= 2 * DIRECT - 1]).tolist():
             at = np.flatnonzero(tokens == token)
             bits = token - (2 * DIRECT - 1) + 4
@@ -101,9 +104,7 @@ class ResidualReader:
         for shift in range(whole):
             values |= self._take(count).astype(np.int64) << (rest + 8 * shift)
         if rest:
-            packed = np.unpackbits(self._take(-(-count * rest // 8)), count=count * rest)
-            weights = (1 << np.arange(rest - 1, -1, -1)).astype(np.uint8)
-            values |= packed.reshape(count, rest) @ weights
+            unpack_bits(self._take(-(-count * rest // 8)), rest, values)
         return values
 
     def _take(self, size: int) -> NDArray[np.uint8]:
@@ -116,10 +117,7 @@ class ResidualReader:
 
 def _large(values: Integers, tokens: NDArray[np.int32]) -> list[bytes]:
     """Of each token that stands for many magnitudes, in ascending order: their low bits, each with a sign."""
-    first = 2 * DIRECT - 1
-    if tokens.size == 0 or int(tokens.max()) < first:
-        return []
-    found = []
+    first, found = 2 * DIRECT - 1, []
     for token in np.unique(tokens[tokens >= first]).tolist():
         chosen = values[tokens == token]
         bits = token - first + 4
@@ -133,6 +131,7 @@ def _packed(values: Integers, bits: int) -> bytes:
     whole, rest = divmod(bits, 8)
     parts = [(values >> (rest + 8 * shift)).astype(np.uint8).tobytes() for shift in range(whole)]
     if rest:
-        spread = np.unpackbits((values << (8 - rest)).astype(np.uint8)[:, None], axis=1, count=rest)
-        parts.append(np.packbits(spread).tobytes())
+        packed = np.zeros(-(-len(values) * rest // 8), np.uint8)
+        pack_bits(values, rest, packed)
+        parts.append(packed.tobytes())
     return b"".join(parts)

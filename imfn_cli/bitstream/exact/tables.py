@@ -30,10 +30,10 @@ _MOST = 1 << 18
 Integers = NDArray[Any]
 
 
-def contexts_of(energy: NDArray[np.int32]) -> NDArray[np.uint8]:
+def contexts_of(energy: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Sixteen times the mean magnitude around each sample, 0 … `HIGHEST_ENERGY` → its context."""
     # The exponent and two bits of the mantissa: a logarithm that is the same on every machine.
-    bits = (energy + np.int32(1)).astype(np.float32).view(np.int32) >> _QUARTERS
+    bits = (energy + 1).astype(np.float32).view(np.int32) >> _QUARTERS
     return (bits - _FIRST).astype(np.uint8)
 
 
@@ -44,23 +44,6 @@ def low_bits(context: int) -> int:
 
 
 LOW_BITS = np.array([low_bits(context) for context in range(CONTEXTS + 1)], np.int64)
-
-
-def tokens_of(values: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Values → tokens: 0; 2m − 1 and 2m for m and −m below `DIRECT`; then one for each power of two."""
-    magnitude = np.abs(values)
-    tokens = (2 * magnitude - (values > 0)).astype(np.int32)
-    large = np.flatnonzero(magnitude >= DIRECT)
-    if large.size:
-        tokens[large] = 2 * DIRECT - 1 + bit_lengths(magnitude[large]) - 5
-    return tokens
-
-
-def bit_lengths(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The number of bits of whole numbers from 1 to 2^62."""
-    exponents = np.frexp(values.astype(np.float64))[1].astype(np.int64)
-    # Above 2^53 the float may have been rounded up to the next power of two.
-    return exponents - (values < np.int64(1) << (exponents - 1).clip(0, 62))
 
 
 class Tables:
@@ -77,14 +60,14 @@ class Tables:
             self._models[context] = _model(self._counts.setdefault(context, _prior(context).copy()))
         return self._models[context]
 
-    def learn(self, context: int, tokens: NDArray[np.int32]) -> None:
-        """Count tokens that have been coded in a context."""
+    def learn(self, context: int, seen: Integers) -> None:
+        """Count tokens that have been coded in a context. seen: (TOKENS,) how many of each."""
         counts = self._counts[context]
-        counts += np.bincount(tokens, minlength=TOKENS) * _TOTAL
+        counts += seen * _TOTAL
         total = int(counts.sum())
         if total > _MOST * _TOTAL:
             counts -= counts >> 1
-        self._news[context] = self._news.get(context, 0) + len(tokens)
+        self._news[context] = self._news.get(context, 0) + int(seen.sum())
         # A table that hardly changes is not worth making anew.
         if self._news[context] * 16 * _TOTAL >= total:
             self._news[context] = 0

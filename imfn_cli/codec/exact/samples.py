@@ -53,12 +53,14 @@ class SampleMap:
         else:
             values = ordered(samples)
         low = values & ((1 << self.low_bits) - 1) if self.low_bits else None
-        values = (values >> self.low_bits) - self.base
-        return values.clip(*self.limits), low
+        if self.low_bits:
+            values = values >> self.low_bits
+        values -= self.base
+        return np.clip(values, *self.limits, out=values), low
 
     def from_whole(self, values: Integers, low: Integers | None) -> Array:
         """The samples that whole numbers stand for, of `dtype`."""
-        values = values + self.base
+        values = values + self.base if self.base else values
         if self.coding == "scaled":
             with np.errstate(over="ignore"):
                 return np.ldexp(values.astype(np.float64), self.exponent).astype(self.dtype)
