@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..bitstream.container.latent_reader import LatentReader
@@ -28,9 +27,11 @@ from ..network import RootCoding
 from ..system.threads import map_ordered
 from ..zoo import Model
 from . import adaptive
-from .inter import InterPrediction
+from .float_inter import FloatInter
+from .inter import InterPrediction, Memory
 from .needs import check_needs, decoding_threads
 from .synthesis import batch_frames, restored_parts
+from .whole_inter import WholeInter
 
 # Where values are not kept.
 _NOTHING = np.zeros(0, np.float32)
@@ -41,11 +42,11 @@ _SYMBOL_BYTES, _BLOCK_BYTES = 6, 20
 class ParsedNode(NamedTuple):
     """A node's bytes, decoded as far as that goes without the nodes before.
 
-    values: (C, h, w) float32, the memory or its residual, in the pixels' unit; read-only where all are 0.
+    values: (C, h, w), the memory or its residual, as `InterPrediction.residual` has it.
     motion: bytes of its motion field, None of an intra node.
     """
 
-    values: NDArray[np.float32]
+    values: Memory
     motion: bytes | None
 
 
@@ -83,7 +84,8 @@ class Decoder:
                 f"{reader.path}: its nodes are predicted from one another, which model {model.name!r} cannot"
             )
         size = header.height, header.width, header.channels
-        self._state = InterPrediction(model, size, header.quality)
+        kind = WholeInter if header.whole_numbers else FloatInter
+        self._state = kind(model, size, header.quality)
 
     def walk(self, first: int = 0, last: int | None = None, *, restore: bool = True) -> Iterator[DecodedNode]:
         """Nodes first … last (excluded), and before them those of their GOP that they are predicted from.
@@ -144,7 +146,7 @@ class Decoder:
             _, values = self.model.entropy.decode(data, node.level, header.quality, *state.grid)
         except ValueError as error:
             raise LatentError(self._damaged(node, error)) from error
-        return ParsedNode(values * np.float32(state.step) if values.flags.writeable else values, motion)
+        return ParsedNode(state.residual(values), motion)
 
     def _damaged(self, node: NodeEntry, why: ValueError) -> str:
         return f"{self.reader.path}: {node} is damaged ({why})"
@@ -157,7 +159,7 @@ class Decoder:
         assert state is not None
         if self.reader.header.gop_nodes == 1:
             # Nothing is predicted from it.
-            return (_tensor(parsed.values) if restore else None), ""
+            return (state.floats(parsed.values) if restore else None), ""
         field: MotionField | None = None
         vectors = state.no_motion()
         if parsed.motion is not None:
@@ -170,15 +172,9 @@ class Decoder:
         if not restore:
             state.advance_vectors(node.level, vectors)
             return None, ""
-        memory = _tensor(parsed.values)
-        if field is not None:
-            memory = memory + state.prediction(state.predicted_memory(node.level, vectors), field)
+        memory = state.restored(parsed.values, node.level, field)
         state.advance(node.level, memory, vectors)
-        return memory, ""
-
-
-def _tensor(values: NDArray[np.float32]) -> Tensor:
-    return torch.from_numpy(values if values.flags.writeable else np.array(values))
+        return state.floats(memory), ""
 
 
 @torch.inference_mode()

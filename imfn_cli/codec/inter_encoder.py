@@ -10,7 +10,8 @@ from ..bitstream.entropy.motion_field import GAIN_UNIT, MotionField, encode_moti
 from ..motion.compensate import BLOCK_PATCHES, luma
 from ..motion.estimate import estimate_motion
 from ..zoo import Model
-from .inter import InterPrediction
+from .inter import Memory
+from .whole_inter import RANGE, Integers, WholeInter
 
 Floats = NDArray[np.float32]
 
@@ -20,38 +21,38 @@ class InterEncoder:
 
     def __init__(self, model: Model, size: tuple[int, int, int], quality: float) -> None:
         self.model, self.quality = model, quality
-        self.state = InterPrediction(model, size, quality)
+        self.state = WholeInter(model, size, quality)
 
     def encode(self, level: int, memory: Tensor, search_frames: NDArray[np.uint8], *, intra: bool) -> bytes:
         """The bytes of the next node: memory (1, C, h, w) of `level`.
 
         search_frames (S, H, W) uint8: luma of the frames under the node that `motion.search_frames` names.
         """
-        values = memory[0].float().cpu()
+        values = memory[0].float().cpu().numpy() * np.float32(RANGE)
         if intra:
             data, restored = self._code(values, level)
             self.state.advance(level, restored, self.state.no_motion())
             return data
         field, prediction, coded_field = self._motion(level, values, search_frames)
         data, residual = self._code(values - prediction, level)
-        self.state.advance(level, residual + prediction, field.vectors)
+        self.state.advance(level, self.state.added(residual, prediction), field.vectors)
         return join_inter(coded_field, data)
 
-    def _code(self, values: Tensor, level: int) -> tuple[bytes, Tensor]:
-        """Quantise and code (C, h, w): its bytes, and what decoding them gives."""
-        steps = values.numpy() / np.float32(self.state.step)
-        data, restored = self.model.entropy.encode_and_restore(steps, level, self.quality)
-        return data, torch.from_numpy(restored) * self.state.step
+    def _code(self, values: Floats, level: int) -> tuple[bytes, Memory]:
+        """Quantise and code (C, h, w), in units of memories: its bytes, and what decoding them gives."""
+        steps = values / np.float32(self.state.whole_step)
+        data, restored = self.model.entropy.encode_and_restore(steps.astype(np.float32), level, self.quality)
+        return data, self.state.residual(restored)
 
     def _motion(
-        self, level: int, memory: Tensor, search_frames: NDArray[np.uint8]
-    ) -> tuple[MotionField, Tensor, bytes]:
+        self, level: int, memory: Floats, search_frames: NDArray[np.uint8]
+    ) -> tuple[MotionField, Integers, bytes]:
         """The motion field found for a memory (C, h, w), its prediction (C, h, w), and the field's bytes."""
         state, device = self.state, self.model.device
         before = state.vectors_before(level)
         vectors = (
             estimate_motion(
-                torch.from_numpy(luma(state.reference.cpu().numpy())).to(device),
+                torch.from_numpy(luma(state.reference_pixels())).to(device),
                 torch.from_numpy(search_frames).to(device),
                 1 << level,
                 state.block,
@@ -61,14 +62,12 @@ class InterEncoder:
             .numpy()
         )
         found = state.predicted_memory(level, vectors)
-        intra = self._block_sums(_bits(memory / state.step) - _bits((memory - found) / state.step)) < 0
+        step = float(state.whole_step)
+        wanted, there = torch.from_numpy(memory), torch.from_numpy(found.astype(np.float32))
+        intra = self._block_sums(_bits(wanted / step) - _bits((wanted - there) / step)) < 0
         predicted = torch.from_numpy(~state.positions(intra))
-        gains = [_gain(memory[low:high, predicted], found[low:high, predicted]) for low, high in state.groups]
+        gains = [_gain(wanted[low:high, predicted], there[low:high, predicted]) for low, high in state.groups]
         coded, field = encode_motion_field(MotionField(vectors, intra, np.array(gains, np.int32)), before)
-        looks_around = level > self.model.network.config.linear_levels
-        if looks_around and (field.vectors != vectors).any():
-            # Of intra blocks no vector is coded, and their neighbours' branches see them.
-            found = state.predicted_memory(level, field.vectors)
         return field, state.prediction(found, field), coded
 
     def _block_sums(self, positions: Tensor) -> Floats:

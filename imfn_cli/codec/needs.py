@@ -13,6 +13,8 @@ LIBRARIES = 420_000_000
 _LARGE_MEMORY = 64 << 20
 # Measured, in sizes of one memory: what decoding a node takes, and restoring frames by linear maps.
 _DECODING, _RESTORING = 6, 8
+# The same of a prediction in whole numbers, and its reference frame.
+_PREDICTING = 5
 # Numbers at each grid position while a branch is computed, in its widths.
 _BRANCH_WIDTHS = 7
 # Bytes of an adaptive forest's decoder for each pixel: of a GOP, and of each frame of its largest windows.
@@ -52,6 +54,8 @@ def needed_bytes(header: Header, model: Model, *, restore: bool) -> int:
     needed = LIBRARIES + weights + threads * _DECODING * memory
     if not restore:
         return needed
+    if header.whole_numbers:
+        needed += _PREDICTING * memory
     # What waits to be restored, then what goes through the network at once.
     needed += (2 * threads + 1) * memory
     at_once = batch_frames(header.height, header.width)

@@ -74,6 +74,7 @@ def header_of(
         gop_frames=gop_frames,
         last_ticks=last_ticks,
         plays=info.plays,
+        whole_numbers=gop_nodes > 1,
     )
 
 

@@ -337,7 +337,7 @@ class MemoryDecoder:
             for c in channels:
                 value, predicted, table = next(found)
                 self.symbols[c, place] = value + predicted
-                self.steps[c, place] = value + predicted - self._inward(value, table)
+                self.steps[c, place] = value - self._inward(value, table) + predicted
 
     def _inward(self, value: int, table: int) -> float:
         if value == 0:

@@ -3,12 +3,14 @@
 For linear models of gray frames, which is what the fixtures are of.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .second_decoder import Field, MemoryDecoder, Model, Tensor, decode_latent, read_latent
+from .second_whole import Ints, WholeNetwork, clipped, step_of
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -103,6 +105,9 @@ def restore_latent(path: Path, model: Model) -> Pixels:
     """All frames of a latent (T, H, W)."""
     header, nodes, _ = read_latent(path)
     network = Network(model, header["height"], header["width"])
+    if header.get("whole_numbers"):
+        memories = whole_memories(path, model)
+        return np.concatenate([network.split(memory / 65_280, level) for level, memory in memories])
     step = 2 ** ((100 - header["quality"]) / 10) / 255
     block = 2 * network.ph, 2 * network.pw
     frames: list[Pixels] = []
@@ -113,6 +118,20 @@ def restore_latent(path: Path, model: Model) -> Pixels:
             memory += predicted(network.merge(window), field, model)
         frames.append(network.split(memory, node.level))
     return np.concatenate(frames)
+
+
+def whole_memories(path: Path, model: Model) -> Iterator[tuple[int, Ints]]:
+    """Section 7: level and memory (C, h, w) of each node of a latent with `whole_numbers`."""
+    header, nodes, _ = read_latent(path)
+    network, step = WholeNetwork(model, header["height"], header["width"]), step_of(header["quality"])
+    reference = np.zeros((0, 0), np.int64)
+    for node, (field, decoded) in zip(nodes, decode_latent(path, model), strict=True):
+        values = coded_memory(decoded, model).astype(np.float32).astype(float)
+        memory = clipped(np.floor(values * step + 0.5).astype(np.int64))
+        if field is not None:
+            memory = clipped(memory + network.predicted(reference, field, node.level))
+        reference = network.last_frame(memory, node.level)
+        yield node.level, memory
 
 
 def coded_memory(decoded: MemoryDecoder, model: Model) -> Floats:

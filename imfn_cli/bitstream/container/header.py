@@ -27,9 +27,11 @@ from pydantic.dataclasses import dataclass
 from ..quantiser import checked_quality, step_of_quality
 
 #: The newest version that this code reads and writes.
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 #: The version of an adaptive forest.
 ADAPTIVE_VERSION = 5
+#: The lowest version of a latent whose reference frames are whole numbers.
+WHOLE_VERSION = 6
 #: The lowest version of a latent whose quality is not a whole number, or whose last frame is held.
 TENTHS_VERSION = 5
 #: The version of a latent whose nodes are all intra nodes, made by the tree.
@@ -142,6 +144,8 @@ class Header:
         frame is a tree of its own. 0: the forest's cut is fixed.
     last_ticks: how long the last frame is shown, where that is another time than the frames before it.
     plays: how often an animation is played; 0: without end.
+    whole_numbers: whether the reference frames of groups of pictures are restored in whole numbers, the same
+        on every machine.
     """
 
     tool: Text
@@ -167,6 +171,7 @@ class Header:
     gop_frames: Annotated[int, Field(ge=0, le=LONGEST_GOP)] = since(ADAPTIVE_VERSION, default=0)
     last_ticks: Ticks | None = since(TENTHS_VERSION, default=None)
     plays: Annotated[int, Field(ge=0, lt=1 << 32)] = since(TENTHS_VERSION, default=0)
+    whole_numbers: bool = since(WHOLE_VERSION, default=False)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -174,6 +179,8 @@ class Header:
             raise ValueError(f"its header says {self.width}x{self.height}, more than imfn can restore")
         if self.gop_frames and (self.gop_nodes > 1 or self.student or self.ratio > LARGEST_WINDOW):
             raise ValueError("its header says fields that an adaptive forest does not have")
+        if self.whole_numbers and self.gop_nodes == 1:
+            raise ValueError("its header says whole_numbers, but it has no groups of pictures")
         return self
 
     @property

@@ -3,17 +3,13 @@
 A node's step is that of the frame that it begins with: the latent's quality, moved by what the frame says.
 """
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ...bitstream.quantiser import tenths_of_quality
+from ...bitstream.quantiser import tenths_of_quality, whole_step
 
 #: Steps are in 1/64 grey levels.
 STEP_UNIT = 64
-# Bits of a power of two's fraction.
-_POWER = 20
 # Tenths of a quality in an offset's unit, and those of the finest step.
 _TENTHS, _FINEST = 5, 1100
 # The encoder's: a GOP's first frame, which all others inherit from, is finer, and so is every 24th.
@@ -28,10 +24,7 @@ _UNIT = 16  # of frames, in a grey level
 def step_at(quality: float, offset: int) -> int:
     """The quantisation step in 1/64 grey levels. offset: in halves of a quality, beyond 100 up to 110."""
     tenths = min(max(tenths_of_quality(quality) + _TENTHS * offset, 0), _FINEST)
-    doublings, hundredths = divmod(_FINEST - tenths, 100)
-    step = _power_of_two(hundredths) * STEP_UNIT << doublings
-    unit = 1 << (_POWER + (_FINEST - 1000) // 100)
-    return max(1, (step + unit // 2) // unit)
+    return whole_step(tenths, STEP_UNIT)
 
 
 def offset_of(number: int) -> int:
@@ -39,18 +32,6 @@ def offset_of(number: int) -> int:
     if number == 0:
         return _FIRST_OFFSET
     return _PERIODIC_OFFSET if number % _PERIOD == 0 else 0
-
-
-@lru_cache
-def _power_of_two(hundredths: int) -> int:
-    """2^(hundredths / 100) in 1/2^20, rounded to the nearest, by whole numbers alone."""
-    power = 1 << (100 * (_POWER + 1) + hundredths)
-    nearest = round(2.0 ** (_POWER + hundredths / 100))
-    while (2 * nearest + 1) ** 100 <= power:
-        nearest += 1
-    while (2 * nearest - 1) ** 100 > power:
-        nearest -= 1
-    return nearest
 
 
 def deblocking_thresholds(step: int) -> tuple[int, int, NDArray[np.int64]]:

@@ -47,6 +47,9 @@ headers = st.builds(
     last_ticks=st.none() | st.integers(1, 2**63 - 1),
     plays=st.integers(0, 2**32 - 1),
 )
+headers |= headers.map(
+    lambda one: dataclasses.replace(one, gop_nodes=one.gop_nodes + 1, whole_numbers=True),
+)
 
 
 @given(
@@ -81,6 +84,7 @@ def test_json_is_sorted_ascii_with_nothing_between() -> None:
         ({"quality": 43.0}, 1),
         ({"last_ticks": 3000}, 5),
         ({"plays": 3}, 5),
+        ({"gop_nodes": 16, "whole_numbers": True}, 6),
     ],
 )
 def test_the_lowest_version_that_has_every_field(changes: dict[str, Any], version: int) -> None:
@@ -88,7 +92,7 @@ def test_the_lowest_version_that_has_every_field(changes: dict[str, Any], versio
     values = json.loads(header.to_json(table=7))
     assert values["format"] == header.version == version
     later = {{"gop_nodes": "chain"}.get(name, name) for name in changes} - {"quality"}
-    assert {"chain", "student", "last_ticks", "plays"} & set(values) == later
+    assert {"chain", "student", "last_ticks", "plays", "whole_numbers"} & set(values) == later
     assert values["quality"] == header.quality
     assert Header.from_json(header.to_json(table=7)) == (header, {"table": 7})
     grows = Header.from_growing_json(header.to_growing_json())
@@ -107,6 +111,9 @@ def test_the_lowest_version_that_has_every_field(changes: dict[str, Any], versio
         (3, {"chain": 0}, "chain = 0"),
         (1, {"quality": 43.7}, "format = 1, its fields are of 5"),
         (5, {"quality": 43}, "format = 5, its fields are of 1"),
+        (5, {"chain": 16, "whole_numbers": True}, "wrong fields: 'whole_numbers'"),
+        (6, {"chain": 16}, "format = 6, its fields are of 3"),
+        (6, {"whole_numbers": True}, "no groups of pictures"),
     ],
 )
 def test_a_version_and_its_fields_agree(version: int, fields: dict[str, Any], message: str) -> None:
