@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 
 from imfn_cli.bitstream.container.growing_reader import GrowingLatent, compact
 from imfn_cli.bitstream.container.growing_writer import GrowingWriter
+from imfn_cli.bitstream.container.header import FORMAT_VERSION
 from imfn_cli.bitstream.container.journal import HEAD_SIZE
 from imfn_cli.bitstream.container.latent_reader import LatentReader
 from imfn_cli.bitstream.container.latent_writer import LatentWriter
@@ -276,7 +277,7 @@ def test_an_older_imfn_is_told_to_upgrade(path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (b'\\"format\\":2', b'\\"format\\":6', "upgrade imfn"),
+        (b'\\"format\\":2', b'\\"format\\":%d' % (FORMAT_VERSION + 1), "upgrade imfn"),
         (b'\\"quality\\":60', b'\\"quality\\":61', "header is damaged"),
     ],
 )
