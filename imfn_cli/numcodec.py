@@ -7,15 +7,14 @@ nothing else.
                       compressors=Imfn(max_error=0.5))
 """
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numcodecs.abc import Codec
 from numcodecs.compat import ndarray_copy
 
-from . import bitstream, codec, media
+from . import codec
+from .chunks import decoded, encoded
 
 
 class Imfn(Codec):
@@ -34,22 +33,12 @@ class Imfn(Codec):
 
     def encode(self, buf: Any) -> bytes:
         """A chunk → the bytes of an array latent. Raises `InputError` for what is no such array."""
-        array = np.asarray(buf)
-        with tempfile.TemporaryDirectory(prefix="imfn-") as folder:
-            latent = Path(folder) / "chunk.safetensors"
-            codec.compress_array(media.GivenArray(array, "chunk"), latent, self._tolerance)
-            return latent.read_bytes()
+        return encoded(np.asarray(buf), self._tolerance)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
         """What `encode` gave → the chunk. Raises `LatentError` where it is damaged."""
-        with tempfile.TemporaryDirectory(prefix="imfn-") as folder:
-            latent = Path(folder) / "chunk.safetensors"
-            latent.write_bytes(np.asarray(buf).tobytes() if not isinstance(buf, bytes) else buf)
-            opened = bitstream.ArrayFile(latent)
-            blocks = list(codec.read_array(opened, 0, opened.header.frames))
-            # NumPy's own byte order would come of it unless told.
-            chunk = np.concatenate(blocks, dtype=np.dtype(opened.header.dtype))
-        return ndarray_copy(chunk.reshape(opened.header.shape), out)
+        data = buf if isinstance(buf, bytes) else np.asarray(buf).tobytes()
+        return ndarray_copy(decoded(data), out)
 
     def get_config(self) -> dict[str, Any]:
         """What Zarr stores with the array."""

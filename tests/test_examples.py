@@ -26,6 +26,7 @@ PRINTED = {
     "random_access": "frame 39 of 40: (48, 64, 3)",
     "side_by_side": "side-by-side.png",
     "windows": "33 windows; a batch of (4, 8, 3, 48, 64)",
+    "zarr_chunks": "within 0.",
     "stream": "the last 3 again, (48, 64, 3) each",
 }
 
@@ -44,6 +45,9 @@ def test_it_runs(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     program = EXAMPLES / f"{name}.py"
+    if name == "zarr_chunks":
+        pytest.importorskip("xarray", reason="needs imfn[arrays,xarray]")
+        pytest.importorskip("zarr", reason="needs imfn[arrays,xarray]")
     words = ["clip.mp4", "2"] if name == "render_clip" else [str(clip_path)]
     if name == "equal_bits":
         # Of a clip that small nothing is left at fewer.

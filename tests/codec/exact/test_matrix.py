@@ -120,3 +120,14 @@ def test_the_same_bytes_again(tmp_path: Path) -> None:
     for name in ("a", "b"):
         imfn.compress(array, tmp_path / f"{name}.safetensors", lossless=True)
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("dtype", ["|u1", "<u2", ">i4", "<f2", "<f4", ">f8", "<u8"])
+def test_random_bits_are_hardly_larger(dtype: str) -> None:
+    """Of floats they are NaN, infinities and all exponents."""
+    kind = np.dtype(dtype)
+    bits = np.random.default_rng(2).integers(0, 256, (6, 40, 50 * kind.itemsize), np.uint8)
+    array = bits.view(kind)
+    report, restored = round_trip(array, lossless=True)
+    assert restored.tobytes() == array.tobytes()
+    assert report.bytes <= 1.01 * array.nbytes + 4000
