@@ -144,7 +144,7 @@ def compress(
     limits: for what a model that is loaded by its name may ask of this machine.
     resume: go on where a run of the same source and settings was interrupted, if one was; the file is the
         same, byte for byte, as without an interruption. If this run is interrupted, or raises, what it has
-        done is left for another one, in hidden files beside `output`. Of files only; an array begins anew.
+        done is left for another one, in hidden files beside `output`. Of files only; with fit it begins anew.
         With a target, passes that are done are not made again, but a pass whose PSNR was being measured is
         measured anew.
     stage: called with the name of each pass as it begins, if there is a target.
@@ -160,6 +160,9 @@ def compress(
         raise ValueError("verify and resume exclude one another: what does not decode is not kept")
     target = _target_of(quality, target_psnr, target_kbps, target_size)
     quality = bitstream.checked_quality(defaults.QUALITY if quality is None else quality)
+    if effort is not None and (student or not isinstance(ratio, str | None)):
+        raise ValueError("effort is of the ratio auto; leave it out")
+    asked_effort = effort
     chosen = _preset_of(preset)
     gop = chosen.gop if gop is None else operator.index(gop)
     effort = chosen.effort if effort is None else effort
@@ -172,6 +175,8 @@ def compress(
     start, stop = frames or (0, None)
     if isinstance(source, str | Path):
         source = _one_source(source)
+    if resume:
+        _check_resume(source, output)
     if tolerance is not None or goes_as_array(source, model, fit=fit, aimed=target is not None):
         if target is not None:
             raise ValueError("a tree that is fitted to an array goes without a target; give a quality")
@@ -183,14 +188,17 @@ def compress(
             tree = {"ratio": fixed, "quality": quality, "model": file, "gop": gop}
         asked = codec.Tolerance(quality=quality) if tolerance is None else tolerance
         return _compress_array(
-            source, output, asked, start, stop, tree=tree, force=force, verify=verify, progress=progress
+            *(source, output, asked, start, stop),
+            tree=tree,
+            force=force,
+            verify=verify,
+            resume=resume,
+            progress=progress,
         )
     if target is not None and isinstance(source, media.Source) and not source.rereadable:
         raise InputError(
             f"{source.name}: can be read once only, a target takes several passes; save it first"
         )
-    if resume:
-        _check_resume(source, output)
     if rate is not None and isinstance(source, media.Source):
         raise ValueError("rate is of frames without a file; a source has its own")
     if output is not None and is_standard(output):
@@ -206,6 +214,9 @@ def compress(
     if ratio is None:
         ratio = defaults.RATIO if student or not codec.fits(loaded.network.config) else defaults.AUTO
     adaptive = isinstance(ratio, str)
+    notes: tuple[str, ...] = ()
+    if asked_effort is not None and not adaptive:
+        notes = (f"effort {asked_effort} says nothing: model {loaded.name} codes memories of {ratio} frames",)
     settings = {"gop": gop} | ({"effort": effort} if adaptive else {"ratio": ratio, "student": student})
     coded: Callable[..., CompressReport] = partial(
         codec.compress_adaptive if adaptive else codec.compress_sequence, **settings
@@ -235,6 +246,7 @@ def compress(
                 stage=stage or (lambda _: None),
                 progress=progress or (lambda *_: None),
             )
+    report = replace(report, notes=(*report.notes, *notes))
     if verify:
         report = replace(report, output=str(named), verified=True)
     if is_standard(output):
@@ -314,6 +326,7 @@ def _compress_array(
     tree: dict[str, Any] | None,
     force: bool,
     verify: bool,
+    resume: bool,
     progress: Progress | None,
 ) -> ArrayReport:
     """tree: of memories, what `array_trees.compress_memories` is asked for."""
@@ -324,6 +337,11 @@ def _compress_array(
         raise OutputError("array: has no name to go by; say where to write with output=")
     else:
         place = Path(output)
+    told = None
+    if isinstance(source, media.Source):
+        # Before it is opened: a change while it is read is one too.
+        told = {"source": media.fingerprint(source.paths, source.name), "frames": [start, stop]}
+        told["array"] = source.name.partition("::")[2]
     array = _opened_array(source, start, stop)
     with ExitStack() as stack:
         stack.enter_context(array)
@@ -332,7 +350,8 @@ def _compress_array(
             written = stack.enter_context(_verified(Path(written), None, force=force))
         counting = _counting(progress, array.frames)
         if tree is None:
-            report = codec.compress_array(array, written, tolerance, force=force, progress=counting)
+            how: dict[str, Any] = {"told": told, "resume": resume, "force": force}
+            report = codec.compress_array(array, written, tolerance, **how, progress=counting)
         else:
             report = array_trees.compress_memories(
                 array, Path(written), **tree, force=force, progress=counting

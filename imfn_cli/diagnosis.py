@@ -29,9 +29,11 @@ EXTRAS = {
     "arrays": ("tifffile", "h5py", "zarr"),
     "baselines": ("transformers",),
     "eval": ("pytorch_msssim", "matplotlib"),
+    "cluster": ("ray",),
     "export": ("onnx", "onnxscript", "onnxruntime"),
     "hub": ("huggingface_hub",),
     "mnist": ("imfn_mnist",),
+    "remote": ("fsspec", "s3fs"),
 }
 # As the packages are called on PyPI.
 _PACKAGES = (

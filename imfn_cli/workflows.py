@@ -215,7 +215,8 @@ def distill(
 
     output: the file; `student.safetensors` belongs into the model's folder.   kind: "safetensors", or one
         step as a program: "onnx", "torch". By the file's ending unless given.
-    ratio: of a program, or of a linear student.   steps, time_limit (seconds): of gradient descent.
+    ratio: of a program, or of a linear student.   steps: of gradient descent.   time_limit: seconds for all
+        of it, reading the data and measuring the student included; those of interrupted runs count.
     width, blocks: of the learned update.   crop: side in pixels of what a step sees.
     memory_gb: most decoded frames at a time, in 10^9 bytes.   device, force: as in `train`.
     resume: go on with the run that was to write `output`, from its last checkpoint, with its data and
@@ -224,7 +225,7 @@ def distill(
     Raises `ModelError` where there is nothing to write or no data to learn from, `InputError` for data that
     cannot be read, `RatioError`, `OutputError`, and `ImfnError` where a program needs a package.
     """
-    output = Path(output)
+    budget, output = training.Budget(time_limit), Path(output)
     kind = kind or FORMATS.get(output.suffix.lower(), SAFETENSORS)
     check_output(output, force=force)
     if kind != SAFETENSORS:
@@ -235,6 +236,7 @@ def distill(
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     if resume:
         run = training.resumed_distillation(checkpoint, time_limit)
+        budget.limit = run.limit
     # Programs are made on the CPU; they run anywhere.
     place = device if kind == SAFETENSORS or run.data else "cpu"
     loaded = model if isinstance(model, zoo.Model) else zoo.load(model, device=place)
@@ -251,6 +253,7 @@ def distill(
             checkpoint,
             checkpoint_seconds=checkpoint_seconds,
             resume=resume,
+            budget=budget,
             progress=progress,
         )
     difference = _write_student(output, kind, loaded, ratio, made, force)

@@ -108,7 +108,7 @@ def compress(
         chosen = defaults.PRESETS[preset].ratio
     if effort == 0 and chosen in (None, defaults.RATIO):
         chosen, gop = defaults.RATIO, 0
-    elif effort is not None and (effort == 0 or chosen not in (None, defaults.AUTO)):
+    elif effort is not None and (effort == 0 or student or chosen not in (None, defaults.AUTO)):
         raise typer.BadParameter(
             "0 is a fixed 16:1 without GOPs; 1 to 3 go with -r auto", param_hint="--effort"
         )
@@ -208,17 +208,22 @@ def human(report: "CompressReport") -> list[str]:
     before = fewer = ""
     numbers = report.ratio_of_numbers
     in_memories = f"{numbers:.1f} times fewer" if numbers >= 1 else f"{1 / numbers:.1f} times more"
+    # Blocks of an adaptive forest that are skipped have no numbers at all.
+    in_memories = "" if report.ratio == defaults.AUTO else f"{in_memories} numbers"
     # Of a part of a file nobody knows how many bytes it took.
     if (ratio := report.ratio_of_bytes) is not None:
         before = f"{report.source_bytes:,} → "
-        fewer = f", {ratio:.2f} times fewer bytes" if ratio >= 1 else f", {1 / ratio:.2f} times more bytes"
+        fewer = f"{ratio:.2f} times fewer bytes" if ratio >= 1 else f"{1 / ratio:.2f} times more bytes"
+    compared = ", ".join(filter(None, (in_memories, fewer)))
+    settings = (
+        f"model {report.model}{', student' if report.student else ''}, ratio {report.ratio}, "
+        f"quality {report.quality}{f', gop {report.gop}' if report.gop else ''}"
+    )
     return [
         f"{report.source} → {report.output}",
         f"  {report.frames} frames of {report.width}×{report.height}, {before}{report.bytes:,} bytes "
         f"({report.bits_per_pixel:.4f} bits per pixel), {report.frames_per_second:.0f} frames/s",
-        f"  {in_memories} numbers{fewer} "
-        f"(model {report.model}{', student' if report.student else ''}, ratio {report.ratio}, "
-        f"quality {report.quality}{f', gop {report.gop}' if report.gop else ''})",
+        f"  {compared} ({settings})" if compared else f"  {settings}",
         *_target_line(report.target),
     ]
 

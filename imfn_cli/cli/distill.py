@@ -45,7 +45,8 @@ def distill(
     ] = defaults.RATIO,
     steps: Annotated[int, typer.Option(min=1, help="Steps of gradient descent.")] = 2000,
     time_limit: Annotated[
-        str | None, typer.Option("--time-limit", metavar="TIME", help="End after this long: 90s, 30m, 1h30m.")
+        str | None,
+        typer.Option("--time-limit", metavar="TIME", help="For the whole command: 90s, 30m, 1h30m."),
     ] = None,
     width: Annotated[int, typer.Option(min=1, help="Hidden channels of the learned update.")] = 96,
     blocks: Annotated[int, typer.Option(min=1, max=64, help="Blocks of the learned update.")] = 2,

@@ -1,5 +1,6 @@
 """`imfn doctor`: does imfn work here?"""
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from . import options
@@ -8,6 +9,8 @@ from .output import Output
 
 if TYPE_CHECKING:
     from ..reports import DoctorReport
+
+_COLUMNS = 80
 
 
 def doctor(json: options.Json = False, quiet: options.Quiet = False) -> int:
@@ -32,9 +35,9 @@ def human(report: "DoctorReport") -> list[str]:
     result = f"{tested.psnr:.1f} dB" if tested.psnr is not None else "failed"
     encoders = (name if there else f"{name} (missing)" for name, there in report.encoders.items())
     models = (f"{model.name} (default)" if model.default else model.name for model in report.models)
-    extras = (
-        f"{name} ({', '.join(lacks)} missing)" if lacks else name for name, lacks in report.extras.items()
-    )
+    missing = [name for name, lacks in report.extras.items() if lacks]
+    extras = [name for name in report.extras if name not in missing] or ["none"]
+    without = f"; without {', '.join(missing)}" if missing else ""
     lines = {
         f"imfn {report.version}": f"Python {report.python}, {report.platform}",
         "packages": ", ".join(f"{name} {version}" for name, version in report.packages.items()),
@@ -43,9 +46,12 @@ def human(report: "DoctorReport") -> list[str]:
         "devices": f"{', '.join(report.devices)}; auto takes {report.device}",
         "threads": f"{report.threads} of PyTorch, {report.cores} cores",
         "models": ", ".join(models),
-        "extras": ", ".join(extras),
+        "extras": ", ".join(extras) + without,
         "self-test": f"{result}, {tested.seconds:.1f} s",
     }
-    return [f"{subject:12} {text}" for subject, text in lines.items()] + [
-        "all is well" if report.ok else f"{len(report.problems)} problems"
-    ]
+    wrapped = (
+        line
+        for subject, text in lines.items()
+        for line in textwrap.wrap(f"{subject:12} {text}", _COLUMNS, subsequent_indent=" " * 13)
+    )
+    return [*wrapped, "all is well" if report.ok else f"{len(report.problems)} problems"]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .sinks.frame_writer import FrameWriter
     from .sources.arrays import LoadedArray
     from .sources.files import open_sequence
+    from .sources.fingerprint import fingerprint
     from .sources.given_frames import GivenFrames
     from .sources.inputs import Source, expand_inputs
     from .sources.live import open_live, stalled
@@ -46,6 +47,7 @@ __all__ = [
     "Source",
     "batched",
     "expand_inputs",
+    "fingerprint",
     "is_array",
     "is_device",
     "open_array",
@@ -71,6 +73,7 @@ __getattr__, __dir__ = lazy_attributes(
         "sinks.frame_writer": ("FrameWriter",),
         "sources.arrays": ("LoadedArray",),
         "sources.files": ("open_sequence",),
+        "sources.fingerprint": ("fingerprint",),
         "sources.given_frames": ("GivenFrames",),
         "sources.inputs": ("Source", "expand_inputs"),
         "sources.part": ("Part",),

@@ -10,6 +10,7 @@ from ..defaults import CHECKPOINT_SECONDS
 from ..errors import InputError
 from ..network import IMFN, Update
 from ..reports import LearnedFrom
+from .budget import Budget, never
 from .checkpoint import load_checkpoint
 from .distiller import Distiller
 from .places import sources_of
@@ -17,14 +18,17 @@ from .pool import read_pool
 
 # One in so many runs of frames is held out, to choose the best update by.
 _HELD_OUT = 10
+# Share of a time limit that reading the data may take.
+_READING = 0.25
 
 
 @dataclass(frozen=True)
 class Distillation:
     """What a distillation is asked for.
 
-    data: sequences, or folders of them.   steps, limit (seconds): of gradient descent.   width, blocks: of
-    the update.   crop: side of the windows in pixels.   memory_gb: decoded frames held, in 10^9 bytes.
+    data: sequences, or folders of them.   steps: of gradient descent.   limit: seconds for the whole run.
+    width, blocks: of the update.   crop: side of the windows in pixels.   memory_gb: decoded frames held, in
+    10^9 bytes.
     """
 
     data: tuple[str, ...]
@@ -53,10 +57,12 @@ def distil(
     *,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     resume: bool = False,
+    budget: Budget | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Distilled:
     """Learn the update of `network`, whose weights have this SHA-256; the run's state lies in `checkpoint`.
 
+    budget: time of the whole run, which may have begun before; `wanted.limit` seconds from now unless given.
     Raises `InputError` for data that cannot be read, and for a checkpoint of another network or none at all.
     """
     before = load_checkpoint(checkpoint) if resume else None
@@ -65,9 +71,12 @@ def distil(
     sources = sources_of(wanted.data)
     if not sources:
         raise InputError("no sequence found; name files or directories to distil on")
+    budget = budget or Budget(wanted.limit)
     began = time.perf_counter()
+    # A run that goes on has to read what it read before.
+    over = budget.over(_READING) if before is None else never
     pool, frames = read_pool(
-        sources, network.config, memory=wanted.memory_gb, seed=wanted.seed, progress=progress
+        sources, network.config, memory=wanted.memory_gb, seed=wanted.seed, over=over, progress=progress
     )
     train, held = pool.split(_HELD_OUT)
     distiller = Distiller(
@@ -75,7 +84,7 @@ def distil(
         train,
         held,
         steps=wanted.steps,
-        limit=wanted.limit,
+        budget=budget,
         width=wanted.width,
         blocks=wanted.blocks,
         crop=wanted.crop,

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..defaults import CHECKPOINT_SECONDS
 from ..network import IMFN, Student, Update, frames_from_pixels
 from ..reports import DistillRow
+from .budget import Budget
 from .checkpoint import Checkpoints, load_checkpoint, random_state, set_random_state
 from .pool import Pool
 from .schedule import learning_rate
@@ -38,7 +39,7 @@ class Distiller:
     """One distillation of `network`, which stays as it is.
 
     width, blocks: of the update's branch.   frames_per_step: frames whose windows one step learns from.
-    crop: side of the windows in pixels.   limit: seconds after which it ends, None for the steps only.
+    crop: side of the windows in pixels.   budget: time of the whole run.
     decoder, prefix: weights of the loss's parts beside the distance of the roots.
     checkpoint: file for the run's state, written every `checkpoint_seconds`, with `about`; None for none.
     """
@@ -47,7 +48,7 @@ class Distiller:
     pool: Pool
     held: Pool
     steps: int = 2000
-    limit: float | None = None
+    budget: Budget = field(default_factory=Budget)
     width: int = 96
     blocks: int = 2
     frames_per_step: int = 64
@@ -82,6 +83,7 @@ class Distiller:
             None if self.checkpoint is None else Checkpoints(self.checkpoint, self.checkpoint_seconds)
         )
         clock = time.monotonic()
+        self._limit = self.seconds + self.budget.left - self._ending
         while (part := self._progress_made()) < 1:
             self._step(part)
             progress("distilling", self.steps_done, self.steps)
@@ -113,12 +115,17 @@ class Distiller:
         self._gaps = self._calibrate(self.update, self._random)
         self._optimiser = torch.optim.AdamW(self.update.parameters(), _LEARNING_RATE, weight_decay=1e-3)
         self._best = copy.deepcopy(self.update.state_dict())
+        began = time.monotonic()
         self._best_score = self._score(self.evaluate())
+        # Two evaluations at the end, one step too many, and the files.
+        self._ending = 2.5 * (time.monotonic() - began)
         self._evaluations = 0
 
     def _progress_made(self) -> float:
         """Part of the run that is done, 0 … 1: of its steps or of its time, whichever is further."""
-        return max(self.steps_done / self.steps, self.seconds / self.limit if self.limit else 0.0)
+        # One step at least.
+        timed = self.seconds / self._limit if self._limit > 0 else float(self.steps_done > 0)
+        return max(self.steps_done / self.steps, timed)
 
     def _state(self) -> dict[str, Any]:
         """What a checkpoint holds; the rest follows from the network, the data and the options."""
@@ -131,6 +138,7 @@ class Distiller:
             "evaluations": self._evaluations,
             "step": self.steps_done,
             "seconds": self.seconds,
+            "spent": self.budget.spent,
             "random": random_state(self._random),
         }
 
@@ -140,6 +148,7 @@ class Distiller:
         self._best, self._best_score = state["best"], state["best_score"]
         self._evaluations, self.steps_done = state["evaluations"], state["step"]
         self.seconds = state["seconds"]
+        self.budget.before = state.get("spent", self.seconds)
         set_random_state(self._random, state["random"])
 
     def _step(self, part: float) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import imfn_cli as imfn
 from imfn_cli.bitstream.open import open_latent
 from imfn_cli.cli.compress import human
 from imfn_cli.reports import CompressReport
@@ -381,3 +382,25 @@ def test_unknown_presets_are_refused(cli: Cli, clip: Path) -> None:
     ran = cli("compress", clip, "--preset", "fast")
     assert ran.code == 2
     assert "archive, stream, dataset" in ran.err
+
+
+def test_an_effort_that_says_nothing(
+    cli: Cli, clip: Path, model: Words, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a model's memories cannot be cut by blocks, it codes at 16:1 unless told."""
+    with monkeypatch.context() as patch:
+        patch.setattr("imfn_cli.codec.fits", lambda _: False)
+        ran = cli("compress", clip, "-m", "video-linear", "--effort", "1")
+    told = "effort 1 says nothing: model video-linear codes memories of 16 frames"
+    assert (ran.code, told in ran.err) == (0, True)
+    ran = cli("compress", clip, *model, "--effort", "1", "--force")
+    assert (ran.code, "1 to 3 go with -r auto" in ran.err) == (2, True)
+    with pytest.raises(ValueError, match="effort is of the ratio auto"):
+        imfn.compress(clip, clip.with_name("x.safetensors"), ratio=4, effort=1)
+
+
+def test_an_adaptive_forest_has_no_numbers(cli: Cli, clip: Path) -> None:
+    lines = cli("compress", clip, "-r", "auto", "-m", "video-linear").out.splitlines()
+    assert "numbers" not in lines[2]
+    assert "ratio auto" in lines[2]
+    assert "bits per pixel" in lines[1]

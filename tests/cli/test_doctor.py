@@ -38,7 +38,13 @@ def test_for_people(cli: Cli) -> None:
         "extras",
         "self-test",
     ]
-    assert [line.split()[0] for line in lines[:-1]] == subjects
+    assert [line.split()[0] for line in lines[:-1] if line[0] != " "] == subjects
+    assert max(map(len, lines)) <= 80
+
+
+def test_extras_that_are_missing_are_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imfn_cli.diagnosis.EXTRAS", {"eval": ("numpy",), "hub": ("none_such",)})
+    assert re.search(r"^extras +eval; without hub$", cli("doctor").out, re.MULTILINE)
 
 
 def test_a_damaged_model(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

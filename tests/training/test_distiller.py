@@ -9,6 +9,7 @@ import torch
 from imfn_cli.errors import InputError
 from imfn_cli.network import Student, Update
 from imfn_cli.reports import DistillRow
+from imfn_cli.training.budget import Budget
 from imfn_cli.training.distiller import Distiller
 from imfn_cli.training.pool import Pool
 from imfn_cli.zoo import Model, load
@@ -53,7 +54,15 @@ def test_the_tree_stays_as_it_is(learned: Model) -> None:
 def test_the_time_limit_ends_it(learned: Model) -> None:
     pool = Pool([torch.from_numpy(make_clip(8, 16, 16))], learned.network.config)
     distiller = Distiller(
-        learned.network, pool, pool, steps=10**6, limit=0.3, width=8, blocks=1, frames_per_step=4, crop=16
+        learned.network,
+        pool,
+        pool,
+        steps=10**6,
+        budget=Budget(2.0),
+        width=8,
+        blocks=1,
+        frames_per_step=4,
+        crop=16,
     )
     distiller.run()
     assert 0 < distiller.steps_done < 10**4

@@ -7,21 +7,21 @@ groups    U8 (total,): the groups' bytes, one after another
 """
 
 import contextlib
-import shutil
-import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from ...errors import LatentError
-from ...system.files import replacing, writing
+from ...system.files import check_output, checked_target, writing
 from ...system.remote import RemotePath, reading
+from ...system.work_file import work_on
 from ..container.header import FutureVersionError, HeaderError
 from ..container.layout import Tensors, layout_bytes, tensor_entry
+from ..container.node_spool import NodeSpool
 from ..container.ranged import RangedTensors
 from .array_header import METADATA_KEY, ArrayHeader
 
@@ -49,32 +49,52 @@ class Group(NamedTuple):
 
 
 class ArrayWriter:
-    """Collects groups as they are made; the file appears, whole, when `finish` is called."""
+    """Collects groups as they are made; the file appears, whole, when `finish` is called.
 
-    def __init__(self, path: Path, *, force: bool = False) -> None:
-        self._path = path
+    Groups wait in the output's work file, so memory does not grow with the array.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        force: bool = False,
+        told: Mapping[str, Any] | None = None,
+        resume: bool = False,
+    ) -> None:
+        """told: what the groups depend on, so that another run can go on; resume: take up what one left.
+
+        Raises `OutputError` if nothing may be written at `path`, another run makes it, or what was left is of
+        something else.
+        """
+        self._path, self._force = path, force
+        self._target = checked_target(path, force=force)
         with contextlib.ExitStack() as stack:
-            self._temporary = stack.enter_context(replacing(path, force=force))
-            with writing(path):
-                self._spool: BinaryIO = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
+            self._work = stack.enter_context(work_on(self._target, told, resume=resume))
+            self._spool = NodeSpool(self._work)
             self._stack = stack.pop_all()
-        self._table: list[tuple[int, int, int]] = []
         self._finished = False
+
+    def take_up(self) -> int:
+        """Take up the groups that an interrupted run left: how many frames they hold. Before `add`."""
+        with writing(self._path):
+            if self._work.found:
+                self._spool.take_up(1)
+        return sum(frames for frames, *_ in self._spool.table)
 
     def add(self, frames: int, data: bytes) -> None:
         """Append the bytes of the next group."""
         with writing(self._path):
-            self._spool.write(data)
-        self._table.append((frames, len(data), zlib.crc32(data)))
+            self._spool.add(frames, data)
 
     @property
     def groups(self) -> int:
         """How many there are so far."""
-        return len(self._table)
+        return len(self._spool)
 
     def finish(self, header: ArrayHeader, model: bytes = b"") -> None:
         """Write header, table, the tree's bytes where there is one, and groups."""
-        table = np.array(self._table, "<u4").reshape(-1, 3)
+        table = np.array(self._spool.table, "<u4").reshape(-1, 3)
         total = int(table[:, 1].sum(dtype=np.int64))
         checksums = {"table": zlib.crc32(table.tobytes())}
         layout: dict[str, Any] = {"table": tensor_entry(np.dtype(np.uint32), table.shape, 0, table.nbytes)}
@@ -85,12 +105,12 @@ class ArrayWriter:
             at += len(model)
         layout["groups"] = tensor_entry(np.dtype(np.uint8), (total,), at, total)
         layout = {"__metadata__": {METADATA_KEY: header.to_json(**checksums)}} | layout
-        with writing(self._path), self._temporary.open("wb") as file:
-            self._spool.seek(0)
+        with writing(self._path), self._work.part.open("wb") as file:
             file.write(layout_bytes(layout))
             file.write(table.tobytes())
             file.write(model)
-            shutil.copyfileobj(self._spool, file, 1 << 20)
+            for data in self._spool:
+                file.write(data)
         self._finished = True
 
     def __enter__(self) -> Self:
@@ -99,15 +119,17 @@ class ArrayWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Closing flushes what did not fit on the disk; if that matters, it has been reported before.
-        with contextlib.suppress(OSError):
-            self._spool.close()
-        unfinished = kind is None and not self._finished
-        if unfinished:
-            kind, error = RuntimeError, RuntimeError()
-        self._stack.__exit__(kind, error, trace)
-        if unfinished:
-            raise RuntimeError("ArrayWriter left without finish()")
+        if error is not None:
+            self._stack.__exit__(kind, error, trace)
+            return
+        with self._stack:
+            if not self._finished:
+                raise RuntimeError("ArrayWriter left without finish()")
+            # Checked again: somebody may have made the file while we worked.
+            check_output(self._target, force=self._force)
+            self._work.about_to_appear()
+            with writing(self._path):
+                self._work.part.replace(self._target)
 
 
 class ArrayFile:

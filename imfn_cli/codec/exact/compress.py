@@ -1,7 +1,8 @@
 """Arrays in, array latents out."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,18 @@ _LOOK = 1 << 21
 
 
 def compress_array(
-    source: ArraySource, place: Path, tolerance: Tolerance, *, force: bool = False, progress: Any = None
+    source: ArraySource,
+    place: Path,
+    tolerance: Tolerance,
+    *,
+    force: bool = False,
+    told: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    progress: Any = None,
 ) -> ArrayReport:
     """Compress an array into the latent at `place`, group by group; see `api.compress`.
 
+    told: by name, what its samples depend on; resume: go on from the groups of a run that was interrupted.
     progress: called with the frames that are done.   Raises `InputError`, `OutputError`.
     """
     started = time.perf_counter()
@@ -57,9 +66,11 @@ def compress_array(
         about=source.about,
     )
     axes = source.axes[len(source.axes) - source.frame_axes :]
-    done = 0
-    with ArrayWriter(place, force=force) as writer:
-        for block in blocks_of(source, group_frames):
+    if told is not None:
+        told = {**told, "error": repr(tolerance), "imfn": __version__, "numpy": np.__version__}
+    with ArrayWriter(place, force=force, told=told, resume=resume) as writer:
+        resumed = done = writer.take_up()
+        for block in blocks_of(source, group_frames, done):
             writer.add(len(block), encode(to_planes(block, axes), how, max_error))
             done += len(block)
             if progress is not None:
@@ -67,7 +78,8 @@ def compress_array(
         writer.finish(header)
     exact = header.lossless and not tolerance.lossless
     notes = ("kept exactly: an error as small as this one would save nothing",) if exact else ()
-    return array_report(source, place, header, writer.groups, time.perf_counter() - started, notes=notes)
+    report = array_report(source, place, header, writer.groups, time.perf_counter() - started, notes=notes)
+    return replace(report, resumed=resumed)
 
 
 def array_report(
@@ -126,7 +138,7 @@ def frame_samples(source: ArraySource) -> int:
     return int(np.prod(source.frame_shape, dtype=np.int64))
 
 
-def blocks_of(source: ArraySource, frames: int) -> Iterator[NDArray[Any]]:
-    """All frames, so many at a time, each block read once."""
-    for start in range(0, source.frames, frames):
+def blocks_of(source: ArraySource, frames: int, first: int = 0) -> Iterator[NDArray[Any]]:
+    """All frames from `first` on, so many at a time, each block read once."""
+    for start in range(first, source.frames, frames):
         yield source.read(start, min(source.frames, start + frames))

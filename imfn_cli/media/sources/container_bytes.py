@@ -14,9 +14,10 @@ def container_notes(path: Path, container_format: str) -> list[str]:
         return [f"cut short: the last {missing:,} bytes of the file are missing"] if missing else []
     if "mp4" in container_format:
         films = _films_in_mp4(path)
-        if films > 1:
+        if len(films) > 1:
             return [
-                f"{films} films joined end to end: only the first is read; join them with FFmpeg's concat"
+                f"{len(films)} films joined end to end: only the first is read; "
+                f"'tail -c +{films[1] + 1} {path.name} > rest{path.suffix}' makes a file of the others"
             ]
     return []
 
@@ -50,9 +51,10 @@ def _variable_size(file: BinaryIO) -> int | None:
     return None if value == (1 << 7 * length) - 1 else value
 
 
-def _films_in_mp4(path: Path) -> int:
-    """How many films (boxes `moov`) follow one another."""
-    films = 0
+def _films_in_mp4(path: Path) -> list[int]:
+    """Where the films (each with a box `moov`) begin that follow one another."""
+    films: list[int] = []
+    begins = 0
     size = path.stat().st_size
     with path.open("rb") as file:
         at = 0
@@ -62,7 +64,10 @@ def _films_in_mp4(path: Path) -> int:
             length, kind = struct.unpack(">I4s", head[:8])
             if length == 1 and len(head) == 16:
                 length = struct.unpack(">Q", head[8:])[0]
-            films += kind == b"moov"
+            if kind == b"ftyp":
+                begins = at
+            elif kind == b"moov":
+                films.append(begins)
             if length < 8:
                 # To the end of the file, or damaged.
                 break

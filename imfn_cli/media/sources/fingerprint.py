@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..arrays.open_array import is_zarr
 from ..problems import reading
 from .inputs import still_images
 
@@ -12,14 +13,14 @@ _END_BYTES = 1 << 16
 
 
 def fingerprint(paths: Sequence[Path], name: str) -> str:
-    """A hash of a file, of a directory of images, or of images, as hex digits. Raises `InputError`.
+    """A hash of a file, of images or a directory of them, or of a Zarr store. Raises `InputError`.
 
     A long film is not read for it: what keeps its size, its time of change, and its first and last 64 KiB
     counts as the same.
     """
     digest = hashlib.sha256()
     with reading(name, "cannot be read"):
-        files = still_images(paths[0]) if paths[0].is_dir() else paths
+        files = _files_in(paths[0]) if paths[0].is_dir() else paths
         for path in files:
             stat = path.stat()
             digest.update(os.fsencode(path.name) + f"\0{stat.st_size} {stat.st_mtime_ns}\0".encode())
@@ -29,3 +30,9 @@ def fingerprint(paths: Sequence[Path], name: str) -> str:
                     file.seek(max(0, stat.st_size - _END_BYTES))
                     digest.update(file.read(_END_BYTES))
     return digest.hexdigest()
+
+
+def _files_in(directory: Path) -> Sequence[Path]:
+    if is_zarr(directory):
+        return sorted(path for path in directory.rglob("*") if path.is_file())
+    return still_images(directory)

@@ -18,6 +18,7 @@ from ..pixels import (
 from ..problems import reading
 from ..selection import check_selection, select
 from ..sequence import Frame, Sequence, SequenceInfo
+from .image_kinds import check_alike, series_note
 
 _UNREADABLE = "cannot be read as an image; is it damaged?"
 
@@ -33,12 +34,11 @@ class StillImages(Sequence):
         if not paths:
             raise InputError(f"{name}: no images or videos in this directory")
         self._traits = [_traits_of(path) for path in paths]
-        for path, traits in zip(paths, self._traits, strict=True):
-            _check_alike(path, traits, paths[0], self._traits[0])
+        check_alike(paths, self._traits, name)
         self._paths = paths
         self._chosen = select(name, len(paths), start, stop)
         self._range = self._range_over_all() if self._traits[0].deep else None
-        notes = notes_of(self._traits)
+        notes = [*notes_of(self._traits), *series_note(paths)]
         if self._range is not None:
             notes.append(str(self._range))
         if more := sum(_pictures_beside(path) for path in paths):
@@ -90,16 +90,3 @@ def _pictures_beside(path: Path) -> int:
     """Pictures of a phone's or a stereo camera's JPEG beside the first one."""
     with reading(str(path), _UNREADABLE), opened_image(path) as image:
         return getattr(image, "n_frames", 1) - 1 if image.format == "MPO" else 0
-
-
-def _check_alike(path: Path, traits: Traits, first_path: Path, first: Traits) -> None:
-    """Raises `InputError` unless an image has the size and the bit depth of the first one."""
-    if traits.size != first.size:
-        raise InputError(
-            f"{path}: is {traits.size[0]}x{traits.size[1]} but {first_path.name} is "
-            f"{first.size[0]}x{first.size[1]}; give all images one size, or leave this one out"
-        )
-    if traits.deep != first.deep:
-        raise InputError(
-            f"{path}: has another bit depth than {first_path.name}; convert all images to one depth"
-        )

@@ -63,7 +63,16 @@ def test_joined_mp4(tmp_path: Path) -> None:
     one = write_frames(tmp_path / "one.mp4", make_frames(5, 32, 32)).read_bytes()
     assert not open_sequence(tmp_path / "one.mp4").info.notes
     (tmp_path / "a.mp4").write_bytes(one + one)
-    assert "2 films joined end to end" in open_sequence(tmp_path / "a.mp4").info.notes[0]
+    sequence = open_sequence(tmp_path / "a.mp4")
+    assert len(list(sequence)) == 5
+    assert sequence.info.notes == (
+        "2 films joined end to end: only the first is read; "
+        f"'tail -c +{len(one) + 1} a.mp4 > rest.mp4' makes a file of the others",
+    )
+    # What tail does.
+    (tmp_path / "rest.mp4").write_bytes((tmp_path / "a.mp4").read_bytes()[len(one) :])
+    rest = open_sequence(tmp_path / "rest.mp4")
+    assert (len(list(rest)), rest.info.notes) == (5, ())
 
 
 def test_half_a_matroska_file(tmp_path: Path) -> None:
