@@ -22,7 +22,7 @@ from ..system.peak_rss import LargestRss
 from ..zoo import Model
 from .encoder import Progress
 from .file_model import writer_of
-from .intake import Intake
+from .intake import Intake, lost_tracks
 from .needs import LIBRARIES, check_frames
 from .sequence_header import check_size
 from .stream import Live
@@ -110,7 +110,7 @@ def stream_into_memory(
         frames_per_second=done / seconds,
         memory_mb=resident.largest,
         ended=intake.ended,
-        notes=(*notes_without_alpha(info), *sequence.warnings),
+        notes=(*notes_without_alpha(info), *sequence.warnings, *lost_tracks(sequence)),
     )
 
 

@@ -1,5 +1,7 @@
 """The frames of a source without an end: read ahead, until it ends or breaks, or somebody stops it."""
 
+import contextlib
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +16,14 @@ from .sequence_header import check_shape
 
 # Frames that a source may be ahead.
 _AHEAD = 4
+
+
+def lost_tracks(sequence: Sequence) -> tuple[str, ...]:
+    """A note where a file has sound or subtitles and what is made of it cannot keep them."""
+    with tempfile.TemporaryFile() as spool, contextlib.suppress(InputError):
+        if sequence.write_tracks(spool):
+            return ("sound and subtitles left out: they are kept of whole files, not by --forget",)
+    return ()
 
 
 class Intake:

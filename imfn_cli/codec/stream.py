@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from ..reports import StreamReport
 from ..system.files import check_output
 from ..system.peak_rss import LargestRss
 from ..zoo import Model
-from .intake import Intake
+from .intake import Intake, lost_tracks
 from .live_forest import LiveForest
 from .sequence_header import check_size, constant_ticks, header_of
 
@@ -86,7 +86,9 @@ def stream_sequence(
     if not state.done:
         raise intake.problem or InputError(f"{sequence.name}: no frame came")
     seconds = time.perf_counter() - began
-    unfinished = _compacted(output)
+    whole = intake.ended == "source" and intake.problem is None
+    unfinished = _compacted(output, sequence.write_tracks if whole else None)
+    lost = () if whole else lost_tracks(sequence)
     if intake.problem is not None:
         raise intake.told(output, state.done)
     size = output.stat().st_size
@@ -109,14 +111,14 @@ def stream_sequence(
         memory_mb=state.resident.largest,
         ended=intake.ended,
         finished=not unfinished,
-        notes=(*notes_without_alpha(info), *sequence.warnings, *unfinished),
+        notes=(*notes_without_alpha(info), *sequence.warnings, *unfinished, *lost),
     )
 
 
-def _compacted(output: Path) -> tuple[str, ...]:
-    """Put a growing latent into its final form; a note on why it could not be."""
+def _compacted(output: Path, tracks: Callable[[BinaryIO], bool] | None) -> tuple[str, ...]:
+    """Put a growing latent into its final form, with its tracks; a note on why it could not be."""
     try:
-        compact(output)
+        compact(output, tracks)
     except (ImfnError, OSError) as error:
         return (f"left as it grew, readable all the same ({error})",)
     return ()

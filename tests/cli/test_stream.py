@@ -20,6 +20,7 @@ from imfn_cli.bitstream.container.journal import HEAD_SIZE
 from imfn_cli.bitstream.open import open_latent
 from imfn_cli.codec import stream as streaming
 
+from ..media.test_tracks import film_with_sound, packets_of
 from .conftest import standard_input
 from .running import Ran, Running
 
@@ -111,6 +112,22 @@ def test_pillows_frames_warn_of_nothing(
     images[0].save(tmp_path / "clip.gif", save_all=True, append_images=images[1:])
     ran = cli("stream", tmp_path / "clip.gif", "-o", output, *model, *how)
     assert (ran.code, ran.err) == (0, "")
+
+
+def test_sound_of_a_file_is_kept(cli: Cli, output: Path, model: Words, tmp_path: Path) -> None:
+    film = film_with_sound(tmp_path / "a.mp4")
+    assert cli("stream", film, "-o", output, *model).err == ""
+    imfn.decompress(output, tmp_path / "b.mp4", model=model[1])
+    assert packets_of(tmp_path / "b.mp4") == packets_of(film)
+
+
+@pytest.mark.parametrize("words", [("--frames", "9"), ("--forget",)])
+def test_sound_that_is_left_out_is_told_of(
+    cli: Cli, output: Path, model: Words, tmp_path: Path, words: Words
+) -> None:
+    ran = cli("stream", film_with_sound(tmp_path / "a.mp4"), "-o", output, *model, *words)
+    assert ran.code == 0
+    assert "sound and subtitles left out: they are kept of whole files, not by --forget" in ran.err
 
 
 def test_alpha_is_left_out(cli: Cli, output: Path, model: Words, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -87,18 +87,18 @@ class GrowingLatent(LatentReader):
             start = max(0, start - len(times))
 
 
-def compact(path: Path) -> None:
+def compact(path: Path, tracks: Callable[[BinaryIO], bool] | None = None) -> None:
     """Rewrite a growing latent in its final form, by a temporary file and one rename.
 
-    Raises `OutputError` where that cannot be written, and `LatentError` where a node was damaged since; the
-    growing latent stays as it was then, and is read all the same.
+    tracks: as in `LatentWriter.finish`. Raises `OutputError` where that cannot be written, and `LatentError`
+    where a node was damaged since; the growing latent stays as it was then, and is read all the same.
     """
     reader = GrowingLatent(path)
     with LatentWriter(path, force=True) as writer:
         for node in reader.nodes:
             writer.add(node.level, reader.read(node))
         ticks = None if reader.ticks is None else reader.ticks.astype(np.int64)
-        writer.finish(reader.header, ticks)
+        writer.finish(reader.header, ticks, tracks)
 
 
 def _finished(file: BinaryIO, start: int, block: int, top: int) -> list[Record | Gap]:
