@@ -362,9 +362,6 @@ def _compress_array(
 
 def _opened_array(source: object, start: int, stop: int | None) -> "media.ArraySource":
     """Frames start … stop − 1 of an array, wherever it is. Raises `InputError`."""
-    import numpy as np
-    import torch
-
     if isinstance(source, media.Source):
         if len(source.paths) != 1:
             raise InputError(
@@ -372,6 +369,10 @@ def _opened_array(source: object, start: int, stop: int | None) -> "media.ArrayS
                 ".h5, .zarr"
             )
         return media.open_array(source.name, start=start, stop=stop)
+    # Of a file torch is not needed.
+    import numpy as np
+    import torch
+
     if not isinstance(source, np.ndarray | torch.Tensor):
         raise InputError("frames: lossless, max_error and fit are for arrays; hand over one, or a file")
     array = media.GivenArray(source if isinstance(source, np.ndarray) else source.numpy(force=True))

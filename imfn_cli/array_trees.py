@@ -131,7 +131,8 @@ def _tree(
         return training.fit_tree(spread, patch, levels, step), span
     made = zoo.read_array_model(model)
     rows, columns, channels = made.model.patch
-    if channels > size[2] or (size[2] % channels and channels > 1) or (rows > 1 and size[0] == 1):
+    wrong = channels > size[2] or (size[2] % channels and channels > 1) or (rows > 1 and size[0] == 1)
+    if wrong or not zoo.tree_of(made.model).fits(size):
         raise ModelError(
             f"{model}: its patches of {rows}×{columns}×{channels} samples do not fit frames of "
             f"{size[0]}×{size[1]}×{size[2]} in {source.name}; fit one to such arrays"

@@ -3,6 +3,8 @@
 frames (T, H, W, C) ──patches──▶ (T, h, w, P) ──leaf──▶ (T, h, w, K) ──merge──▶ … ──▶ memories (N, h, w, K)
 """
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -43,6 +45,11 @@ class ArrayTree:
         """(h, w) of memories; where a patch has fewer channels than a frame, those parts lie side by side."""
         parts = -(-channels // self.patch[2])
         return -(-height // self.patch[0]), -(-width // self.patch[1]) * parts
+
+    def fits(self, size: tuple[int, int, int]) -> bool:
+        """Whether frames of `size` (H, W, C) fill their patches, but for a border."""
+        h, w = self.grid(*size)
+        return h * w * math.prod(self.patch) <= 8 * math.prod(size)
 
     def leaves(self, frames: Tensor) -> Tensor:
         """Frames (T, H, W, C) float32, about 0 … 1 → leaves (T, h, w, K)."""

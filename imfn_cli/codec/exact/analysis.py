@@ -58,13 +58,19 @@ class Findings:
             return
         if self.exponent is None:
             self.exponent = _exponent_of(values[:64])
-        scaled = np.ldexp(values, -self.exponent)
+        scaled = _scaled_up(values, -self.exponent)
         broken = scaled != np.rint(scaled)
         if broken.any():
             self.exponent = min(self.exponent, _exponent_of(values[broken]))
-            scaled = np.ldexp(values, -self.exponent)
+            scaled = _scaled_up(values, -self.exponent)
         if np.abs(scaled).max() >= 1 << (MOST_BITS - 3):
             self.exact = False
+
+
+def _scaled_up(values: Array, exponent: int) -> Array:
+    """values · 2^exponent; infinity, which is too large anyway, where no float is."""
+    with np.errstate(over="ignore"):
+        return np.ldexp(values, exponent)
 
 
 def _exponent_of(values: Array) -> int:

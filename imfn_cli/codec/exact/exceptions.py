@@ -19,8 +19,9 @@ Array = NDArray[Any]
 def filled(samples: Array, finite: NDArray[np.bool_]) -> Array:
     """Samples with others in place of those that are not finite: of the frame before, else the mean."""
     filled = samples.copy()
-    mean = samples[finite].mean(dtype=np.float64) if finite.any() else 0.0
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Of the widest floats there is none; zero stands in for it below.
+        mean = samples[finite].mean(dtype=np.float64) if finite.any() else 0.0
         filled[0] = np.where(finite[0], filled[0], mean)
     for t in range(1, len(filled)):
         filled[t] = np.where(finite[t], filled[t], filled[t - 1])

@@ -123,6 +123,8 @@ class TreeCoder(NamedTuple):
         self, data: bytes, shape: tuple[int, int, int, int]
     ) -> list[tuple[int, NDArray[np.float32]]]:
         grids = grid_coder.decoder(self.tree.channels, data)
+        if not self.tree.fits(shape[1:]):
+            raise ValueError("patches are larger than frames")
         h, w = self.tree.grid(*shape[1:])
         found = []
         for start, stop, level in self.runs(shape[0]):
