@@ -7,7 +7,7 @@ from statistics import mean
 import pytest
 
 from ..conftest import read_csv
-from .markdown import ROOT, Table, table
+from .markdown import ROOT, Table, table, tables
 
 RESULTS = ROOT / "docs" / "RESULTS.md"
 CSV = ROOT / "results"
@@ -146,3 +146,28 @@ def test_factorisation() -> None:
     for name, *cells in found.rows:
         wanted = means("factorisation-video-5m.csv", "psnr", network=networks.get(name, name))
         assert cells == [f"{wanted[ratio.removesuffix(':1')]:.2f}" for ratio in found.header[1:]]
+
+
+#: Codecs by their names in the table of arrays.
+ARRAY_CODECS = {
+    "imfn": "imfn",
+    "blosc2 + zstd": "zstd",
+    "ZFP": "zfp",
+    "SZ3": "sz3",
+    "JPEG XL": "jxl",
+    "JPEG 2000": "j2k",
+    "FFV1": "ffv1",
+    "PNG": "png",
+}
+
+
+def test_arrays() -> None:
+    """Bits a sample of each codec at each largest error."""
+    rows = read_csv(CSV / "arrays.csv")
+    found = next(one for one in tables(RESULTS) if one.header[0] == "largest error")
+    asked = {"lossless": "0", "0.1% of the range": "0.1%", "1% of the range": "1%"}
+    for error, *cells in found.rows[:3]:
+        bits = {row["codec"]: row["bits_per_sample"] for row in rows if row["asked"] == asked[error]}
+        for heading, cell in zip(found.header[1:], cells, strict=True):
+            wanted = bits.get(ARRAY_CODECS[heading])
+            assert cell == ("–" if wanted is None else f"{float(wanted):.2f}")
