@@ -163,15 +163,7 @@ def compress(
     if effort is not None and (student or not isinstance(ratio, str | None)):
         raise ValueError("effort is of the ratio auto; leave it out")
     asked_effort = effort
-    chosen = _preset_of(preset)
-    gop = chosen.gop if gop is None else operator.index(gop)
-    effort = chosen.effort if effort is None else effort
-    if ratio is None and not student:
-        ratio = chosen.ratio
-    if not isinstance(ratio, str | None):
-        ratio = operator.index(ratio)
-    elif ratio is not None and (ratio != defaults.AUTO or student):
-        raise ValueError(f'ratio {ratio!r}: must be a power of two, or "auto" for the tree')
+    ratio, gop, effort = settings_of(preset, ratio, gop, effort, student)
     start, stop = frames or (0, None)
     if isinstance(source, str | Path):
         source = _one_source(source)
@@ -211,22 +203,16 @@ def compress(
         place = Path(output)
         check_output(place, force=force)
     loaded = _loaded(model, device, limits)
-    if ratio is None:
-        ratio = defaults.RATIO if student or not codec.fits(loaded.network.config) else defaults.AUTO
-    adaptive = isinstance(ratio, str)
+    ratio, settings, coded = coder_of(loaded, ratio, gop, effort, student)
     notes: tuple[str, ...] = ()
-    if asked_effort is not None and not adaptive:
+    if asked_effort is not None and not isinstance(ratio, str):
         notes = (f"effort {asked_effort} says nothing: model {loaded.name} codes memories of {ratio} frames",)
-    settings = {"gop": gop} | ({"effort": effort} if adaptive else {"ratio": ratio, "student": student})
-    coded: Callable[..., CompressReport] = partial(
-        codec.compress_adaptive if adaptive else codec.compress_sequence, **settings
-    )
     named = place
     with ExitStack() as stack:
         if is_standard(place):
             place = stack.enter_context(stdout_from_disk(codec.LATENT_ENDING))
         if verify:
-            place = stack.enter_context(_verified(place, loaded, force=force))
+            place = stack.enter_context(verified(place, loaded, force=force))
         sequence = stack.enter_context(_open(source, rate, start, stop, stream, audio))
         if target is not None and isinstance(sequence, media.GivenFrames | media.Part):
             raise InputError(
@@ -255,8 +241,39 @@ def compress(
     return report if (start, stop) == (0, None) else replace(report, ratio_of_bytes=None)
 
 
+def settings_of(
+    preset: str | None, ratio: int | str | None, gop: int | None, effort: int | None, student: bool
+) -> tuple[int | str | None, int, int]:
+    """Ratio, gop and effort as `compress` takes them, where a preset or nothing says them."""
+    chosen = _preset_of(preset)
+    gop = chosen.gop if gop is None else operator.index(gop)
+    effort = chosen.effort if effort is None else effort
+    if ratio is None and not student:
+        ratio = chosen.ratio
+    if not isinstance(ratio, str | None):
+        ratio = operator.index(ratio)
+    elif ratio is not None and (ratio != defaults.AUTO or student):
+        raise ValueError(f'ratio {ratio!r}: must be a power of two, or "auto" for the tree')
+    return ratio, gop, effort
+
+
+def coder_of(
+    model: "Model", ratio: int | str | None, gop: int, effort: int, student: bool
+) -> tuple[int | str, dict[str, Any], Callable[..., CompressReport]]:
+    """What compresses a sequence with a model: its ratio, its settings, and itself."""
+    if ratio is None:
+        ratio = defaults.RATIO if student or not codec.fits(model.network.config) else defaults.AUTO
+    adaptive = isinstance(ratio, str)
+    settings = {"gop": gop} | ({"effort": effort} if adaptive else {"ratio": ratio, "student": student})
+    return (
+        ratio,
+        settings,
+        partial(codec.compress_adaptive if adaptive else codec.compress_sequence, **settings),
+    )
+
+
 @contextmanager
-def _verified(place: Path, model: "Model | None", *, force: bool) -> "Iterator[Path]":
+def verified(place: Path, model: "Model | None", *, force: bool) -> "Iterator[Path]":
     """A temporary path; what the block writes there becomes `place` if every node of it decodes."""
     with replacing(place, force=force) as temporary:
         yield temporary
@@ -347,7 +364,7 @@ def _compress_array(
         stack.enter_context(array)
         written = stack.enter_context(stdout_from_disk(codec.LATENT_ENDING)) if is_standard(place) else place
         if verify:
-            written = stack.enter_context(_verified(Path(written), None, force=force))
+            written = stack.enter_context(verified(Path(written), None, force=force))
         counting = _counting(progress, array.frames)
         if tree is None:
             how: dict[str, Any] = {"told": told, "resume": resume, "force": force}

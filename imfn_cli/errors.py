@@ -19,6 +19,10 @@ class OutputError(ImfnError):
     """The output exists already, cannot be written, or its ending is not known."""
 
 
+class BusyError(OutputError):
+    """Another run makes the same output right now."""
+
+
 class LatentError(ImfnError):
     """The latent file is damaged, cut short, of a future version, or not a latent at all."""
 

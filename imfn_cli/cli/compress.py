@@ -1,6 +1,6 @@
 """`imfn compress`: sequences in, latents out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import api, codec, defaults, media, network, zoo
+from ..corpus import films
+from ..corpus.films import SEGMENT, Cut, PartDone
+from ..corpus.items import Item, expanded
+from ..corpus.ledger import Ledger
+from ..corpus.staging import staged
 from ..errors import ImfnError, InputError
 from ..limits import Limits
 from ..reports import ArrayReport
 from ..system.pipes import STANDARD, check_stdout, is_standard
+from ..system.remote import is_remote
 from . import options
-from .batch import Batch, Place, Places, below, output_folder
+from .batch import Batch, Place, Places, output_folder
 from .output import Output, Progress
 from .process import settle_for
 
@@ -79,7 +85,11 @@ def compress(
     ] = False,
     skip_existing: options.SkipExisting = False,
     resume: options.Resume = False,
+    update: options.Update = False,
+    manifest: options.Manifest = None,
     jobs: options.InputsAtOnce = 1,
+    ray: options.Ray = None,
+    segment: options.Segment = SEGMENT,
     limit_memory: options.LimitMemory = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -87,7 +97,8 @@ def compress(
     """Compress sequences of frames into latents.
 
     clip.mp4 becomes clip.safetensors beside it; 'imfn decompress' gives the frames back. Of a folder, -o DIR
-    gets the same folders and names.
+    gets the same folders and names, and a manifest, by which a second run knows what is done. Inputs and
+    outputs may be addresses, s3://bucket/footage/ (pip install 'imfn[remote]').
     """
     out = Output(json, quiet, aside=is_standard(output))
     options.check_targets(quality, target_psnr, target_kbps, target_size)
@@ -113,24 +124,9 @@ def compress(
             "0 is a fixed 16:1 without GOPs; 1 to 3 go with -r auto", param_hint="--effort"
         )
     limits = options.limits_of(limit_memory)
-    sources = media.expand_inputs(inputs)
-    if not sources:
+    items = expanded(inputs)
+    if not items:
         raise InputError("no input found; name a file or a directory")
-    places = _places(sources, output, force, skip_existing or resume)
-    loaded = None
-    as_pictures = [
-        isinstance(place, Path) and not guaranteed and not api.goes_as_array(source, model, fit=fit)
-        for source, place in zip(sources, places, strict=True)
-    ]
-    if any(as_pictures):
-        # A wrong model or ratio is wrong for all inputs.
-        settle_for(model)
-        loaded = zoo.load(model, device=device, limits=limits)
-        if isinstance(chosen, int):
-            network.level_of_ratio(chosen, loaded.network.config.levels)
-            if student:
-                loaded.student(chosen)
-
     settings = {
         "ratio": chosen,
         "quality": quality,
@@ -152,13 +148,39 @@ def compress(
         "limits": limits,
         "resume": resume,
     }
+    known = _model_hash(model, guaranteed)
+    depends = {name: value for name, value in settings.items() if name not in _NOT_OF_THE_BYTES}
+    folder = _folder(items, output)
+    ledger = Ledger.of(manifest, None if folder is None else str(folder), {**depends, "model": known})
+    taken = Places(folder, force=force, skip_existing=skip_existing or resume, update=update, ledger=ledger)
+    places = _places(items, output, folder, taken)
+    loaded = None
+    as_pictures = [
+        isinstance(place, Path | str)
+        and not guaranteed
+        and (item.source is None or not api.goes_as_array(item.source, model, fit=fit))
+        for item, place in zip(items, places, strict=True)
+    ]
+    apart = jobs > 1 or ray is not None
+    if any(as_pictures) and (not apart or student):
+        # A wrong model or ratio is wrong for all inputs.
+        settle_for(model)
+        loaded = zoo.load(model, device=device, limits=limits)
+    if any(as_pictures) and isinstance(chosen, int):
+        levels = _levels(model) if loaded is None else loaded.network.config.levels
+        network.level_of_ratio(chosen, levels)
+        if student:
+            assert loaded is not None
+            loaded.student(chosen)
 
     def task(index: int) -> _Task:
         place = places[index]
-        assert isinstance(place, Path)
+        assert isinstance(place, Path | str)
+        given = settings | {"force": True} if place in taken.renewed else settings
         # Another process loads it by its name.
-        given = loaded if jobs == 1 and as_pictures[index] else model
-        return _Task(sources[index], place, given, device, settings)
+        named = loaded if not apart and as_pictures[index] else model
+        parted = segment if apart else 0
+        return _Task(items[index], str(place), named, device, given, parted)
 
     def tell(report: "CompressReport") -> int:
         for note in report.notes:
@@ -168,31 +190,97 @@ def compress(
         out.result(report.to_dict(), *human(report))
         return 0
 
-    return Batch(out, _work, jobs).run([source.name for source in sources], places, task, tell)
+    def values(report: "CompressReport") -> dict[str, Any]:
+        found = report.target
+        return {
+            "bytes": report.bytes,
+            "frames": report.frames,
+            "psnr": found.reached if found is not None and found.of == "psnr" else None,
+            "model": known,
+            "seconds": round(report.seconds, 3),
+        }
+
+    batch: Batch[_Task, CompressReport] = Batch(out, _work, jobs, ray, ledger, values)
+    return batch.run([item.name for item in items], places, task, tell)
+
+
+# Settings that change nothing in the file.
+_NOT_OF_THE_BYTES = ("force", "verify", "limits", "resume")
 
 
 @dataclass(frozen=True)
 class _Task:
-    """One input and its output. settings: of `api.compress`."""
+    """One input and its output. settings: of `api.compress`.
 
-    source: "Source"
-    place: Path
+    segment: frames of a part, where a long film may be cut; 0: it may not.   cut, part, join, spent: of a
+    film that was: which part of it is to be done, or that all are there, and the seconds that they took.
+    """
+
+    item: Item
+    place: str
     model: "Model | str | None"
     device: str
     settings: dict[str, Any]
+    segment: int = 0
+    cut: Cut | None = None
+    part: int | None = None
+    join: bool = False
+    spent: float = 0.0
 
 
-def _work(task: _Task, progress: Progress | None) -> "CompressReport":
-    named, guaranteed = task.model, task.settings["lossless"] or task.settings["max_error"] is not None
-    model = named
-    if not guaranteed and not api.goes_as_array(task.source, named, fit=task.settings["fit"]):
-        model = (
-            _loaded(named, task.device, task.settings["limits"])
-            if named is None or isinstance(named, str)
-            else named
-        )
-    stage = None if progress is None else progress.stage
-    return api.compress(task.source, task.place, model=model, progress=progress, stage=stage, **task.settings)
+def _work(task: _Task, progress: Progress | None) -> "CompressReport | Cut | PartDone":
+    with staged(task.item.files, task.item.name, task.place) as (copied, place):
+        source = task.item.source if copied is None else _only(copied, task.item.name)
+        assert source is not None
+        named, settings = task.model, task.settings
+        guaranteed = settings["lossless"] or settings["max_error"] is not None
+        model: Model | str | None = named
+        film: films.Film | None = None
+        if not guaranteed and not api.goes_as_array(source, named, fit=settings["fit"]):
+            if named is None or isinstance(named, str):
+                model = _loaded(named, task.device, settings["limits"])
+            assert model is not None
+            assert not isinstance(model, str)
+            cut = task.cut
+            if task.segment and cut is None:
+                cut = films.cut_of(source, model, settings, task.segment)
+                if cut is not None:
+                    return cut
+            if cut is not None:
+                film = films.Film.at(task.place, task.item.stamp, source, model, settings, cut)
+                if task.part is not None:
+                    return film.code(task.part)
+                report = film.join(place)
+                report = replace(report, seconds=report.seconds + task.spent)
+        if film is None:
+            stage = None if progress is None else progress.stage
+            how: dict[str, Any] = {"model": model, "progress": progress, "stage": stage}
+            report = api.compress(source, place, **how, **settings)
+    if film is not None:
+        film.clear()
+    # By the names that the user knows.
+    copied_any = copied is not None or str(place) != task.place
+    return replace(report, source=task.item.name, output=task.place) if copied_any else report
+
+
+def _only(path: Path, name: str) -> "Source":
+    """The source in a copy. Raises `InputError`."""
+    found = media.expand_inputs([str(path)])
+    if len(found) != 1:
+        raise InputError(f"{name}: holds {len(found)} sequences; name one")
+    return found[0]
+
+
+def _model_hash(model: str | None, guaranteed: bool) -> str | None:
+    """The hash of the weights that are meant; the name where they must be fetched first."""
+    if guaranteed or (model is not None and model.startswith("hf://")):
+        return model
+    return zoo.weights_sha256(zoo.find_model(model))
+
+
+def _levels(model: str | None) -> int:
+    """Levels of a model that is not loaded here."""
+    return int(zoo.read_config(zoo.find_model(model))["network"]["levels"])
 
 
 @cache
@@ -251,26 +339,33 @@ def _target_line(found: "TargetReport | None") -> list[str]:
     return [f"  target {target.text()}: {target.text(found.reached)} in {passes}{sampled}"]
 
 
-def _places(sources: "list[Source]", output: str | None, force: bool, skip_existing: bool) -> list[Place]:
+def _folder(items: list[Item], output: str | None) -> Path | str | None:
+    """The folder that the latents go to; None where it is a file, or they go beside their sources."""
+    if is_standard(output) and len(items) == 1:
+        return None
+    mirrored = any(item.root is not None for item in items)
+    return output_folder(output, len(items), mirrored=mirrored, endings=(codec.LATENT_ENDING,))
+
+
+def _places(items: list[Item], output: str | None, folder: Path | str | None, taken: Places) -> list[Place]:
     """Where each source's latent goes, or why there will be none: known before any work is done."""
-    mirrored = any(source.root is not None for source in sources)
-    if is_standard(output) and len(sources) == 1:
+    if is_standard(output) and len(items) == 1:
         check_stdout()
         return [Path(STANDARD)]
-    folder = output_folder(output, len(sources), mirrored=mirrored, endings=(codec.LATENT_ENDING,))
-    taken = Places(folder, force=force, skip_existing=skip_existing)
     places: list[Place] = []
-    for source in sources:
-        wanted = source.default_output(codec.LATENT_ENDING)
-        if folder is not None:
-            wanted = folder / below(wanted, source.root)
-        elif output is not None:
-            wanted = Path(output)
+    for number, item in enumerate(items):
         try:
-            if source.kind == "missing":
-                media.open_sequence(source)  # says so
-            codec.latent_path(source, wanted if output else None)
-            places.append(taken.take(wanted, source.paths[0] if source.paths else Path("stdin")))
+            wanted = item.output(codec.LATENT_ENDING, folder)
+            if folder is None and output is not None:
+                wanted = output if is_remote(output) else Path(output)
+            source = item.source
+            if source is not None:
+                if source.kind == "missing":
+                    media.open_sequence(source)  # says so
+                if isinstance(wanted, Path):
+                    codec.latent_path(source, wanted if output else None)
+            told: dict[str, Any] = {"number": number, "name": item.name, "stamp": item.stamp}
+            places.append(taken.take(wanted, item.key, **told))
         except ImfnError as error:
             places.append(error)
     return places

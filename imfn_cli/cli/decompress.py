@@ -1,25 +1,27 @@
 """`imfn decompress`: latents in, frames out."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from .. import api, bitstream, codec, media, zoo
-from ..errors import ImfnError, InputError
+from ..corpus.found import Found, latents_in
+from ..corpus.ledger import Ledger
+from ..corpus.staging import staged
+from ..errors import ImfnError, InputError, OutputError
 from ..system.pipes import is_standard
+from ..system.remote import RemotePath, is_remote, place_of
 from ..system.work_file import unfinished
 from . import options
-from .batch import Batch, Existing, Place, Places, below, output_folder
+from .batch import Batch, Existing, Place, Places, output_folder
 from .messages import say
 from .output import Output
 from .process import settle_for
 
 if TYPE_CHECKING:
     from ..reports import DecompressReport
-
-# What a folder is searched for.
-_RESTORED = ("latent", "growing latent", "fading memory", "array latent")
 
 
 def decompress(
@@ -60,7 +62,10 @@ def decompress(
     force: options.Force = False,
     skip_existing: options.SkipExisting = False,
     resume: options.Resume = False,
+    update: options.Update = False,
+    manifest: options.Manifest = None,
     jobs: options.InputsAtOnce = 1,
+    ray: options.Ray = None,
     limit_pixels: options.LimitPixels = None,
     limit_frames: options.LimitFrames = None,
     limit_memory: options.LimitMemory = None,
@@ -75,15 +80,24 @@ def decompress(
     out = Output(json, quiet, aside=is_standard(output))
     selection = options.parse_frames(frames)
     limits = options.limits_of(limit_memory, limit_pixels, limit_frames)
-    found = _expanded(latents)
+    found = latents_in(latents)
     if not found:
         raise InputError(f"{', '.join(latents)}: no latent found; name a file, or a folder with some")
-    outputs, places = _places(found, output, format, force, skip_existing or resume)
+    settings: dict[str, Any] = {"frames": selection, "format": format, "audio": not no_audio}
+    depends = {**settings, "skip_damaged": skip_damaged, "model": model}
+    folder = _folder(found, output)
+    ledger = Ledger.of(manifest, None if folder is None else str(folder), depends)
+    taken = Places(folder, force=force, skip_existing=skip_existing or resume, update=update, ledger=ledger)
+    outputs, places = _places(found, output, folder, format, skip_existing or resume, taken)
+    settings |= {"force": force, "skip_damaged": skip_damaged, "limits": limits, "resume": resume}
+    settings |= {"model": model, "device": device}
 
     def task(index: int) -> _Task:
-        settings: dict[str, Any] = {"frames": selection, "format": format, "audio": not no_audio}
-        settings |= {"force": force, "skip_damaged": skip_damaged, "limits": limits, "resume": resume}
-        return _Task(found[index].name, outputs[index], {**settings, "model": model, "device": device})
+        given = settings | {"force": True} if places[index] in taken.renewed else settings
+        return _Task(found[index].name, outputs[index], given)
+
+    def values(report: "DecompressReport") -> dict[str, Any]:
+        return {"frames": report.frames, "model": report.model, "seconds": round(report.seconds, 3)}
 
     def tell(report: "DecompressReport") -> int:
         for first, last in report.damaged:
@@ -101,14 +115,8 @@ def decompress(
         )
         return 1 if report.damaged else 0
 
-    return Batch(out, _work, jobs).run([latent.name for latent in found], places, task, tell)
-
-
-class _Found(NamedTuple):
-    """A latent, and the folder that the user named, where it was found in it."""
-
-    name: str
-    root: Path | None
+    batch: Batch[_Task, DecompressReport] = Batch(out, _work, jobs, ray, ledger, values)
+    return batch.run([latent.name for latent in found], places, task, tell)
 
 
 class _Task(NamedTuple):
@@ -122,25 +130,31 @@ class _Task(NamedTuple):
 def _work(task: _Task, progress: api.Progress | None) -> "DecompressReport":
     model = task.settings["model"]
     settle_for(_writer(task.latent) if model is None else model)
-    return api.decompress(task.latent, task.output, progress=progress, **task.settings)
+    if task.output is None or not is_remote(task.output):
+        # A latent elsewhere is read by range requests: what its frames need.
+        return api.decompress(task.latent, task.output, progress=progress, **task.settings)
+    if task.output.endswith("/"):
+        raise OutputError(f"{task.output}: images go to this machine alone; say --format npy")
+    with staged((), task.latent, task.output) as (_, place):
+        report = api.decompress(task.latent, place, progress=progress, **task.settings)
+    return replace(report, output=task.output)
 
 
-def _expanded(names: list[str]) -> list[_Found]:
-    """The latents that are named, and those in folders that are named."""
-    found = []
-    for name in names:
-        if is_standard(name) or not Path(name).is_dir():
-            found.append(_Found(name, None))
-            continue
-        for path in sorted(Path(name).rglob(f"*{codec.LATENT_ENDING}")):
-            hidden = any(part.startswith(".") for part in path.relative_to(name).parts)
-            if not hidden and bitstream.kind_of(path) in _RESTORED:
-                found.append(_Found(str(path), Path(name)))
-    return found
+def _folder(found: list[Found], output: str | None) -> Path | str | None:
+    """The folder that several outputs go to; None where there is one, or they go beside their latents."""
+    mirrored = any(latent.root is not None for latent in found)
+    if len(found) == 1 and not mirrored:
+        return None
+    return output_folder(output, len(found), mirrored=mirrored, endings=media.OUTPUT_ENDINGS)
 
 
 def _places(
-    found: list[_Found], output: str | None, format: str | None, force: bool, skip_existing: bool
+    found: list[Found],
+    output: str | None,
+    folder: Path | str | None,
+    format: str | None,
+    skip_existing: bool,
+    taken: Places,
 ) -> tuple[list[str | None], list[Place]]:
     """What each latent is restored to, as `api.decompress` takes it, and its place in the batch."""
     mirrored = any(latent.root is not None for latent in found)
@@ -149,19 +163,25 @@ def _places(
         exists = skip_existing and output is not None and Path(output).exists()
         exists = exists and not unfinished(Path(str(output)))
         return [output], [Existing(Path(str(output))) if exists else Path(output or "")]
-    folder = output_folder(output, len(found), mirrored=mirrored, endings=media.OUTPUT_ENDINGS)
-    taken = Places(folder, force=force, skip_existing=skip_existing)
     outputs: list[str | None] = []
     places: list[Place] = []
-    for latent in found:
-        images, place = False, None
+    for number, latent in enumerate(found):
+        if (done := taken.done_from(latent.name, latent.stamp)) is not None:
+            places.append(done)
+            outputs.append(None)
+            continue
+        images = False
+        place: Place
         try:
-            wanted, images = _wanted(Path(latent.name), format)
+            wanted, images = _wanted(place_of(latent.name), format)
+            target: Path | str = wanted
             if folder is not None:
                 # No source is there that it could be mistaken for.
                 named = wanted.with_name(wanted.name.replace(".restored", "", 1))
-                wanted = folder / below(named, latent.root)
-            place = taken.take(wanted, Path(latent.name), folder=images)
+                target = latent.in_folder(folder, named.name)
+            told: dict[str, Any] = {"number": number, "name": latent.name, "stamp": latent.stamp}
+            key = latent.name if is_remote(latent.name) else Path(latent.name)
+            place = taken.take(target, key, folder=images, **told)
         except ImfnError as error:
             place = error
         places.append(place)
@@ -169,9 +189,10 @@ def _places(
     return outputs, places
 
 
-def _wanted(latent: Path, format: str | None) -> tuple[Path, bool]:
+def _wanted(place: Path | RemotePath, format: str | None) -> tuple[Path, bool]:
     """Where the frames of a latent go by default, and whether that is a folder of images."""
-    opened = bitstream.open_file(latent)
+    opened = bitstream.open_file(place)
+    latent = place if isinstance(place, Path) else Path(place.name)
     if isinstance(opened, bitstream.ArrayFile):
         return Path(codec.array_place(latent, None, opened.header.source_kind, format)), False
     kind = "video" if isinstance(opened, bitstream.FadingMemoryFile) else opened.header.source_kind
@@ -185,7 +206,7 @@ def _wanted(latent: Path, format: str | None) -> tuple[Path, bool]:
 def _writer(latent: str) -> str | None:
     """The shipped model that a latent names; None where it names another, or cannot be read at all."""
     try:
-        opened = bitstream.open_file(Path(latent))
+        opened = bitstream.open_file(place_of(latent))
     except ImfnError:
         # Restoring will say what is wrong with it.
         return None

@@ -15,7 +15,8 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("imfn compress clip.mp4 -r 16 -q 40", "16 frames a memory; a quality below the default"),
         Example("imfn compress clip.mp4 --target-size 2MB", "the quality that makes 2 MB"),
         Example("imfn compress stack.tif --lossless", "a stack, every bit; --max-error 1% is smaller"),
-        Example("imfn compress footage/ -o latents/ -j 2 --skip-existing", "a folder, what is missing of it"),
+        Example("imfn compress footage/ -o latents/ -j 2", "a folder; a second run does what is missing"),
+        Example("imfn compress s3://raw/ -o s3://latents/ --ray auto", "a bucket, on a Ray cluster"),
         Example("ffmpeg -i clip.mov -f yuv4mpegpipe - | imfn compress - -o clip.safetensors", "from a pipe"),
     ),
     "decompress": (

@@ -17,7 +17,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     ),
     "What is written": (
         *("--output", "--format", "--csv", "--plot", "--report", "--results", "--force", "--skip-existing"),
-        *("--skip-damaged", "--sync", "--verify"),
+        *("--update", "--manifest", "--skip-damaged", "--sync", "--verify"),
     ),
     "Model": ("--model", "--student", "--tree", "--forget", "--half-life", "--from", "--device"),
     "Other codecs": ("--against", "--preset", "--crf"),
@@ -36,7 +36,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     ),
     "Closed form": ("--linear", "--levels", "--patch", "--channels", "--gray"),
     "Limits": ("--limit-pixels", "--limit-frames", "--limit-memory"),
-    "Running": ("--jobs", "--cache", "--quick", "--json", "--quiet", "--help"),
+    "Running": ("--jobs", "--ray", "--segment", "--cache", "--quick", "--json", "--quiet", "--help"),
 }
 # Options that are something else in other commands than in most.
 _ELSEWHERE = {

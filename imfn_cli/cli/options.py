@@ -196,6 +196,49 @@ Resume = Annotated[
 InputsAtOnce = Annotated[
     int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Inputs at a time, each in its own process.")
 ]
+Update = Annotated[
+    bool,
+    typer.Option(
+        "--update",
+        help="Make outputs anew whose source, or settings, have changed since.",
+    ),
+]
+Manifest = Annotated[
+    str | None,
+    typer.Option(
+        "--manifest",
+        metavar="FILE",
+        help="What each output was made of, as JSON lines; what is done by it is not done again.",
+        show_default="imfn-manifest.jsonl in the folder of the outputs",
+    ),
+]
+
+
+def _ray(address: str | None) -> str | None:
+    if address is not None and address not in ("auto", "local") and ":" not in address:
+        raise typer.BadParameter(f"{address!r}; name auto, local or ray://HOST:PORT")
+    return address
+
+
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        callback=_ray,
+        help="Work on a Ray cluster: auto (this machine's), ray://HOST:PORT, or local, which begins one.",
+    ),
+]
+Segment = Annotated[
+    int,
+    typer.Option(
+        "--segment",
+        metavar="N",
+        min=0,
+        help="With --jobs and --ray: films of more than 2·N frames are done in parts of about N, which are "
+        "joined to the same bytes; 0: never.",
+    ),
+]
 LimitPixels = Annotated[
     int | None,
     typer.Option(

@@ -1,16 +1,21 @@
 """`imfn verify`: is a latent whole?"""
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from .. import api
+from ..corpus.found import latents_in
+from ..corpus.ledger import Ledger
+from ..errors import InputError
 from . import options
+from .batch import Batch, Existing, Place
 from .messages import say
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..reports import SourceReport
+    from ..reports import SourceReport, VerifyReport
 
 # Damaged nodes that are told one by one.
 _NAMED = 20
@@ -19,7 +24,7 @@ _NAMED = 20
 def verify(
     latents: Annotated[
         list[str],
-        typer.Argument(metavar="LATENT", help="A file that 'imfn compress' or 'imfn stream' wrote."),
+        typer.Argument(metavar="LATENT", help="A file that 'imfn compress' or 'imfn stream' wrote; folders."),
     ],
     source: Annotated[
         str | None,
@@ -39,6 +44,9 @@ def verify(
         ),
     ] = None,
     model: options.ModelOfLatent = None,
+    manifest: options.Manifest = None,
+    jobs: options.InputsAtOnce = 1,
+    ray: options.Ray = None,
     limit_pixels: options.LimitPixels = None,
     limit_frames: options.LimitFrames = None,
     limit_memory: options.LimitMemory = None,
@@ -50,6 +58,7 @@ def verify(
     Compares every node's checksum, decodes it, and names each damaged node; exit code 1 if there is any.
     Without the model that wrote the latent only checksums are compared. With --source the frames too are
     compared with those that they were made of: PSNR, and the worst frame.
+    With --manifest those that were found whole before, and are of the same size and time, are passed by.
     """
     out = Output(json, quiet)
     limits = options.limits_of(limit_memory, limit_pixels, limit_frames)
@@ -59,22 +68,34 @@ def verify(
         raise typer.BadParameter("are of a source; name it with --source", param_hint="--frames")
     selection = options.parse_frames(frames)
 
-    def one(index: int) -> int:
-        latent = latents[index]
-        with out.progress(f"{latent}:", "nodes") as progress:
-            report = api.verify(
-                latent, model, source=source, frames=selection, limits=limits, progress=progress
-            )
+    found = latents_in(latents)
+    if not found:
+        raise InputError(f"{', '.join(latents)}: no latent found; name a file, or a folder with some")
+    names = [latent.name for latent in found]
+    ledger = Ledger.of(manifest, None, {"model": model, "source": source, "frames": selection})
+    places: list[Place] = [Path(name) for name in names]
+    for number, latent in enumerate(found):
+        if ledger is not None and latent.stamp is not None:
+            target = ledger.name_of(latent.name)
+            ledger.inputs[number] = (target, latent.name, latent.stamp)
+            if ledger.manifest.state(target, latent.stamp) == "done":
+                places[number] = Existing(latent.name)
+
+    def task(index: int) -> _Task:
+        settings = {"model": model, "source": source, "frames": selection, "limits": limits}
+        return _Task(names[index], settings)
+
+    def tell(report: "VerifyReport") -> int:
         for note in report.notes:
             out.note(note)
         for node in report.damaged[:_NAMED]:
             say(node.problem)
         if (more := len(report.damaged) - _NAMED) > 0:
-            say(f"{latent}: {more:,} more nodes are damaged; --json names them all")
+            say(f"{report.source}: {more:,} more nodes are damaged; --json names them all")
         nodes = "1 node" if report.nodes == 1 else f"{report.nodes} nodes"
         state = f"{len(report.damaged)} of {nodes} damaged" if report.damaged else "whole"
         how = "checksums and decoding" if report.decoded else "checksums only"
-        told = [f"{latent}: {state} ({nodes}, {report.frames} frames, {how})"]
+        told = [f"{report.source}: {state} ({nodes}, {report.frames} frames, {how})"]
         if report.lost:
             told.append(f"  lost: {_frames(report.lost)}")
         if report.compared is not None:
@@ -82,7 +103,28 @@ def verify(
         out.result(report.to_dict(), *told)
         return 0 if report.ok else 1
 
-    return out.each(latents, one)
+    def values(report: "VerifyReport") -> dict[str, Any]:
+        compared = report.compared
+        return {
+            # A file that is damaged is looked at again.
+            **({} if report.ok else {"state": "failed", "error": f"{len(report.damaged)} nodes are damaged"}),
+            "frames": report.frames,
+            "psnr": None if compared is None else compared.psnr,
+        }
+
+    batch: Batch[_Task, VerifyReport] = Batch(out, _work, jobs, ray, ledger, values, "nodes")
+    return batch.run(names, places, task, tell)
+
+
+class _Task(NamedTuple):
+    """One latent. settings: of `api.verify`."""
+
+    latent: str
+    settings: dict[str, Any]
+
+
+def _work(task: _Task, progress: api.Progress | None) -> "VerifyReport":
+    return api.verify(task.latent, progress=progress, **task.settings)
 
 
 def _frames(runs: tuple[tuple[int, int], ...]) -> str:

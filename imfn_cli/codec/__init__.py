@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         restored_place,
         stream_place,
     )
+    from .parts import Section, part_unit
     from .restore import decompress_latent, verify_latent
     from .stream import Live, stream_sequence
     from .target.passes import compress_to_target
@@ -56,6 +57,7 @@ __all__ = [
     "Live",
     "LiveAdaptiveForest",
     "LiveForest",
+    "Section",
     "Span",
     "Target",
     "Tolerance",
@@ -80,6 +82,7 @@ __all__ = [
     "memories_of",
     "model_of",
     "parse_size",
+    "part_unit",
     "plane_size",
     "range_of",
     "read_array",
@@ -139,6 +142,7 @@ __getattr__, __dir__ = lazy_attributes(
             "restored_place",
             "stream_place",
         ),
+        "parts": ("Section", "part_unit"),
         "restore": ("decompress_latent", "verify_latent"),
         "stream": ("Live", "stream_sequence"),
         "target.passes": ("compress_to_target",),

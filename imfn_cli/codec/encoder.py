@@ -10,6 +10,7 @@ alone) codes them.
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Sequence as Seq
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,7 @@ def compress_sequence(
     student: bool = False,
     force: bool = False,
     resume: bool = False,
+    parts: Seq[Path] = (),
     progress: Progress = lambda _: None,
 ) -> CompressReport:
     """Compress the frames of `sequence` into a latent file at `output`.
@@ -65,6 +67,7 @@ def compress_sequence(
     node is an intra node.   student: by the model's student instead of its tree.
     resume: go on from the GOPs of a run that was interrupted, and leave them when this one is; the file is
     the same, byte for byte.
+    parts: latents of its first frames, of multiples of `part_unit` frames; they are not coded again.
 
     Frames stream: peak RSS does not depend on their number. Raises RatioError, OutputError (exists without
     `force`, cannot be written), ValueError for a quality outside 0 … 100 or a negative gop, and InputError
@@ -80,7 +83,7 @@ def compress_sequence(
     intake = _Intake(sequence, SearchFrames(level) if gop_nodes > 1 else None, alpha, progress)
     told = compressing(sequence, model, ratio=ratio, quality=quality, gop=gop_nodes * ratio, student=student)
     with LatentWriter(output, force=force, told=told, resume=resume) as writer:
-        intake.go_on(writer.take_up(unit))
+        intake.go_on(writer.take_over(parts, unit) if parts else writer.take_up(unit))
         done = resumed = intake.done
         nodes = intake.nodes(node_builder(model, level, student=student))
         if gop_nodes > 1:

@@ -159,6 +159,10 @@ class Sequence(Closing, ABC):
         """What iterating gives, but for the first `count` frames, which cost less than the others."""
         return islice(self, count, None)
 
+    def count(self) -> int | None:
+        """About how many frames there are, found without decoding them; None where nobody knows."""
+        return self.info.frame_count
+
     def write_tracks(self, target: BinaryIO) -> bool:
         """Copy the sound and subtitles of the selected frames into a file; whether there are any.
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import OutputError
+from ..errors import BusyError, OutputError
 from .files import write_all, writing
 
 if sys.platform == "win32":
@@ -197,7 +197,7 @@ def _locked(path: Path, output: Path) -> BinaryIO:
         file = os.fdopen(descriptor, "r+b", buffering=0)
         try:
             if not _lock(descriptor):
-                raise OutputError(
+                raise BusyError(
                     f"{output}: another run is making it; wait for its end, or choose another name with -o"
                 )
             # Whoever held it may have removed it meanwhile.

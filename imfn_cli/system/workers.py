@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from .signals import ignored_interrupts
 
 R = TypeVar("R")
 
+#: How processes begin: fresh ones, as threads of this one may hold locks.
+METHOD = "spawn"
+
 _working = False
 
 
@@ -20,7 +24,7 @@ class Workers:
     """Fresh processes that do what is submitted."""
 
     def __init__(self, count: int, start: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context(METHOD)
         self._pool = ProcessPoolExecutor(count, context, _begin, (start, arguments))
 
     def submit(self, function: Callable[..., R], *arguments: Any) -> "Future[R]":
@@ -56,7 +60,16 @@ def worker_processes(
 def _begin(start: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_follow_parent, name="imfn-parent", daemon=True).start()
     start(*arguments)
+
+
+def _follow_parent() -> None:
+    """End when the parent is gone: SIGKILL gives it no time to end its workers."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _at_work(function: Callable[..., R], arguments: tuple[Any, ...]) -> R:

@@ -13,10 +13,12 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ...limits import NO_LIMITS
 from ...system.files import check_output, checked_target, writing
 from ...system.work_file import work_on
 from ..alpha import OPAQUE
 from .header import METADATA_KEY, Header
+from .latent_reader import FinishedLatent
 from .layout import ALPHA, ALPHA_TABLE, TRACKS, checksum_of, layout_bytes, tensor_entry
 from .node_spool import NodeSpool
 
@@ -55,6 +57,26 @@ class LatentWriter:
         """
         with writing(self._path):
             return self._nodes.take_up(gop) if self._work.found else array("q")
+
+    def take_over(self, parts: Sequence[Path], gop: int) -> "array[int]":
+        """Take the whole GOPs, of `gop` frames, of latents of the same sequence's parts, in order.
+
+        Nothing is coded again. Returns the times of their frames. To be called before `add`. Raises
+        `LatentError` where one is damaged.
+        """
+        times = array("q")
+        for part in parts:
+            reader = FinishedLatent(part, NO_LIMITS)
+            shown = list(reader.times())
+            whole = len(shown) - len(shown) % gop
+            for node in reader.nodes:
+                if node.frames.stop > whole:
+                    break
+                self.add(node.level, reader.read(node), shown[node.frames.start : node.frames.stop])
+            times.extend(shown[:whole])
+            if whole < len(shown):
+                break
+        return times
 
     def add(self, level: int, data: bytes, times: Sequence[int] = ()) -> None:
         """Append the bytes of the next node in time.   times: of its frames, for `take_up`."""

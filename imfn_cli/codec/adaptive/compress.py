@@ -4,6 +4,7 @@ import threading
 import time
 from array import array
 from collections.abc import Iterator
+from collections.abc import Sequence as Seq
 from pathlib import Path
 
 import numpy as np
@@ -42,12 +43,13 @@ def compress_adaptive(
     effort: int = defaults.EFFORT,
     force: bool = False,
     resume: bool = False,
+    parts: Seq[Path] = (),
     progress: Progress = lambda _: None,
 ) -> CompressReport:
     """Compress the frames of `sequence` into an adaptive forest at `output`.
 
     gop: frames in a group of pictures, about: full trees and the intra frame before them.   effort: 1 to 3.
-    resume: as in `compress_sequence`.
+    resume, parts: as in `compress_sequence`.
     Uses the linear maps of `model`. Raises ModelError if they are not of 8×8 RGB patches with all channels,
     and as `compress_sequence` does; nothing is left then.
     """
@@ -72,7 +74,7 @@ def compress_adaptive(
     told = compressing(sequence, model, ratio=defaults.AUTO, quality=quality, gop=size, effort=effort)
     windows, counting = 0.0, _Counting(progress)
     with LatentWriter(output, force=force, told=told, resume=resume) as writer:
-        times = writer.take_up(size)
+        times = writer.take_over(parts, size) if parts else writer.take_up(size)
         resumed = written = counting.done = len(times)
         for (level, *_), data in zip(writer.table, writer.nodes(), strict=True):
             windows += _windows_in(data, blocks << level)

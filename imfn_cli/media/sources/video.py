@@ -105,6 +105,15 @@ class VideoSequence(Sequence):
         if number <= self._start:
             raise nothing_selected(self.name, number, self._start)
 
+    def count(self) -> int | None:
+        """See `Sequence.count`: packets are counted where the container does not say."""
+        if self.info.frame_count is not None:
+            return self.info.frame_count
+        container, stream = self._open(self.name)
+        with container, reading(self.name, "cannot be read"):
+            packets = sum(1 for packet in container.demux(stream) if packet.size)
+        return selected_count(packets, self._start, self._stop)
+
     def write_tracks(self, target: BinaryIO) -> bool:
         """See `Sequence.write_tracks`."""
         with reading(self.name, "its sound cannot be read; leave it out with --no-audio"):
