@@ -1,4 +1,4 @@
-"""The paper's questions, each answered with tables and pictures: factorisation, MNIST, student, camera."""
+"""The paper's questions, answered by tables and pictures: factorisation, MNIST, language, student, camera"""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
         write_factorisation,
     )
     from .factorisation.train_one_step import TrainedOneStep, one_step_recipe, train_one_step
-    from .mnist.baselines import KINDS, require_mamba
+    from .language.results import LanguageResults
+    from .language.settings import LanguageSettings
+    from .language.study import run_language
     from .mnist.results import MnistResults
     from .mnist.settings import MnistSettings
     from .mnist.study import run_mnist
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from .student.frames import set_compute_threads
     from .student.latency import LatencyRow, latency_rows
     from .student.plot import plot_ages, plot_fidelity, plot_latency
+    from .vectors.baselines import KINDS, require_mamba
 
 __all__ = [
     "KINDS",
@@ -30,6 +33,8 @@ __all__ = [
     "CameraResults",
     "FactorisationResults",
     "FidelityRow",
+    "LanguageResults",
+    "LanguageSettings",
     "LatencyRow",
     "MnistResults",
     "MnistSettings",
@@ -50,6 +55,7 @@ __all__ = [
     "plot_fidelity",
     "plot_latency",
     "require_mamba",
+    "run_language",
     "run_mnist",
     "set_compute_threads",
     "train_one_step",
@@ -71,7 +77,9 @@ __getattr__, __dir__ = lazy_attributes(
             "write_factorisation",
         ),
         "factorisation.train_one_step": ("TrainedOneStep", "one_step_recipe", "train_one_step"),
-        "mnist.baselines": ("KINDS", "require_mamba"),
+        "language.results": ("LanguageResults",),
+        "language.settings": ("LanguageSettings",),
+        "language.study": ("run_language",),
         "mnist.results": ("MnistResults",),
         "mnist.settings": ("MnistSettings",),
         "mnist.study": ("run_mnist",),
@@ -80,5 +88,6 @@ __getattr__, __dir__ = lazy_attributes(
         "student.frames": ("set_compute_threads",),
         "student.latency": ("LatencyRow", "latency_rows"),
         "student.plot": ("plot_ages", "plot_fidelity", "plot_latency"),
+        "vectors.baselines": ("KINDS", "require_mamba"),
     },
 )

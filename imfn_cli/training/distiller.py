@@ -2,7 +2,6 @@
 
 import copy
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +12,11 @@ import torch
 from torch import Tensor
 
 from ..defaults import CHECKPOINT_SECONDS
-from ..network import IMFN, Student, Update, frames_from_pixels
+from ..network import IMFN, Student, Update
 from ..reports import DistillRow
 from .budget import Budget
 from .checkpoint import Checkpoints, load_checkpoint, random_state, set_random_state
-from .pool import Pool
+from .pool import Windows
 from .schedule import learning_rate
 
 #: Called after every step with (stage, steps done, steps in all).
@@ -45,8 +44,8 @@ class Distiller:
     """
 
     network: IMFN
-    pool: Pool
-    held: Pool
+    pool: Windows
+    held: Windows
     steps: int = 2000
     budget: Budget = field(default_factory=Budget)
     width: int = 96
@@ -82,7 +81,8 @@ class Distiller:
         checkpoints = (
             None if self.checkpoint is None else Checkpoints(self.checkpoint, self.checkpoint_seconds)
         )
-        clock = time.monotonic()
+        clock = self.budget.clock
+        before = clock()
         self._limit = self.seconds + self.budget.left - self._ending
         while (part := self._progress_made()) < 1:
             self._step(part)
@@ -90,9 +90,9 @@ class Distiller:
             if part >= (self._evaluations + 1) / _EVALUATIONS:
                 self._evaluations += 1
                 self._keep_the_best()
-            now = time.monotonic()
-            self.seconds += now - clock
-            clock = now
+            now = clock()
+            self.seconds += now - before
+            before = now
             if checkpoints is not None:
                 checkpoints.keep(self._state)
         self._keep_the_best()
@@ -115,10 +115,10 @@ class Distiller:
         self._gaps = self._calibrate(self.update, self._random)
         self._optimiser = torch.optim.AdamW(self.update.parameters(), _LEARNING_RATE, weight_decay=1e-3)
         self._best = copy.deepcopy(self.update.state_dict())
-        began = time.monotonic()
+        began = self.budget.clock()
         self._best_score = self._score(self.evaluate())
         # Two evaluations at the end, one step too many, and the files.
-        self._ending = 2.5 * (time.monotonic() - began)
+        self._ending = 2.5 * (self.budget.clock() - began)
         self._evaluations = 0
 
     def _progress_made(self) -> float:
@@ -179,12 +179,11 @@ class Distiller:
 
     # -- one window ---------------------------------------------------------------------------------------
 
-    def _windows(self, pool: Pool, level: int, random: np.random.Generator, *, flips: bool) -> Tensor:
+    def _windows(self, pool: Windows, level: int, random: np.random.Generator, *, flips: bool) -> Tensor:
         """(N · r, in_channels, H, W): as many windows of r frames as a step takes, one after another."""
         count = max(1, self.frames_per_step >> level)
-        pixels = pool.windows(count, 1 << level, self.crop, random, flips=flips)
-        device = self.network.leaf.map.weight.device
-        return frames_from_pixels(pixels.to(device), self.network.config.in_channels)
+        frames = pool.frame_windows(count, 1 << level, self.crop, random, flips=flips)
+        return frames.to(self.network.leaf.map.weight.device)
 
     def _walk(self, student: Student, frames: Tensor, stop: int) -> Tensor:
         """The student's memories (N, C, h, w) after `stop` frames of each window."""

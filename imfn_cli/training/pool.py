@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,6 +19,19 @@ Progress = Callable[[str, int, int], None]
 
 # Windows that fit in one run of frames, which is held or dropped as a whole.
 _RUN_WINDOWS = 4
+
+
+class Windows(Protocol):
+    """Where random windows of frames come from: decoded clips (`Pool`), or vectors of any kind."""
+
+    def frame_windows(
+        self, count: int, length: int, crop: int, random: np.random.Generator, *, flips: bool
+    ) -> Tensor:
+        """`count` windows of `length` frames: (count · length, in_channels, H, W) float32.
+
+        crop: side that frames of several patches are cut to.   flips: mirror some, where that changes no
+        meaning.
+        """
 
 
 @dataclass
@@ -74,6 +88,13 @@ class Pool:
                 taken = taken.flip(axes) if axes else taken
             found.append(taken)
         return torch.cat(found)
+
+    def frame_windows(
+        self, count: int, length: int, crop: int, random: np.random.Generator, *, flips: bool
+    ) -> Tensor:
+        """`windows` as frames (count · length, in_channels, H, W) in [0, 1], where the pool lies."""
+        pixels = self.windows(count, length, crop, random, flips=flips)
+        return frames_from_pixels(pixels, self.config.in_channels)
 
     @staticmethod
     def _offset(room: int, patch: int, random: np.random.Generator) -> int:

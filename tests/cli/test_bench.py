@@ -17,6 +17,7 @@ from .conftest import Ran, environment
 COMMANDS = (
     "factorisation",
     "mnist",
+    "language",
     "camera",
     "student",
     "ucf101",

@@ -7,6 +7,7 @@ bench = lazy_app(
     {
         "factorisation": ("factorisation:factorisation", "Merges of two against one network for all frames."),
         "mnist": ("mnist:mnist", "MNIST digits from one memory of many, against other networks."),
+        "language": ("language:language", "Hidden states of a language model in memories."),
         "camera": ("camera:camera", "What training on one camera's footage gains."),
         "student": ("student:student", "The student against its tree: PSNR, latency, age."),
         "ucf101": ("ucf101:ucf101", "PSNR and bits per pixel of UCF-101 test clips."),

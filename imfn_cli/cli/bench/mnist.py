@@ -17,7 +17,7 @@ from . import common
 
 if TYPE_CHECKING:
     from ...studies import MnistResults
-    from ...studies.mnist.baselines import Kind
+    from ...studies.vectors.baselines import Kind
 
 _SHIPPED = "mnist"
 

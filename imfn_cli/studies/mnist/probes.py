@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .compressors import Compressor
+from ..vectors.compressors import Compressor
 from .moving import moving_clips
 from .sequences import Digits, batches_of
 

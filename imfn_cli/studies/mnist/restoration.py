@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ... import api
 from ...zoo import Model
+from ..vectors.compressors import Compressor
 from .classifier import Classifier
-from .compressors import Compressor
 from .sequences import PIXELS, SIDE, Digits, batches_of
 
 #: Called as models are measured: (what is done, models done, models in all).

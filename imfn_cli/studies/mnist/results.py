@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ...evaluation.tables import write_csv
-from .baselines import SequenceAutoencoder
-from .compressors import Compressor
+from ..vectors.baselines import SequenceAutoencoder
+from ..vectors.compressors import Compressor
+from ..vectors.tuning import Tried
 from .long import LongRow
 from .probes import ProbeResult
 from .restoration import FileRow, RestorationRow
-from .tuning import Tried
 
 
 @dataclass
@@ -71,10 +71,10 @@ class MnistResults:
                     "training_mse": each.error if math.isfinite(each.error) else None,
                     "seconds": run.seconds,
                     "steps": run.steps,
-                    "images": run.images,
+                    "images": run.vectors,
                 }
             )
-            points = [*run.curve, *([(run.steps, run.images, math.nan)] if each.diverged else [])]
+            points = [*run.curve, *([(run.steps, run.vectors, math.nan)] if each.diverged else [])]
             self.curves += [
                 {**named, "step": step, "images": images, "mse": error} for step, images, error in points
             ]

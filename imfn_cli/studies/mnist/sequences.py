@@ -14,6 +14,7 @@ from torch import Tensor
 from ...errors import InputError
 from ...media.problems import reading
 from ...media.sources.idx import IdxSequence
+from ..vectors.compressors import Components, principal_components
 
 #: Pixels on a side, and in an image.
 SIDE, PIXELS = 28, 28 * 28
@@ -33,6 +34,24 @@ class Digits:
     def draw(self, count: int, length: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """`count` sequences of images drawn with replacement: (count, length, 784) in [0, 1], and labels."""
         return self._take(random.integers(len(self), size=(count, length)))
+
+    @property
+    def key(self) -> int:
+        """What the checkpoints of baselines know the training images by: how many there are."""
+        return len(self)
+
+    @property
+    def size(self) -> int:
+        """Numbers in a vector: the pixels of an image."""
+        return PIXELS
+
+    def sequences(self, count: int, length: int, random: np.random.Generator) -> Tensor:
+        """The images of `draw`, without labels."""
+        return self.draw(count, length, random)[0]
+
+    def components(self) -> Components:
+        """Principal components of all images."""
+        return principal_components(unit(self.images))
 
     def cut(self, length: int, *, longest: int, seed: int) -> tuple[Tensor, Tensor]:
         """Every image once, in an order drawn from `seed`, cut into sequences: (B, length, 784), and labels.

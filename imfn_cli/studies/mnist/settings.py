@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from .baselines import KINDS, Kind
+from ..vectors.baselines import KINDS, Kind
 from .probes import ProbePlan
 
 #: Baselines have at least this many times our parameters, as in the paper.

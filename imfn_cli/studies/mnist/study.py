@@ -9,9 +9,12 @@ import torch
 from ...errors import InputError, ModelError
 from ...system.files import writing
 from ...zoo import Model
-from .baselines import Kind, SequenceAutoencoder, Shape
+from ..vectors.baselines import Kind, SequenceAutoencoder, Shape
+from ..vectors.compressors import Compressor, TreeCompressor
+from ..vectors.train_baseline import BaselinePlan, shape_for
+from ..vectors.tuning import tune
 from .classifier import train_classifier
-from .compressors import Compressor, PCACompressor, TreeCompressor, linear_part
+from .compressors import digit_pca, digit_tree, linear_part
 from .figures import draw_grid, draw_growth
 from .long import long_rows
 from .probes import probe
@@ -19,8 +22,6 @@ from .restoration import file_rows, restorations, restored_by
 from .results import MnistResults, write_mnist
 from .sequences import Digits, read_digits
 from .settings import PARAMETERS_FACTOR, MnistSettings
-from .train_baseline import BaselinePlan, shape_for
-from .tuning import tune
 
 #: Called as work goes on: (what is done, done, in all).
 Progress = Callable[[str, int, int], None]
@@ -55,7 +56,7 @@ def run_mnist(
     data: the folder that holds mnist/.   cache: where trained baselines and classifier stay for another run.
     Raises `ImfnError` of many kinds, before the long work where it can.
     """
-    trees = [TreeCompressor(model.network, "IMFN") for model in models]
+    trees = [digit_tree(model.network, "IMFN") for model in models]
     ours = trees[0]
     if any(tree.memory_size != ours.memory_size or tree.longest != ours.longest for tree in trees):
         raise ModelError("the models have memories of different size or depth; name models of one shape")
@@ -66,7 +67,7 @@ def run_mnist(
     train, test = read_digits(files, "train"), read_digits(files, "test", most=settings.test_images)
     results = MnistResults()
     judge = train_classifier(train, epochs=settings.epochs, cache=cache, progress=progress)
-    pca = PCACompressor(train, ours.memory_size)
+    pca = digit_pca(train, ours.memory_size)
     fixed: list[Compressor] = [pca]
     if not models[0].network.config.is_linear:
         fixed.insert(0, linear_part(models[0]))
@@ -118,7 +119,7 @@ class _Baselines:
     def _one(self, kind: Kind, seed: int) -> SequenceAutoencoder:
         settings, ours = self._settings, self._ours
         shape = Shape(kind, ours.memory_size, ours.longest, settings.width, settings.layers)
-        shape = shape_for(shape, PARAMETERS_FACTOR * ours.parameters_count)
+        shape = shape_for(shape, PARAMETERS_FACTOR * ours.parameters_count, self._train.size)
         plan = BaselinePlan(self._minutes, seed)
         best, tried = tune(
             shape, plan, self._rates[kind], self._train, cache=self._cache, progress=self._progress

@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 
 from imfn_cli.cli.main import run
-from imfn_cli.studies.mnist import baselines, tuning
 from imfn_cli.studies.mnist.probes import ProbePlan
 from imfn_cli.studies.mnist.settings import PARAMETERS_FACTOR, MnistSettings
-from imfn_cli.studies.mnist.train_baseline import train_baseline
+from imfn_cli.studies.vectors import baselines, tuning
+from imfn_cli.studies.vectors.train_baseline import train_baseline
 from imfn_cli.zoo import Model
 from tests.conftest import read_csv
 from tests.docs.schema import differences
 
-from .conftest import in_steps
+from ..conftest import in_steps
 
 needs_extras = pytest.mark.skipif(
     find_spec("transformers") is None or find_spec("matplotlib") is None,

@@ -5,17 +5,16 @@ import torch
 
 from imfn_cli.errors import ModelError
 from imfn_cli.studies.mnist.compressors import (
-    PCACompressor,
-    TreeCompressor,
+    digit_pca,
+    digit_tree,
     linear_part,
-    principal_components,
 )
 from imfn_cli.studies.mnist.sequences import Digits
 from imfn_cli.zoo import Model
 
 
 def test_tree_keeps_sequences_apart(strokes_model: Model, held_out: Digits) -> None:
-    tree = TreeCompressor(strokes_model.network, "IMFN")
+    tree = digit_tree(strokes_model.network, "IMFN")
     images, _ = held_out.cut(8, longest=8, seed=0)
     memories = tree.compress(images)
     assert memories.shape == (10, 16)
@@ -31,7 +30,7 @@ def test_linear_part_is_the_model_without_branches(
     strokes_model: Model, branched_model: Model, held_out: Digits
 ) -> None:
     images, _ = held_out.cut(4, longest=8, seed=0)
-    linear, branched = TreeCompressor(strokes_model.network, ""), TreeCompressor(branched_model.network, "")
+    linear, branched = digit_tree(strokes_model.network, ""), digit_tree(branched_model.network, "")
     part = linear_part(branched_model)
     assert part.compress(images).equal(linear.compress(images))
     assert not branched.compress(images).allclose(linear.compress(images))
@@ -40,13 +39,13 @@ def test_linear_part_is_the_model_without_branches(
 
 def test_other_leaves_are_refused(tiny_model: Model) -> None:
     with pytest.raises(ModelError, match="its leaf is 8x8"):
-        TreeCompressor(tiny_model.network, "tiny")
+        digit_tree(tiny_model.network, "tiny")
 
 
 def test_pca_is_the_best_linear_map(train: Digits) -> None:
-    mean, basis, deviation = principal_components(train)
+    mean, basis, deviation = train.components()
     assert torch.allclose(basis @ basis.T, torch.eye(784), atol=1e-4)
-    pca = PCACompressor(train, 16)
+    pca = digit_pca(train, 16)
     images = (train.images.float() / 255).unflatten(0, (75, 8))
     memories = pca.compress(images)
     assert memories.shape == (75, 16)

@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from imfn_cli.studies.mnist.compressors import PCACompressor
+from imfn_cli.studies.mnist.compressors import digit_pca
 from imfn_cli.studies.mnist.moving import moving_clips
 from imfn_cli.studies.mnist.probes import ProbePlan, ProbeResult, memories_of, probe
 from imfn_cli.studies.mnist.sequences import Digits
+from imfn_cli.studies.vectors.compressors import PCACompressor
 
 PLAN = ProbePlan(train=600, epochs=15, length=4, clip=4, test_clips=40)
 
@@ -24,8 +25,8 @@ class Blind(PCACompressor):
 
 @pytest.fixture(scope="module")
 def results(train: Digits, held_out: Digits) -> dict[tuple[str, str], ProbeResult]:
-    pca = PCACompressor(train, 128)
-    found = probe([pca, Blind(train, 128)], train, held_out, PLAN)
+    pca = digit_pca(train, 128)
+    found = probe([pca, Blind(train.components(), 128)], train, held_out, PLAN)
     return {(result.model, result.task): result for result in found}
 
 
@@ -54,7 +55,7 @@ def test_predicts_better_than_the_mean_only_with_a_memory(
 
 
 def test_memories_do_not_depend_on_the_batch(train: Digits) -> None:
-    pca = PCACompressor(train, 16)
+    pca = digit_pca(train, 16)
     images, _ = train.draw(1100, 8, np.random.default_rng(0))
     assert torch.allclose(memories_of(pca, images)[-3:], pca.compress(images[-3:]), atol=1e-5)
 

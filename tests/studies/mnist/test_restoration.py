@@ -7,9 +7,10 @@ import torch
 
 from imfn_cli.errors import ImfnError
 from imfn_cli.studies.mnist.classifier import Classifier, train_classifier
-from imfn_cli.studies.mnist.compressors import Compressor, PCACompressor, TreeCompressor
+from imfn_cli.studies.mnist.compressors import digit_pca, digit_tree
 from imfn_cli.studies.mnist.restoration import errors, file_rows, restorations
 from imfn_cli.studies.mnist.sequences import Digits, unit
+from imfn_cli.studies.vectors.compressors import Compressor
 from imfn_cli.zoo import Model
 
 
@@ -55,7 +56,7 @@ def test_errors_are_those_of_their_definition() -> None:
 def test_longer_sequences_lose_more(
     judge: Classifier, strokes_model: Model, train: Digits, held_out: Digits
 ) -> None:
-    compressors: list[Compressor] = [TreeCompressor(strokes_model.network, "IMFN"), PCACompressor(train, 16)]
+    compressors: list[Compressor] = [digit_tree(strokes_model.network, "IMFN"), digit_pca(train, 16)]
     rows = restorations(compressors, held_out, judge, [2, 4, 8])
     assert [(row.model, row.length, row.numbers) for row in rows] == [
         (name, length, 16 / length) for name in ("IMFN", "PCA") for length in (2, 4, 8)
@@ -73,7 +74,7 @@ def test_files_cost_more_and_lose_less_at_higher_quality(
     judge: Classifier, strokes_model: Model, held_out: Digits
 ) -> None:
     low, high = file_rows(strokes_model, held_out, judge, 8, (0, 90))
-    floats = restorations([TreeCompressor(strokes_model.network, "IMFN")], held_out, judge, [8])[0]
+    floats = restorations([digit_tree(strokes_model.network, "IMFN")], held_out, judge, [8])[0]
     assert low.bytes_per_image < high.bytes_per_image
     assert low.mse > high.mse
     assert high.mse == pytest.approx(floats.mse, rel=0.05)

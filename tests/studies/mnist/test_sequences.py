@@ -8,7 +8,7 @@ import pytest
 from imfn_cli.errors import InputError
 from imfn_cli.studies.mnist.sequences import Digits, read_digits
 
-from .conftest import write_part
+from ..conftest import write_part
 
 
 def test_reads_both_parts_packed_or_not(train: Digits, held_out: Digits) -> None:

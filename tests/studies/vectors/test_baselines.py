@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from imfn_cli.errors import ImfnError
-from imfn_cli.studies.mnist import baselines
-from imfn_cli.studies.mnist import train_baseline as training
-from imfn_cli.studies.mnist.baselines import KINDS, Kind, SequenceAutoencoder, Shape
-from imfn_cli.studies.mnist.compressors import PCACompressor, principal_components
 from imfn_cli.studies.mnist.sequences import Digits
-from imfn_cli.studies.mnist.train_baseline import (
+from imfn_cli.studies.vectors import baselines
+from imfn_cli.studies.vectors import train_baseline as training
+from imfn_cli.studies.vectors.baselines import KINDS, Kind, SequenceAutoencoder, Shape
+from imfn_cli.studies.vectors.compressors import PCACompressor
+from imfn_cli.studies.vectors.train_baseline import (
     BaselinePlan,
     DivergedError,
     TrainedBaseline,
@@ -23,7 +23,7 @@ from imfn_cli.studies.mnist.train_baseline import (
     train_baseline,
 )
 
-from .conftest import in_steps
+from ..conftest import in_steps
 
 needs_mamba = pytest.mark.skipif(
     find_spec("transformers") is None, reason="no package transformers (extra 'baselines')"
@@ -38,7 +38,7 @@ def small(kind: Kind) -> Shape:
 @each_kind
 def test_one_memory_whatever_the_length(kind: Kind) -> None:
     torch.manual_seed(0)
-    network = SequenceAutoencoder(small(kind))
+    network = SequenceAutoencoder(small(kind), 784)
     for length in (1, 2, 8):
         memories = network.compress(torch.rand(3, length, 784))
         assert memories.shape == (3, 16)
@@ -49,7 +49,7 @@ def test_one_memory_whatever_the_length(kind: Kind) -> None:
 def test_only_the_memory_goes_through(kind: Kind) -> None:
     """Every image's gradient reaches the memory, and the restored images depend on nothing but the memory."""
     torch.manual_seed(0)
-    network = SequenceAutoencoder(small(kind))
+    network = SequenceAutoencoder(small(kind), 784)
     images = torch.rand(2, 8, 784, requires_grad=True)
     memories = network.compress(images)
     memories.square().sum().backward()
@@ -61,9 +61,9 @@ def test_only_the_memory_goes_through(kind: Kind) -> None:
 @each_kind
 def test_starts_at_the_principal_components(kind: Kind, train: Digits) -> None:
     torch.manual_seed(0)
-    network = SequenceAutoencoder(small(kind))
-    network.start_from(*principal_components(train))
-    pca = PCACompressor(train, 16)
+    network = SequenceAutoencoder(small(kind), 784)
+    network.start_from(train.components())
+    pca = PCACompressor(train.components(), 16)
     for length in (2, 4, 8):
         images, _ = train.draw(20, length, np.random.default_rng(0))
         closed = (pca.restore(pca.compress(images), length) - images).square().mean()
@@ -89,7 +89,7 @@ def test_scan_is_that_of_the_package() -> None:
 
 def test_the_mlp_never_looks_at_another_image() -> None:
     torch.manual_seed(0)
-    network = SequenceAutoencoder(small("mlp"))
+    network = SequenceAutoencoder(small("mlp"), 784)
     tokens = torch.randn(1, 8, 32)
     other = tokens.clone()
     other[0, 3] += 1
@@ -107,23 +107,23 @@ def test_mamba_uses_the_quick_scan(monkeypatch: pytest.MonkeyPatch) -> None:
         return scan(*args, **named)
 
     monkeypatch.setattr(baselines, "selective_scan", counted)
-    SequenceAutoencoder(small("mamba"))(torch.rand(1, 4, 784))
+    SequenceAutoencoder(small("mamba"), 784)(torch.rand(1, 4, 784))
     assert calls == [(1, 64, 4)] * 2
 
 
 def test_mamba_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baselines, "find_spec", lambda name: None)
     with pytest.raises(ImfnError, match=r"pip install 'imfn\[baselines\]'"):
-        SequenceAutoencoder(small("mamba"))
+        SequenceAutoencoder(small("mamba"), 784)
 
 
 @each_kind
 def test_has_as_many_parameters_as_asked_for(kind: Kind) -> None:
-    shape = shape_for(small(kind), 200_000)
-    assert SequenceAutoencoder(shape).parameters_count >= 200_000
+    shape = shape_for(small(kind), 200_000, 784)
+    assert SequenceAutoencoder(shape, 784).parameters_count >= 200_000
     fewer = replace(shape, layers=shape.layers - 1)
-    assert SequenceAutoencoder(fewer).parameters_count < 200_000
-    assert shape_for(small(kind), 1) == small(kind)
+    assert SequenceAutoencoder(fewer, 784).parameters_count < 200_000
+    assert shape_for(small(kind), 1, 784) == small(kind)
 
 
 @each_kind
@@ -131,8 +131,8 @@ def test_learns_and_repeats(kind: Kind, train: Digits) -> None:
     plan = BaselinePlan(minutes=0.4, batch=4, learning_rate=3e-3)
     images, _ = train.draw(10, 8, np.random.default_rng(9))
     torch.manual_seed(0)
-    start = SequenceAutoencoder(small(kind))
-    start.start_from(*principal_components(train))
+    start = SequenceAutoencoder(small(kind), 784)
+    start.start_from(train.components())
     run = train_baseline(small(kind), plan, train, clock=in_steps())
     assert run.steps == 192
     assert not run.network.training
@@ -162,7 +162,7 @@ def test_goes_on_where_it_was_stopped(train: Digits, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         trained(cache=tmp_path, progress=stop)
     resumed = trained(cache=tmp_path)
-    assert (resumed.steps, resumed.images, resumed.curve) == (whole.steps, whole.images, whole.curve)
+    assert (resumed.steps, resumed.vectors, resumed.curve) == (whole.steps, whole.vectors, whole.curve)
     for mine, theirs in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
         assert mine.equal(theirs)
     # A finished one is taken as it is.

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from imfn_cli.errors import OutputError
-from imfn_cli.studies.mnist import tuning
-from imfn_cli.studies.mnist.baselines import SequenceAutoencoder, Shape
 from imfn_cli.studies.mnist.sequences import Digits
-from imfn_cli.studies.mnist.train_baseline import BaselinePlan, DivergedError, TrainedBaseline
-from imfn_cli.studies.mnist.tuning import tune
+from imfn_cli.studies.vectors import tuning
+from imfn_cli.studies.vectors.baselines import SequenceAutoencoder, Shape
+from imfn_cli.studies.vectors.train_baseline import BaselinePlan, DivergedError, TrainedBaseline
+from imfn_cli.studies.vectors.tuning import tune
 
 SHAPE, PLAN = Shape("mlp", 16, 8, 32, 1), BaselinePlan(minutes=0.01, seed=3)
 NO_DIGITS = Digits(torch.zeros(0, 784, dtype=torch.uint8), torch.zeros(0, dtype=torch.int64))
@@ -29,7 +29,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> tuple[Curves, list[BaselinePlan]
         plans.append(plan)
         errors = curves[plan.learning_rate]
         points = [(step, 8 * step, error) for step, error in enumerate(errors or [0.001], 1)]
-        run = TrainedBaseline(SequenceAutoencoder(shape), steps=len(points), curve=points)
+        run = TrainedBaseline(SequenceAutoencoder(shape, 784), steps=len(points), curve=points)
         if errors is None:
             raise DivergedError(f"diverged at {plan.learning_rate}", run)
         return run

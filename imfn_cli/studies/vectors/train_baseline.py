@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,8 +21,7 @@ from ...errors import ImfnError
 from ...training.schedule import learning_rate_at
 from ..trained_cache import load_trained, save_trained
 from .baselines import SequenceAutoencoder, Shape
-from .compressors import principal_components
-from .sequences import Digits
+from .compressors import Components
 
 #: Called while a baseline trains: (what is done, seconds spent, seconds in all).
 Progress = Callable[[str, int, int], None]
@@ -34,6 +33,24 @@ CHECKPOINT_SECONDS = 60.0
 _MORE_SHORT = 4
 # Part of the learning rate for the matrices that write and read the memory.
 _WIDE_FACTOR = 0.03
+
+
+class TrainingVectors(Protocol):
+    """What baselines are trained on."""
+
+    @property
+    def key(self) -> int | str:
+        """What a run's checkpoint knows the data by."""
+
+    @property
+    def size(self) -> int:
+        """Numbers in a vector."""
+
+    def sequences(self, count: int, length: int, random: np.random.Generator) -> Tensor:
+        """`count` random sequences, (count, length, size)."""
+
+    def components(self) -> Components:
+        """Principal components of all vectors."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +75,12 @@ class BaselinePlan:
 
 @dataclass
 class TrainedBaseline:
-    """A baseline after `seconds` of training steps. curve: (step, images seen, mean error of
+    """A baseline after `seconds` of training steps. curve: (step, vectors seen, mean error of
     training sequences of the longest length since the last point)."""
 
     network: SequenceAutoencoder
     steps: int = 0
-    images: int = 0
+    vectors: int = 0
     seconds: float = 0.0
     curve: list[tuple[int, int, float]] = field(default_factory=list)
 
@@ -76,18 +93,21 @@ class DivergedError(ImfnError):
         self.run = run
 
 
-def shape_for(shape: Shape, parameters: int) -> Shape:
-    """`shape` with as few layers, at least its own, as make a network of `parameters` numbers or more."""
+def shape_for(shape: Shape, parameters: int, size: int) -> Shape:
+    """`shape` with as few layers, at least its own, as make a network of `parameters` numbers or more.
+
+    size: numbers in a vector.
+    """
     with torch.device("meta"):
-        base = SequenceAutoencoder(replace(shape, layers=1)).parameters_count
-        layer = SequenceAutoencoder(replace(shape, layers=2)).parameters_count - base
+        base = SequenceAutoencoder(replace(shape, layers=1), size).parameters_count
+        layer = SequenceAutoencoder(replace(shape, layers=2), size).parameters_count - base
     return replace(shape, layers=max(shape.layers, 1 + math.ceil((parameters - base) / layer)))
 
 
 def train_baseline(
     shape: Shape,
     plan: BaselinePlan,
-    train: Digits,
+    train: TrainingVectors,
     *,
     cache: Path | None = None,
     progress: Progress = lambda *_: None,
@@ -103,11 +123,11 @@ def train_baseline(
     budget = 60 * plan.minutes
     torch.manual_seed(plan.seed)
     random = np.random.default_rng(plan.seed)
-    run = TrainedBaseline(SequenceAutoencoder(shape))
+    run = TrainedBaseline(SequenceAutoencoder(shape, train.size))
     network = run.network
-    network.start_from(*principal_components(train))
+    network.start_from(train.components())
     optimiser = torch.optim.AdamW(_groups(network), weight_decay=plan.weight_decay, fused=True)
-    path = _path(cache, shape, plan, len(train))
+    path = _path(cache, shape, plan, train.key)
     if path is not None and path.is_file():
         _resume(path, run, optimiser, random)
     what = f"{network.name}, seed {plan.seed}, learning rate {plan.learning_rate:g}"
@@ -118,20 +138,20 @@ def train_baseline(
         rate = learning_rate_at(plan.learning_rate, run.seconds / budget, plan.warmup)
         length = _length(shape.positions, plan.longest_share, random)
         count = plan.batch * min(_MORE_SHORT, shape.positions // length)
-        images, _ = train.draw(count, length, random)
-        loss = _step(network, optimiser, images, rate, plan.clip)
+        vectors = train.sequences(count, length, random)
+        loss = _step(network, optimiser, vectors, rate, plan.clip)
         # Shorter sequences are easier by an order of magnitude: a mean over all would say nothing.
         if length == shape.positions:
             losses.append(loss)
         run.steps += 1
-        run.images += count * length
+        run.vectors += count * length
         run.seconds += clock() - began
         if not math.isfinite(loss):
             raise DivergedError(
                 f"{what}: the loss is no number after {run.steps} steps; lower --learning-rates", run
             )
         if losses and run.seconds >= min(1.0, (len(run.curve) + 1) / CURVE_POINTS) * budget:
-            run.curve.append((run.steps, run.images, sum(losses) / len(losses)))
+            run.curve.append((run.steps, run.vectors, sum(losses) / len(losses)))
             losses.clear()
         if path is not None and run.seconds - saved > checkpoint_seconds:
             _save(path, run, optimiser, random)
@@ -144,12 +164,12 @@ def train_baseline(
 
 
 def _step(
-    network: SequenceAutoencoder, optimiser: torch.optim.Optimizer, images: Tensor, rate: float, clip: float
+    network: SequenceAutoencoder, optimiser: torch.optim.Optimizer, vectors: Tensor, rate: float, clip: float
 ) -> float:
-    """One step on images (B, N, 784) at the learning rate `rate`; the mean squared error before it."""
+    """One step on vectors (B, N, size) at the learning rate `rate`; the mean squared error before it."""
     for group in optimiser.param_groups:
         group["lr"] = group["factor"] * rate
-    loss = (network(images) - images).square().mean()
+    loss = (network(vectors) - vectors).square().mean()
     optimiser.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
@@ -177,11 +197,11 @@ def _length(longest: int, longest_share: float, random: np.random.Generator) -> 
 # -- checkpoints ---------------------------------------------------------------------------------------
 
 
-def _path(cache: Path | None, shape: Shape, plan: BaselinePlan, images: int) -> Path | None:
+def _path(cache: Path | None, shape: Shape, plan: BaselinePlan, data: int | str) -> Path | None:
     """Where the checkpoint of a run lies: the name depends on all that its result depends on."""
     if cache is None:
         return None
-    key = json.dumps([asdict(shape), asdict(plan), images], sort_keys=True)
+    key = json.dumps([asdict(shape), asdict(plan), data], sort_keys=True)
     return cache / f"{shape.kind}-{plan.seed}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.pt"
 
 
@@ -193,7 +213,8 @@ def _save(
         "optimiser": None if optimiser is None else optimiser.state_dict(),
         "random": json.dumps(random.bit_generator.state),
         "steps": run.steps,
-        "images": run.images,
+        # The name that checkpoints of earlier versions have.
+        "images": run.vectors,
         "seconds": run.seconds,
         "curve": run.curve,
     }
@@ -208,5 +229,5 @@ def _resume(
         if state["optimiser"] is not None:
             optimiser.load_state_dict(state["optimiser"])
         random.bit_generator.state = json.loads(state["random"])
-    run.steps, run.images, run.seconds = state["steps"], state["images"], state["seconds"]
+    run.steps, run.vectors, run.seconds = state["steps"], state["images"], state["seconds"]
     run.curve = [tuple(point) for point in state["curve"]]

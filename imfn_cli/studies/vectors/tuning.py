@@ -6,8 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .baselines import Shape
-from .sequences import Digits
-from .train_baseline import BaselinePlan, DivergedError, Progress, TrainedBaseline, train_baseline
+from .train_baseline import (
+    BaselinePlan,
+    DivergedError,
+    Progress,
+    TrainedBaseline,
+    TrainingVectors,
+    train_baseline,
+)
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,7 @@ class Tried:
 
     @property
     def error(self) -> float:
-        """Mean squared error of longest training sequences at the end of the curve, pixels in [0, 1].
+        """Mean squared error of longest training sequences at the end of the curve.
 
         Infinite where the run diverged, or was too short for a point.
         """
@@ -31,14 +37,14 @@ def tune(
     shape: Shape,
     plan: BaselinePlan,
     rates: Sequence[float],
-    train: Digits,
+    train: TrainingVectors,
     *,
     cache: Path | None = None,
     progress: Progress = lambda *_: None,
 ) -> tuple[Tried, list[Tried]]:
     """Train at each of `rates`, `plan.minutes` long each; the run of least training error, and all of them.
 
-    The error is of training sequences, not of test images: those are for the comparison. Of equal runs the
+    The error is of training sequences, not of test data: that is for the comparison. Of equal runs the
     first is taken. A run that diverges loses; where all do, `DivergedError` of the first is raised. Raises
     otherwise what `train_baseline` does.
     """

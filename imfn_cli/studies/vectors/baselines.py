@@ -1,14 +1,14 @@
-"""The networks to beat: Transformer, Mamba and MLP autoencoders of image sequences, one memory in between.
+"""The networks to beat: Transformer, Mamba and MLP autoencoders of sequences, one memory in between.
 
-    images (B, N, 784) ─embed─▶ (B, N, width) ─x + body(x)─▶ write ─▶ memory (B, M)
-    images (B, N, 784) ◀─show── (B, N, width) ◀─x + body(x)─ read ◀── memory (B, M)
+    vectors (B, N, size) ─embed─▶ (B, N, width) ─x + body(x)─▶ write ─▶ memory (B, M)
+    vectors (B, N, size) ◀─show── (B, N, width) ◀─x + body(x)─ read ◀── memory (B, M)
 
-All share embedding, memory and restoration; only the body differs. That of the MLP never looks from one image
-to another: of independent digits it is the plain autoencoder that a sequence model has to beat. The memory
-is written by one matrix per position, memory = Σ_t W_t y_t, and read by one matrix per position; an image of
-a shorter sequence has several positions. They get the start that ours has, in closed form: with the bodies
-silent, every image of N is restored from its first M / N principal components. From random weights they were
-still at the mean image after 150 to 250 steps (learning rates 5e-4 and 1e-3).
+All share embedding, memory and restoration; only the body differs. That of the MLP never looks from one
+vector to another: of independent digits it is the plain autoencoder that a sequence model has to beat. The
+memory is written by one matrix per position, memory = Σ_t W_t y_t, and read by one matrix per position; a
+vector of a shorter sequence has several positions. They get the start that ours has, in closed form: with the
+bodies silent, every vector of N is restored from its first M / N principal components. From random weights
+they were on MNIST still at the mean image after 150 to 250 steps (learning rates 5e-4 and 1e-3).
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...errors import ImfnError
-from .sequences import PIXELS
+from .compressors import Components
 
 Kind = Literal["transformer", "mamba", "mlp"]
 KINDS: tuple[Kind, ...] = ("transformer", "mamba", "mlp")
@@ -48,31 +48,32 @@ class Shape:
 
 
 class SequenceAutoencoder(nn.Module):
-    """Sequences of up to `positions` images through one memory."""
+    """Sequences of up to `positions` vectors through one memory. size: numbers in a vector."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, size: int) -> None:
         """Random weights from torch's generator. Raises `ImfnError` where a package is missing."""
         super().__init__()
         self.shape = shape
         self.name = NAMES[shape.kind]
         memory, positions, width = shape.memory, shape.positions, shape.width
-        self.embed = nn.Linear(PIXELS, width)
+        self.embed = nn.Linear(size, width)
         self.position = nn.Parameter(_LITTLE * torch.randn(positions, width))
         self.encoder = body(shape)
         self.write = nn.Parameter(_LITTLE * torch.randn(positions, width, memory) * width**-0.5)
         self.read = nn.Parameter(_LITTLE * torch.randn(positions, memory, width) * memory**-0.5)
         self.read_position = nn.Parameter(_LITTLE * torch.randn(positions, width))
         self.decoder = body(shape)
-        self.show = nn.Linear(width, PIXELS)
+        self.show = nn.Linear(width, size)
 
     @torch.no_grad()
-    def start_from(self, mean: Tensor, basis: Tensor, deviation: Tensor) -> None:
-        """Start at principal components: mean (784,), basis (784, 784) rows, deviation (784,) along each.
+    def start_from(self, components: Components) -> None:
+        """Start at principal components of vectors.
 
         Tokens start as the components over the roots of their deviations, as our branches see them: fully
         whitened, small steps of the weights drown the small components. Each position has M / positions
-        numbers of the memory of its own, the first components of its image.
+        numbers of the memory of its own, the first components of its vector.
         """
+        mean, basis, deviation = components
         width, positions = self.shape.width, self.shape.positions
         scale = deviation[:width].clamp_min(1e-3 * float(deviation[0])).sqrt()[:, None]
         self.embed.weight.copy_(basis[:width] / scale)
@@ -95,18 +96,18 @@ class SequenceAutoencoder(nn.Module):
         """Trained numbers."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def compress(self, images: Tensor) -> Tensor:
-        """Images (B, N, 784) in [0, 1], N a divisor of `positions` → memories (B, M)."""
-        each = self._positions_each(images.shape[1])
-        tokens = self.embed(images)
+    def compress(self, vectors: Tensor) -> Tensor:
+        """Vectors (B, N, size), N a divisor of `positions` → memories (B, M)."""
+        each = self._positions_each(vectors.shape[1])
+        tokens = self.embed(vectors)
         tokens = tokens + self.encoder(tokens + self.position[::each])
-        # At its next position an image shows its next features.
+        # At its next position a vector shows its next features.
         shown = torch.stack([tokens.roll(-self._own * turn, -1) for turn in range(each)], 2)
         written: Tensor = shown.flatten(1) @ self.write.flatten(0, 1)
         return written
 
     def restore(self, memories: Tensor, length: int) -> Tensor:
-        """Memories (B, M) → images (B, length, 784), not clamped."""
+        """Memories (B, M) → vectors (B, length, size), not clamped."""
         each = self._positions_each(length)
         read = memories @ self.read.transpose(0, 1).flatten(1)
         parts = read.unflatten(1, (length, each, self.shape.width)).unbind(2)
@@ -122,12 +123,12 @@ class SequenceAutoencoder(nn.Module):
 
     def _positions_each(self, length: int) -> int:
         if self.shape.positions % length:
-            raise ValueError(f"{length} images do not divide {self.shape.positions} positions")
+            raise ValueError(f"{length} vectors do not divide {self.shape.positions} positions")
         return self.shape.positions // length
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (B, N, 784) → restored, the same shape."""
-        return self.restore(self.compress(images), images.shape[1])
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Vectors (B, N, size) → restored, the same shape."""
+        return self.restore(self.compress(vectors), vectors.shape[1])
 
 
 def body(shape: Shape) -> nn.Module:
