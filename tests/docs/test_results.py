@@ -171,3 +171,22 @@ def test_arrays() -> None:
         for heading, cell in zip(found.header[1:], cells, strict=True):
             wanted = bits.get(ARRAY_CODECS[heading])
             assert cell == ("–" if wanted is None else f"{float(wanted):.2f}")
+
+
+@pytest.mark.parametrize(("number", "column", "digits"), [(0, "after_perplexity", 3), (1, "mse", 3)])
+def test_language(number: int, column: str, digits: int) -> None:
+    found = table(RESULTS, "Language", number)
+    files = {"no past": ("language-without.csv", "perplexity")}
+    for name, *cells in found.rows:
+        wanted = means(*files[name]) if name in files else means("language.csv", column, model=name)
+        assert cells == [f"{wanted[ratio.removesuffix(':1')]:.{digits}f}" for ratio in found.header[1:]]
+    assert len(found.rows) == len({row["model"] for row in read_csv(CSV / "language.csv")}) + (number == 0)
+
+
+def test_long_memories_of_language() -> None:
+    rows = read_csv(CSV / "language-long.csv")
+    for name, states, *cells in table(RESULTS, "Language", 2).rows:
+        (row,) = (
+            row for row in rows if (row["model"], f"{int(row['states_per_memory']):,}") == (name, states)
+        )
+        assert cells == [f"{float(row['mse']):.3f}", f"{float(row['perplexity']):.2f}"]

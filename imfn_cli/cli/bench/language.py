@@ -76,7 +76,8 @@ def _tables(found: "LanguageResults") -> list[Table]:
         some = Table("model", *(f"{ratio}:1" for ratio in ratios), title=title)
         for name in names:
             values = [getattr(row, field) for row in found.rows if row.model == name]
-            some.add_row(name, *(f"{scale * value:.{digits}f}" for value in values))
+            cells = ("–" if value is None else f"{scale * value:.{digits}f}" for value in values)
+            some.add_row(name, *cells)
         return some
 
     after = table("perplexity, past windows restored", "after_perplexity", 3)

@@ -23,6 +23,8 @@ from .states import States
 Progress = Callable[[str, int, int], None]
 # Contexts at once.
 _BATCH = 16
+# Nats below which the past counts as worth nothing.
+_WORTH = 1e-6
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class LanguageRow:
     """One model at one ratio.
 
     numbers: in memories, for each state.   mse: of restored states, over their variance: 1 is the mean
-    state's. in_place_…, after_…: as the module says.   kept: part of the nats that the past is worth which
-    its memories keep, (none − after) / (none − full): 0 is no past at all, 1 the original states.
+    state's.   in_place_…, after_…: as the module says.   kept: part of the nats that the past is worth which
+    its memories keep: 0 is no past at all, 1 the original states; None where the past is worth nothing.
     """
 
     model: str
@@ -50,7 +52,7 @@ class LanguageRow:
     in_place_accuracy: float
     after_perplexity: float
     after_accuracy: float
-    kept: float
+    kept: float | None
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,10 @@ class Measure:
         states = vectors / self.held.factor
         mse, in_place = self.in_place(vectors)
         after = self.predicted(lambda part: self.model.logits_after(states[part], self._states(part), ratio))
-        none, full = math.log(without.perplexity), math.log(self.full.perplexity)
         return LanguageRow(
             *(compressor.name, ratio, compressor.memory_size / ratio, mse),
             *(in_place.perplexity, in_place.accuracy, after.perplexity, after.accuracy),
-            (none - math.log(after.perplexity)) / (none - full),
+            kept_part(without.perplexity, after.perplexity, self.full.perplexity),
         )
 
     def in_place(self, vectors: Tensor) -> tuple[float, Prediction]:
@@ -117,6 +118,12 @@ class Measure:
 
     def _states(self, part: slice) -> Tensor:
         return self.held.vectors[part] / self.held.factor
+
+
+def kept_part(none: float, after: float, full: float) -> float | None:
+    """(ln none − ln after) / (ln none − ln full) of perplexities; None where the past is worth nothing."""
+    worth = math.log(none) - math.log(full)
+    return (math.log(none) - math.log(after)) / worth if worth > _WORTH else None
 
 
 @torch.inference_mode()

@@ -28,6 +28,10 @@ Progress = Callable[[str, int, int], None]
 CHECKPOINT_SECONDS = 30.0
 # Windows of the highest level that new branches are scaled by.
 _CALIBRATION = 64
+# Part of a batch's states that each level restores in a step from end to end.
+_DECODE = 0.5
+# Of a `TrainedTree`, what a checkpoint holds beside the weights.
+_COUNTS = ("steps", "seconds", "by_level_steps", "by_level_seconds")
 
 
 @dataclass(frozen=True)
@@ -78,127 +82,149 @@ def train_tree(
     cache: folder of checkpoints. Raises `ImfnError` where a checkpoint is damaged, `OutputError` where the
     folder cannot be written.
     """
-    levels, budget = linear.config.levels, 60 * plan.minutes
-    torch.manual_seed(plan.seed)
-    random = np.random.default_rng(plan.seed)
-
-    def frames(level: int, count: int) -> Tensor:
-        return train.frame_windows(count, 1 << level, 1, random, flips=False)
-
-    recipe = Recipe(
-        train=("states",),
-        widths=(plan.width,) * levels,
-        merge_blocks=plan.merge_blocks,
-        split_blocks=plan.split_blocks,
-        kernel=1,
-    )
-    network = starting_network(linear, recipe, lambda: frames(levels, _CALIBRATION)).train()
-    run = TrainedTree(network, copy.deepcopy(network))
-    rate = RateModel(levels, linear.config.channels)
-    path = _path(cache, plan, train, levels)
-    stage, optimiser = 1, _optimiser(network, 1, plan)
-    finished = False
+    training = _Training(linear, plan, train)
+    path = _path(cache, plan, train, linear.config.levels)
     if path is not None and path.is_file():
         with load_trained(path) as state:
-            network.load_state_dict(state["network"])
-            run.by_level.load_state_dict(state["by_level"])
-            stage, finished = state["stage"], state["optimiser"] is None
-            optimiser = _optimiser(network, stage, plan)
-            if not finished:
-                optimiser.load_state_dict(state["optimiser"])
-            random.bit_generator.state = json.loads(state["random"])
-            run.steps, run.seconds = state["steps"], state["seconds"]
-            run.by_level_steps, run.by_level_seconds = state["by_level_steps"], state["by_level_seconds"]
-
-    def keep(*, done: bool) -> None:
-        if path is not None:
-            save_trained(
-                path,
-                {
-                    "network": network.state_dict(),
-                    "by_level": run.by_level.state_dict(),
-                    "stage": stage,
-                    "optimiser": None if done else optimiser.state_dict(),
-                    "random": json.dumps(random.bit_generator.state),
-                    "steps": run.steps,
-                    "seconds": run.seconds,
-                    "by_level_steps": run.by_level_steps,
-                    "by_level_seconds": run.by_level_seconds,
-                },
-            )
-
-    saved = run.seconds
-    while not finished:
-        # Stage 1 … levels: that level; the last: all of them.
-        begin, end = _times(stage, levels, plan.local_share, budget)
-        if run.seconds >= end:
-            if stage > levels:
-                break
-            if stage == levels:
-                run.by_level.load_state_dict(network.state_dict())
-                run.by_level_steps, run.by_level_seconds = run.steps, run.seconds
-            stage += 1
-            optimiser = _optimiser(network, stage, plan)
-            continue
+            training.resume(state)
+    run, budget = training.run, 60 * plan.minutes
+    saved, finished = run.seconds, training.finished
+    while training.advance():
         began = clock()
-        part = (run.seconds - begin) / (end - begin)
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate_at(plan.learning_rate, max(0.0, part), plan.warmup)
-        top = min(stage, levels)
-        drawn = frames(top, max(1, plan.vectors >> top))
-        if stage <= levels:
-            loss = local_loss(network, drawn, stage)
-        else:
-            loss = joint_loss(
-                network,
-                rate,
-                drawn,
-                random,
-                level=levels,
-                decode=0.5,
-                float_share=1.0,
-                qualities=(0, 0),
-                weights=(1.0,) * levels,
-            )
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(_trained(network, stage), plan.clip)
-        optimiser.step()
+        training.step()
         run.steps += 1
         run.seconds += clock() - began
-        what = f"tree, level {stage}" if stage <= levels else "tree, end to end"
-        progress(what, round(run.seconds), round(budget))
-        if run.seconds - saved > checkpoint_seconds:
-            keep(done=False)
+        progress(training.what, round(run.seconds), round(budget))
+        if path is not None and run.seconds - saved > checkpoint_seconds:
+            save_trained(path, training.state())
             saved = run.seconds
-    if not finished:
-        keep(done=True)
-    for tree in (network, run.by_level):
+    if path is not None and not finished:
+        save_trained(path, training.state())
+    for tree in (run.network, run.by_level):
         tree.requires_grad_(False).eval()
     return run
 
 
-def _times(stage: int, levels: int, local_share: float, budget: float) -> tuple[float, float]:
-    """When a stage begins and ends."""
-    local = local_share * budget
-    if stage > levels:
-        return local, budget
-    return local * (stage - 1) / levels, local * stage / levels
+class _Training:
+    """A run and where it stands. Stages 1 … levels train that level, the last all of them."""
 
+    def __init__(self, linear: IMFN, plan: TreePlan, train: States) -> None:
+        torch.manual_seed(plan.seed)
+        self._plan, self._train = plan, train
+        self._levels = linear.config.levels
+        self._random = np.random.default_rng(plan.seed)
+        recipe = Recipe(
+            train=("states",),
+            widths=(plan.width,) * self._levels,
+            merge_blocks=plan.merge_blocks,
+            split_blocks=plan.split_blocks,
+            kernel=1,
+        )
+        network = starting_network(linear, recipe, lambda: self._frames(self._levels, _CALIBRATION)).train()
+        self.run = TrainedTree(network, copy.deepcopy(network))
+        # Memories stay in floats: nothing of it is used.
+        self._rate = RateModel(self._levels, linear.config.channels)
+        self.finished = False
+        self._enter(1)
 
-def _trained(network: IMFN, stage: int) -> list[torch.nn.Parameter]:
-    """The branches that a stage trains: of one level, or all."""
-    part: torch.nn.Module = network if stage > network.config.levels else network.sweeper(stage)
-    return [parameter for parameter in part.parameters() if parameter.requires_grad]
+    @property
+    def what(self) -> str:
+        """What is trained now."""
+        return f"tree, level {self._stage}" if self._stage <= self._levels else "tree, end to end"
 
+    def advance(self) -> bool:
+        """Go to the stage that the time spent belongs to; False where it is all spent."""
+        while not self.finished and self.run.seconds >= self._times()[1]:
+            if self._stage > self._levels:
+                self.finished = True
+                break
+            if self._stage == self._levels:
+                self.run.by_level.load_state_dict(self.run.network.state_dict())
+                self.run.by_level_steps, self.run.by_level_seconds = self.run.steps, self.run.seconds
+            self._enter(self._stage + 1)
+        return not self.finished
 
-def _optimiser(network: IMFN, stage: int, plan: TreePlan) -> torch.optim.Optimizer:
-    parameters = _trained(network, stage)
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in parameters if p.ndim > 1]},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=plan.weight_decay, fused=True)
+    def step(self) -> None:
+        """One step of the optimiser."""
+        plan = self._plan
+        begin, end = self._times()
+        part = max(0.0, (self.run.seconds - begin) / (end - begin))
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate_at(plan.learning_rate, part, plan.warmup)
+        top = min(self._stage, self._levels)
+        drawn = self._frames(top, max(1, plan.vectors >> top))
+        loss = self._loss(drawn)
+        self._optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._trained(), plan.clip)
+        self._optimiser.step()
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds."""
+        return {
+            "network": self.run.network.state_dict(),
+            "by_level": self.run.by_level.state_dict(),
+            "stage": self._stage,
+            "optimiser": None if self.finished else self._optimiser.state_dict(),
+            "random": json.dumps(self._random.bit_generator.state),
+            **{name: getattr(self.run, name) for name in _COUNTS},
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Take over what `state` gave."""
+        self.run.network.load_state_dict(state["network"])
+        self.run.by_level.load_state_dict(state["by_level"])
+        self._enter(state["stage"])
+        self.finished = state["optimiser"] is None
+        if not self.finished:
+            self._optimiser.load_state_dict(state["optimiser"])
+        self._random.bit_generator.state = json.loads(state["random"])
+        for name in _COUNTS:
+            setattr(self.run, name, state[name])
+
+    def _enter(self, stage: int) -> None:
+        self._stage = stage
+        parameters = self._trained()
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in parameters if p.ndim > 1]},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        self._optimiser = torch.optim.AdamW(
+            groups, betas=(0.9, 0.98), weight_decay=self._plan.weight_decay, fused=True
+        )
+
+    def _times(self) -> tuple[float, float]:
+        """When this stage begins and ends."""
+        budget = 60 * self._plan.minutes
+        local = self._plan.local_share * budget
+        if self._stage > self._levels:
+            return local, budget
+        return local * (self._stage - 1) / self._levels, local * self._stage / self._levels
+
+    def _trained(self) -> list[torch.nn.Parameter]:
+        """The branches that this stage trains."""
+        network = self.run.network
+        part = network if self._stage > self._levels else network.sweeper(self._stage)
+        return [parameter for parameter in part.parameters() if parameter.requires_grad]
+
+    def _loss(self, drawn: Tensor) -> Tensor:
+        if self._stage <= self._levels:
+            return local_loss(self.run.network, drawn, self._stage)
+        return joint_loss(
+            self.run.network,
+            self._rate,
+            drawn,
+            self._random,
+            level=self._levels,
+            decode=_DECODE,
+            float_share=1.0,
+            qualities=(0, 0),
+            weights=(1.0,) * self._levels,
+        )
+
+    def _frames(self, level: int, count: int) -> Tensor:
+        """`count` windows of 2**level states."""
+        return self._train.frame_windows(count, 1 << level, 1, self._random, flips=False)
 
 
 def _path(cache: Path | None, plan: TreePlan, train: States, levels: int) -> Path | None:

