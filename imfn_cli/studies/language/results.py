@@ -38,16 +38,24 @@ class LanguageResults:
 
 
 def write_language(folder: Path, results: LanguageResults) -> None:
-    """One table each. Raises `OutputError` where `folder` cannot be written."""
+    """One table each; what changes from run to run (times, steps) in tables of its own.
 
-    def table(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        write_csv(folder / f"{name}.csv", list(rows[0]), [_rounded(row) for row in rows])
+    Raises `OutputError` where `folder` cannot be written.
+    """
 
+    def table(name: str, rows: Sequence[Mapping[str, Any]], *left_out: str) -> None:
+        columns = [column for column in rows[0] if column not in left_out]
+        write_csv(folder / f"{name}.csv", columns, [_rounded(row) for row in rows])
+
+    long = [asdict(row) for row in results.long]
+    spent = ("merge_seconds", "split_seconds")
     table("language", [asdict(row) for row in results.rows])
     table("language-without", [asdict(row) for row in results.without])
     table("language-model", [results.language_model])
-    table("language-models", results.models)
-    table("language-long", [asdict(row) for row in results.long])
+    table("language-models", results.models, "seconds", "steps")
+    table("language-times", results.models, "parameters", "memory")
+    table("language-long", long, *spent)
+    table("language-long-times", long, "memories", "mse", "perplexity", "accuracy")
 
 
 def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:

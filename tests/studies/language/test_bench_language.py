@@ -46,8 +46,14 @@ def test_everything_is_measured_and_kept(
         plan = replace(settings.plan, steps=5, batch=2)
         return replace(
             quick(settings),
-            **{"shape": shape, "plan": plan, "minutes": 0.01, "levels": 3, "width": 16},
-            **{"train_contexts": 64, "held_contexts": 8, "long_states": 128},
+            shape=shape,
+            plan=plan,
+            minutes=0.01,
+            levels=3,
+            width=16,
+            train_contexts=64,
+            held_contexts=8,
+            long_states=128,
         )
 
     monkeypatch.setattr(LanguageSettings, "quick", tiny)
@@ -58,7 +64,7 @@ def test_everything_is_measured_and_kept(
     out = capfd.readouterr().out
     for text in ("past windows restored", "no past", "one memory of many"):
         assert text in out
-    tables = {name: read_csv(results / f"language{name}.csv") for name in ("", "-models", "-long")}
+    tables = {name: read_csv(results / f"language{name}.csv") for name in ("", "-models", "-long", "-times")}
     assert [row["model"] for row in tables["-models"]] == NAMES
     sizes = {row["model"]: int(row["parameters"]) for row in tables["-models"]}
     assert all(sizes[name] >= sizes["tree, end to end"] for name in ("Transformer", "Mamba"))
@@ -66,6 +72,10 @@ def test_everything_is_measured_and_kept(
         (name, ratio) for name in NAMES for ratio in "248"
     }
     assert len(read_csv(results / "language-without.csv")) == 3
+    # A committed file only changes with the results.
+    for name, columns in tables.items():
+        assert ("seconds" in columns[0]) == (name == "-times")
+    assert "merge_seconds" in read_csv(results / "language-long-times.csv")[0]
     (model,) = read_csv(results / "language-model.csv")
     assert len(model["sha256"]) == 64
     assert float(model["perplexity"]) < 256
