@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from ...network import IMFN, Student, Update
+from ...training.budget import Budget
+from ...training.checkpoint import load_checkpoint
 from ...training.distiller import Distiller
 from ..trained_cache import load_trained, save_trained
 from ..vectors.compressors import TreeCompressor
@@ -96,24 +98,25 @@ def distil_student(
             update.load_state_dict(state["update"])
         return update.requires_grad_(False).eval()
     checkpoint = done and done.with_suffix(".checkpoint.pt")
+    goes_on = bool(checkpoint and checkpoint.is_file())
+    spent = load_checkpoint(checkpoint)["seconds"] if checkpoint and goes_on else 0.0
     distiller = Distiller(
         network,
         train,
         held,
         steps=_ENDLESS,
-        limit=60 * plan.minutes,
+        budget=Budget(60 * plan.minutes, before=spent, clock=clock),
         width=plan.width,
         blocks=plan.blocks,
         frames_per_step=plan.vectors,
         crop=1,
         seed=plan.seed,
         checkpoint=checkpoint,
-        clock=clock,
     )
     total = round(60 * plan.minutes)
     learned, _ = distiller.run(
         lambda *_: progress("student", round(distiller.seconds), total),
-        resume=bool(checkpoint and checkpoint.is_file()),
+        resume=goes_on,
     )
     if done:
         save_trained(done, {"update": None if learned is None else learned.state_dict()})
