@@ -1,7 +1,8 @@
 """The linear tree as integer bases, the same on every machine: what a window's residual is transformed with.
 
 Leaf transform and sweepers are orthonormal maps, so a window of 2^level frames has one orthonormal basis of C
-rows: `network/whole_tree.py`.
+rows: `network/whole_tree.py`. Models come from anybody: those whose numbers are larger than an orthonormal map
+can have are refused, which also keeps the decoder's sums within 32 bits.
 """
 
 from functools import lru_cache
@@ -10,10 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import ModelError
 from ...network import IMFN, IMFNConfig
 from ...network.whole_tree import BASIS_BITS, WORKING_BITS, narrowed, working_maps
 from ...zoo.model import Model
 from .kernels.block_state import C
+
+# Numbers of orthonormal maps are at most 1; rounding, and training, may add to that.
+_LARGEST = 2 << WORKING_BITS
 
 
 class Bases(NamedTuple):
@@ -41,13 +46,23 @@ def fits(config: IMFNConfig) -> bool:
 
 
 def bases_of(model: Model, level: int) -> Bases:
-    """The bases of levels 0 … `level` of a model."""
-    return _bases(model.network, min(level, model.network.config.levels))
+    """The bases of levels 0 … `level` of a model. Raises ModelError if its maps are far from orthonormal."""
+    try:
+        return _bases(model.network, min(level, model.network.config.levels))
+    except ValueError as error:
+        raise ModelError(
+            f"model {model.name!r}: {error}, so it can have no adaptive forest; "
+            "restore its folder, or choose a ratio with -r"
+        ) from error
 
 
 @lru_cache(maxsize=2)
 def _bases(network: IMFN, level: int) -> Bases:
     working, sweepers = working_maps(network, level)
+    for one in (*working, *sweepers[:level]):
+        # A NaN is not below anything.
+        if not np.abs(one).max(initial=0) <= _LARGEST:
+            raise ValueError("numbers of its maps are not those of an orthonormal transform")
     integers = tuple(_by_planes(narrowed(one)).astype(np.int32) for one in working)
     rows = tuple((one / (1 << BASIS_BITS)).astype(np.float32) for one in integers)
     still = tuple(one.reshape(C, -1, C).sum(axis=1) for one in rows)

@@ -6,7 +6,7 @@ from ....system.compiled import inner
 from .copies import copy_row, fill_row
 
 # Sums of products stay within 32 bits while the symbols, in 1/64 grey levels, add up to less than this:
-# no number of a basis is above 2^BASIS_BITS.
+# no number of a basis is above 2 · 2^BASIS_BITS, which `bases` sees to.
 _NARROW = 1 << 16
 
 
