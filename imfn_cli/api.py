@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from .bitstream import FadingMemoryHeader, Header, LatentReader
+    from .bitstream import FadingMemoryFile, LatentReader
     from .codec import Live
     from .media import Sequence, Source
     from .zoo import Model
@@ -86,6 +86,7 @@ def compress(
     frames: Selection | None = None,
     stream: int | None = None,
     audio: bool = True,
+    embed_model: bool = False,
     lossless: bool = False,
     max_error: float | str | None = None,
     fit: bool = False,
@@ -131,6 +132,8 @@ def compress(
     frames: (start, stop) to compress only frames start … stop − 1; a stop of None means the end.
     stream: which of several video streams, counted from 0; None: the film among them.
     audio: whether the sound of a video file is kept; subtitles always are, packets of both as they are.
+    embed_model: put the model's configuration and weights into the file, which then needs no model to be
+        restored; its size counts. Of models up to 16 MB (2^24 bytes), which all that ship are.
     lossless: of an array: what comes back has every bit that it had, on every machine.
     max_error: of an array: every sample is at most so far from what it was; "1%" is a part of its range.
     fit: of an array: memories of `ratio` frames, 16 unless given, of a linear tree that is fitted in closed
@@ -153,7 +156,10 @@ def compress(
     what to do), `ImfnError` for a target out of reach, ValueError for a quality outside 0 … 100.
     When it raises, nothing is left behind (without `resume`) and an output that existed stays as it was.
     """
-    tolerance = _tolerance_of(lossless, max_error, quality, target_psnr, target_kbps, target_size, model)
+    tolerance = _tolerance_of(
+        *(lossless, max_error, quality, target_psnr, target_kbps, target_size, model),
+        embed_model or None,
+    )
     if fit and (tolerance is not None or student or model is not None):
         raise ValueError("fit goes without lossless, max_error, a student or a model")
     if verify and resume:
@@ -170,6 +176,8 @@ def compress(
     if resume:
         _check_resume(source, output)
     if tolerance is not None or goes_as_array(source, model, fit=fit, aimed=target is not None):
+        if embed_model:
+            raise ValueError("embed_model: no model makes an array latent, so there is none to embed")
         if target is not None:
             raise ValueError("a tree that is fitted to an array goes without a target; give a quality")
         tree = None
@@ -204,6 +212,8 @@ def compress(
         check_output(place, force=force)
     loaded = _loaded(model, device, limits)
     ratio, settings, coded = coder_of(loaded, ratio, gop, effort, student)
+    files = zoo.files_of(loaded) if embed_model else None
+    coded = partial(coded, embed=files)
     notes: tuple[str, ...] = ()
     if asked_effort is not None and not isinstance(ratio, str):
         notes = (f"effort {asked_effort} says nothing: model {loaded.name} codes memories of {ratio} frames",)
@@ -227,6 +237,7 @@ def compress(
                 *(coded, sequence, place, loaded, target),
                 gop_frames=codec.gop_size(loaded, sequence.info, ratio, gop),
                 settings=settings,
+                beside=0 if files is None else sum(map(len, files)),
                 force=force,
                 resume=resume,
                 stage=stage or (lambda _: None),
@@ -898,7 +909,7 @@ def verify(
     opened = bitstream.open_file(path, limits)
     if isinstance(opened, bitstream.ArrayFile):
         return _verified_array(opened, source, frames, progress)
-    loaded, notes = _writer_if_there(path, opened.header, model, limits)
+    loaded, notes = _writer_if_there(path, opened, model, limits)
     if isinstance(opened, bitstream.FadingMemoryFile):
         if source is not None:
             raise InputError(
@@ -955,12 +966,15 @@ def _compared(
 
 def _writer_if_there(
     path: object,
-    written: "Header | FadingMemoryHeader",
+    opened: "LatentReader | FadingMemoryFile",
     model: "str | Path | Model | None",
     limits: Limits,
 ) -> "tuple[Model | None, tuple[str, ...]]":
     """The model that wrote a file, and notes; none where it does not ship and none is given."""
     try:
+        if not isinstance(opened, bitstream.FadingMemoryFile):
+            return codec.model_of(opened, model, "cpu"), ()
+        written = opened.header
         return codec.writer_of(path, written.model, written.model_sha256, model, "cpu", limits), ()
     except ModelError as error:
         if model is not None:

@@ -27,6 +27,7 @@ class CompressOptions(TypedDict, total=False):
     effort: int
     student: bool
     frames: tuple[int, int | None] | None
+    embed_model: bool
     lossless: bool
     max_error: float | str | None
     fit: bool

@@ -254,9 +254,12 @@ def open(
     return Latent(path, model=model, device=device, cache_bytes=cache_bytes, limits=limits)
 
 
-def open_array(path: str | Path, *, cache_bytes: int = CACHE_BYTES) -> ArrayLatent:
+def open_array(
+    path: str | Path, *, cache_bytes: int = CACHE_BYTES, limits: Limits = DEFAULT_LIMITS
+) -> ArrayLatent:
     """Open the latent of an array for reading its frames at any place.
 
-    cache_bytes: of restored frames, at most, that are kept. Raises `LatentError` where it is none.
+    cache_bytes: of restored frames, at most, that are kept.   limits: for what the file may ask of this
+    machine. Raises `LatentError` where it is none, `LimitError` where it asks for too much.
     """
-    return ArrayLatent(path, cache_bytes=cache_bytes)
+    return ArrayLatent(path, cache_bytes=cache_bytes, limits=limits)

@@ -13,6 +13,9 @@ _FREE_PIXELS = 10**11
 _PIXELS_PER_BYTE = 10**6
 # And so many frames: 64 of them take 12 bytes in the node table.
 _FREE_FRAMES, _FRAMES_PER_BYTE = 10**6, 8
+# Of an array so many samples, whatever its size, or for each byte of its file: what hardly changes takes next
+# to none, and the free ones are half an hour's work.
+_FREE_SAMPLES, _SAMPLES_PER_BYTE = 10**10, 10**4
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Limits:
 
     pixels: of a frame.   memory: bytes of RAM.
     frames: that are restored from one file; None: as many as have 10^11 pixels together, or 10^6 for each
-    byte of the file, whichever is more, and at most 10^6 and 8 for each byte.
+    byte of the file, whichever is more, and at most 10^6 and 8 for each byte. Of an array latent: as have
+    10^10 samples, or 10^4 for each byte.
     """
 
     pixels: int = 64_000_000
@@ -51,6 +55,17 @@ class Limits:
         if frames > most:
             raise LimitError(
                 f"{name}: {frames:,} frames of {width}x{height} are more than {most:,}, the most from "
+                f"{size:,} bytes; choose some with --frames A:B, or --limit-frames {frames} allows them"
+            )
+
+    def check_samples(self, name: object, frames: int, samples: int, size: int) -> None:
+        """Raise `LimitError` where so many frames of so many samples are too many from `size` bytes."""
+        most = self.frames
+        if most is None:
+            most = max(_FREE_SAMPLES, size * _SAMPLES_PER_BYTE) // samples
+        if frames > most:
+            raise LimitError(
+                f"{name}: {frames:,} frames of {samples:,} samples are more than {most:,}, the most from "
                 f"{size:,} bytes; choose some with --frames A:B, or --limit-frames {frames} allows them"
             )
 

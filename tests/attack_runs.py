@@ -36,6 +36,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "y4m": ("decompress", "{}", "-o", "{out}.y4m", "-m", "{model}"),
     "png": ("decompress", "{}", "-o", "{out}/", "-m", "{model}"),
     "skip": ("decompress", "{}", "-o", "{out}.npy", "-m", "{model}", "--skip-damaged"),
+    "tif": ("decompress", "{}", "-o", "{out}.tif", "-m", "{model}"),
+}
+# Of a latent with a model inside, which is to be used.
+_OWN = {
+    name: tuple(word for word in words if word not in ("-m", "{model}")) for name, words in COMMANDS.items()
 }
 #: Of files with very many frames, which are all there.
 LONG: dict[str, tuple[str, ...]] = {
@@ -61,7 +66,8 @@ def runs(folder: Path, model: Path, names: set[str] | None = None) -> Iterator[d
         make(path, loaded)
         size = path.stat().st_size
         for called in _commands(name):
-            words = (LONG if name in attacks.LONG else COMMANDS)[called]
+            own = _OWN if name in attacks.EMBEDDED else COMMANDS
+            words = (LONG if name in attacks.LONG else own)[called]
             yield {"file": name, "bytes": size, "command": called} | _ran(path, words, folder, model)
         path.unlink()
 
@@ -69,7 +75,9 @@ def runs(folder: Path, model: Path, names: set[str] | None = None) -> Iterator[d
 def _commands(name: str) -> Iterable[str]:
     if name in attacks.LONG:
         return LONG
-    return [*COMMANDS][:-1] if name in attacks.TIMES else ("info", "verify", "npy", "skip")
+    if name in attacks.TIMES:
+        return [called for called in COMMANDS if called not in ("skip", "tif")]
+    return ("info", "verify", "npy", "skip", *(("tif",) if name in attacks.ARRAYS else ()))
 
 
 def model_runs(folder: Path, model: Path, clip: Path) -> Iterator[dict[str, Any]]:

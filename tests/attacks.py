@@ -19,12 +19,17 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from imfn_cli.bitstream.container.embedded_model import ModelFiles
 from imfn_cli.bitstream.container.fading_memory import FadingMemoryFile, FadingMemoryHeader
 from imfn_cli.bitstream.container.growing_writer import GrowingWriter
 from imfn_cli.bitstream.container.header import Header, sealed
 from imfn_cli.bitstream.container.journal import CRC, HEAD, MAGIC
 from imfn_cli.bitstream.container.latent_writer import LatentWriter
 from imfn_cli.bitstream.entropy.varint import varint
+from imfn_cli.bitstream.exact.array_file import ArrayWriter
+from imfn_cli.bitstream.exact.array_header import METADATA_KEY as ARRAY_KEY
+from imfn_cli.bitstream.exact.array_header import ArrayHeader
+from imfn_cli.bitstream.exact.group import encode_group
 from imfn_cli.zoo import Model
 
 from .bitstream.builders import HEADER
@@ -39,8 +44,8 @@ ALL_ZEROS = b"\xc0\x01\0"
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x1b[31mred\x9b1m\r\u202e"
 
 
-def _header(model: Model, **changes: Any) -> Header:
-    base: dict[str, Any] = {"model": model.name, "model_sha256": model.sha256, "start_time": 0, "frames": 1}
+def _header(writer: Model, **changes: Any) -> Header:
+    base: dict[str, Any] = {"model": writer.name, "model_sha256": writer.sha256, "start_time": 0, "frames": 1}
     return dataclasses.replace(HEADER, **(base | changes))
 
 
@@ -63,6 +68,9 @@ def _growing(path: Path, header: Header, records: list[tuple[int, int, int, byte
         head = HEAD.pack(MAGIC, level, len(data), zlib.crc32(data), first, tick, zlib.crc32(b""))
         content += head + CRC.pack(zlib.crc32(head)) + data
     path.write_bytes(content)
+
+
+_BRANCHES = {"merge_blocks": 64, "split_blocks": 64, "kernel": 31, "independent": False}
 
 
 # -- latents ----------------------------------------------------------------------------------------------
@@ -206,6 +214,166 @@ def _reseal(path: Path, **changes: Any) -> None:
     save_file({"memory": values}, path, {"imfn_memory": sealed(about | changes, "crc32_of_header")})
 
 
+# -- array latents ----------------------------------------------------------------------------------------
+
+
+_ARRAY: dict[str, Any] = {
+    "tool": "imfn",
+    "shape": (64, 48, 64),
+    "dtype": "<i2",
+    "axes": "TYX",
+    "frame_axes": 2,
+    "coding": "integer",
+    "exponent": 0,
+    "low_bits": 0,
+    "base": 0,
+    "limits": (-128, 127),
+    "error_steps": 0,
+    "max_error": 0.0,
+    "quality": None,
+    "group_frames": 64,
+    "source_kind": "array",
+    "source_bytes": 1,
+    "about": {},
+}
+
+
+def array(groups: list[tuple[int, bytes]], *, told: Mapping[str, Any] | None = None, **changes: Any) -> Any:
+    """An array latent of groups (frames, bytes).   told: what no header can be made of."""
+
+    def write(path: Path, model: Model) -> None:
+        with ArrayWriter(path) as writer:
+            for frames, data in groups:
+                writer.add(frames, data)
+            writer.finish(ArrayHeader(**_ARRAY | changes))
+        if told is not None:
+            with safe_open(path, framework="numpy") as file:
+                about = json.loads(file.metadata()[ARRAY_KEY])
+                tensors = {name: file.get_tensor(name) for name in ("table", "groups")}
+            about.pop("crc32")
+            metadata = {ARRAY_KEY: sealed(about | told, "crc32")}
+            entries = {
+                name: ("U32" if name == "table" else "U8", list(one.shape), one.tobytes())
+                for name, one in tensors.items()
+            }
+            path.write_bytes(assemble(metadata, entries))
+
+    return write
+
+
+def group_of_zeros(frames: int, height: int, width: int) -> bytes:
+    """A group whose samples are all zero, within the limits of `_ARRAY`."""
+    zeros = np.zeros((frames, height, width, 1), np.int64)
+    return b"\1\0" + encode_group(zeros, (-128, 127), 0)[0]
+
+
+def _many_groups(data: bytes) -> Callable[[Path, Model], None]:
+    def write(path: Path, model: Model) -> None:
+        count = MANY // 2
+        array([(1, data)] * count, shape=(count, 2, 2), group_frames=1)(path, model)
+
+    return write
+
+
+def _bomb(path: Path, model: Model) -> None:
+    """Exceptions whose places unpack to 300 MB."""
+    places = zlib.compress(bytes(300_000_000), 9)
+    inside = varint(len(places)) + places
+    rest = group_of_zeros(64, 48, 64)[2:]
+    array([(64, b"\1" + varint(len(inside)) + inside + rest)])(path, model)
+
+
+_SHORT = b"\1\0" + bytes(16)
+_LIES = {
+    "tiff": "imagej",
+    "resolution": [-1.0, 1e308, 0.0],
+    "resolution_unit": -7,
+    "spacing": 1e308,
+    "unit": ESCAPES,
+}
+ARRAYS: dict[str, Callable[[Path, Model], None]] = {
+    # A billion frames, whose groups are empty.
+    "array-frames-of-a-billion": array(
+        [(65536, b"")] * 15259, shape=(15259 << 16, 48, 64), group_frames=65536
+    ),
+    "array-shape-of-2^48": array([(64, _SHORT)], told={"shape": [(1 << 48) - 1, 48, 64]}),
+    "array-frame-16384": array([(1, _SHORT)], shape=(1, 16384, 16384), group_frames=1),
+    "array-vector-of-2^28": array(
+        [(1, _SHORT)], shape=(1, 1 << 28), dtype="<f8", coding="pattern", axes="TD", frame_axes=1
+    ),
+    "array-channels-of-2^28": array(
+        [(1, _SHORT)], shape=(1, 1, 1, 1 << 28), axes="TYXC", frame_axes=3, group_frames=1
+    ),
+    "array-channels-of-100000": array(
+        [(1, _SHORT)], shape=(1, 1, 1, 100_000), axes="TYXC", frame_axes=3, group_frames=1
+    ),
+    "array-tiny-frames": array([(1 << 20, _SHORT)], shape=(1 << 20, 2, 2), group_frames=1 << 20),
+    "array-without-groups": array([], told={"shape": [64, 48, 64]}),
+    "array-empty-groups": _many_groups(b""),
+    "array-groups-of-zeros": lambda path, model: _many_groups(group_of_zeros(1, 2, 2))(path, model),
+    "array-dtype-of-texts": array([(64, _SHORT)], told={"dtype": "<U100000000"}),
+    "array-dtype-of-objects": array([(64, _SHORT)], told={"dtype": "|O"}),
+    "array-raw-short": array([(64, b"\0" + bytes(9))]),
+    "array-raw-long": array([(64, b"\0" + bytes(64 * 48 * 64 * 2 + 1))]),
+    "array-bomb": _bomb,
+    "array-weights-of-4GB": array([(64, b"\1\0" + b"\xff" * 4 + bytes(12))]),
+    "array-low-bits": array([(64, _SHORT)], low_bits=32, dtype="<i8"),
+    "array-exponent": array(
+        [(64, _SHORT)], coding="scaled", exponent=1100, dtype="<f4", limits=(-(1 << 40), (1 << 40) - 2)
+    ),
+    "array-about": array([(1, b"\0" + bytes(48 * 64 * 2))], shape=(1, 48, 64), about=_LIES),
+    "array-escapes": array(
+        [(1, b"\0" + bytes(48 * 64 * 2))],
+        shape=(1, 48, 64),
+        tool=ESCAPES,
+        source_kind=ESCAPES,
+        about={ESCAPES: ESCAPES, "tiff": ESCAPES},
+    ),
+}
+
+
+# -- models inside latents --------------------------------------------------------------------------------
+
+
+def embedded(
+    config: Callable[[dict[str, Any]], Any] | bytes | None = None, weights: bytes | None = None
+) -> Callable[[Path, Model], None]:
+    """A latent of four frames with a model inside.   config: changes it, or stands for it, as weights do."""
+
+    def write(path: Path, model: Model) -> None:
+        told = json.loads((model.path / "config.json").read_bytes())
+        told["name"] = "not here"
+        if callable(config):
+            config(told)
+        text = config if isinstance(config, bytes) else json.dumps(told).encode()
+        content = (model.path / "model.safetensors").read_bytes() if weights is None else weights
+        # Padded, so that no other model has this hash.
+        layout = 8 + int.from_bytes(content[:8], "little")
+        if weights is None:
+            content = (layout - 8 + 8).to_bytes(8, "little") + content[8:layout] + b" " * 8 + content[layout:]
+        header = _header(model, model="not here", model_sha256=hashlib.sha256(content).hexdigest(), frames=4)
+        with LatentWriter(path, model=ModelFiles(text, content)) as writer:
+            writer.add(2, ZEROS)
+            writer.finish(header)
+
+    return write
+
+
+EMBEDDED: dict[str, Callable[[Path, Model], None]] = {
+    "embedded": embedded(),
+    "embedded-widths": embedded(lambda told: told["network"].update(widths=[65536] * 3, **_BRANCHES)),
+    "embedded-channels": embedded(
+        lambda told: told["network"].update(channels=65536, patch_height=65536, patch_width=65536)
+    ),
+    "embedded-levels": embedded(lambda told: told["network"].update(levels=10**9)),
+    "embedded-nested": embedded(b"[" * ((1 << 20) - 1)),
+    "embedded-config-2MB": embedded(b" " * (1 << 21)),
+    "embedded-weights-17MB": embedded(weights=bytes(17 << 20)),
+    "embedded-no-weights": embedded(weights=b"\xff" * 4096),
+    "embedded-escapes": embedded(lambda told: told.update(name=ESCAPES, kind=ESCAPES)),
+}
+
+
 #: Name → what writes the file.
 FILES: dict[str, Callable[[Path, Model], None]] = {
     "frame-16384": _large_frames(16384),
@@ -255,6 +423,8 @@ FILES: dict[str, Callable[[Path, Model], None]] = {
     "fading-frames": fading(frames=(1 << 63) - 1, last_time=1 << 62),
     "fading-size": fading(height=8192, width=8193),
     "fading-times": fading(first=-(1 << 63), last=(1 << 63) - 2),
+    **ARRAYS,
+    **EMBEDDED,
 }
 
 
@@ -301,8 +471,6 @@ def _weights(folder: Path) -> None:
     with path.open("r+b") as file:
         file.truncate(5_000_000_000)
 
-
-_BRANCHES = {"merge_blocks": 64, "split_blocks": 64, "kernel": 31, "independent": False}
 
 #: Name → what turns a model's folder, one of branches, into an attack.
 MODELS: dict[str, Callable[[Path], None]] = {

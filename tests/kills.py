@@ -1,9 +1,10 @@
-"""Random kills: compress and decompress are ended by SIGKILL, their resumed runs too, until one gets through.
+"""Random kills: commands are ended by SIGKILL, the runs that follow too, until one gets through.
 
     python -m tests.kills --runs 50 [--frames 512] [--seed 1] [--kind "compress -r auto"] [CLIP]
 
 Each of the kinds that it names is run so often, or, with --kills 50, until it was killed so often. What comes
 out has to be what an uninterrupted run wrote, and nothing may be left beside it.
+Streams and training are looked at after each kill too.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,25 +23,50 @@ import numpy as np
 import imfn_cli as imfn
 from imfn_cli.cli.main import main
 
+from .cli.conftest import recipe_text
 from .conftest import make_clip
+from .kill_checks import grown, held_frames, no_half_model
 
 _PRELOADED = [
     "imfn_cli.cli.compress",
     "imfn_cli.cli.decompress",
     "imfn_cli.codec.encoder",
     "imfn_cli.codec.restore",
+    "imfn_cli.cli.stream",
+    "imfn_cli.codec.stream",
+    "imfn_cli.cli.train",
+    "imfn_cli.training.run",
 ]
+_WEIGHTS = "model.safetensors"
+# Of training: it goes on where they are, else it begins anew.
+_CHECKPOINTS = ("training/stages.pt", "training/checkpoint.pt")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One command and what it writes.   words: its options.   ratio: of the latent that it restores."""
+    """One command and what it writes.   words: its options.   ratio: of the latent that it restores.
+
+    check: what is wrong with the output after a kill, beside what an uninterrupted run wrote; None: nothing.
+    held: which file it is and what it holds, of which a kill takes nothing away.
+    """
 
     name: str
     command: str
     output: str
     words: tuple[str, ...] = ()
     ratio: int | str = 4
+    check: Callable[[Path, Path], str | None] = lambda place, whole: None
+    held: Callable[[Path], tuple[int, int]] = lambda place: (0, 0)
+
+    def asked(self, source: Path, place: Path) -> list[str]:
+        """The words of a run, which may follow others that have been killed."""
+        written = [self.command, str(source), "-o", str(place), "--quiet", *self.words]
+        if self.command == "stream":
+            return [*written, "--force"]
+        if self.command == "train":
+            begun = any((place / name).exists() for name in _CHECKPOINTS)
+            return ["train", "--resume", "-o", str(place), "--quiet"] if begun else [*written, "--force"]
+        return [*written, "--resume"]
 
 
 KINDS = (
@@ -60,6 +86,21 @@ KINDS = (
     Kind("decompress to .y4m", "decompress", "clip.y4m"),
     Kind("decompress to .mkv", "decompress", "clip.mkv"),
     Kind("decompress to .mp4", "decompress", "clip.mp4"),
+    *(
+        Kind(
+            name, "stream", "live.safetensors", ("-m", "video-linear", *words), check=grown, held=held_frames
+        )
+        for name, words in (
+            ("stream", ("-r", "4")),
+            ("stream -r auto", ("-r", "auto", "--effort", "1")),
+            ("stream -r auto --low-delay", ("-r", "auto", "--effort", "1", "--low-delay")),
+            ("stream --forget", ("--forget", "--sync", "0")),
+        )
+    ),
+    Kind(
+        "train --linear", "train", "model", ("--linear", "--levels", "2", "--patch", "4"), check=no_half_model
+    ),
+    Kind("train", "train", "model", check=no_half_model),
 )
 
 
@@ -94,7 +135,7 @@ def kill_runs(
         # The second one knows no more waiting for the server.
         _remove(reference)
         began = time.monotonic()
-        ended = _run(kind, source, reference, None)
+        ended, _ = _run(kind, source, reference, None)
         assert ended == 0, f"{kind.name}: failed with code {ended}"
         lasts = time.monotonic() - began
     tally = Tally()
@@ -104,15 +145,16 @@ def kill_runs(
         code = -9
         # The later ones get through: what is done stays done.
         for attempt in range(20):
-            code = _run(kind, source, place, chance.uniform(0, lasts) * (1 + attempt / 4))
+            code, lost = _run(kind, source, place, chance.uniform(0, lasts) * (1 + attempt / 4))
             if code != -9:
                 break
             tally.kills += 1
             tally.resumed += attempt > 0
+            tally.wrong += [one for one in (lost, kind.check(place, reference)) if one is not None]
         tally.runs += 1
         if code != 0:
             tally.wrong.append(f"ended with code {code}")
-        elif _bytes(reference) != _bytes(place):
+        elif not _alike(kind, reference, place):
             tally.wrong.append("wrote something else")
         elif (left := [path.name for path in place.parent.iterdir()]) != [kind.output]:
             tally.wrong.append(f"left {left}")
@@ -120,25 +162,37 @@ def kill_runs(
     return tally
 
 
-def _run(kind: Kind, source: Path, place: Path, seconds: float | None) -> int:
-    """Run it with --resume, killed after so many seconds; its exit code, −9 where it was killed."""
-    words = [kind.command, str(source), "-o", str(place), "--resume", "--quiet", *kind.words]
+def _run(kind: Kind, source: Path, place: Path, seconds: float | None) -> tuple[int, str | None]:
+    """Run it, killed after so many seconds; its exit code, −9 where it was killed, and what the kill lost."""
+    words = kind.asked(source, place)
     # Forked from a server that has imported PyTorch, which takes seconds.
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(_PRELOADED)
     process = server.Process(target=_command, args=(words,))
     process.start()
     process.join(seconds)
+    file, before = kind.held(place) if process.is_alive() else (0, 0)
     process.kill()
     process.join()
     assert process.exitcode is not None
-    return process.exitcode
+    again, after = kind.held(place) if process.exitcode == -9 else (0, 0)
+    # Another file than before: the run had just replaced an older one.
+    return process.exitcode, "lost frames" if again == file and after < before else None
 
 
 def _command(words: list[str]) -> None:
     """In the new process: what `python -m imfn_cli` does."""
     sys.argv = ["imfn", *words]
     main()
+
+
+def _alike(kind: Kind, one: Path, other: Path) -> bool:
+    if kind.command == "train":
+        # Configuration and card say how long it took.
+        names = [{path.name for path in folder.iterdir()} for folder in (one, other)]
+        same = (one / _WEIGHTS).read_bytes() == (other / _WEIGHTS).read_bytes()
+        return same and names[0] == names[1]
+    return _bytes(one) == _bytes(other)
 
 
 def _bytes(path: Path) -> dict[str, bytes]:
@@ -179,9 +233,12 @@ def run() -> int:
         latents = {ratio: folder / f"clip.{ratio}.safetensors" for ratio in (4, "auto")}
         for ratio, latent in latents.items():
             imfn.compress(clip, latent, ratio=ratio, gop=32)
+        recipe = folder / "recipe.toml"
+        recipe.write_text(recipe_text(clip, steps=24))
         for index, kind in enumerate(kinds_of(asked.kind)):
             (place := folder / str(index)).mkdir()
-            source = clip if kind.command == "compress" else latents[kind.ratio]
+            source = latents[kind.ratio] if kind.command == "decompress" else clip
+            source = recipe if kind.name == "train" else source
             tally = kill_runs(kind, source, asked.runs, chance, place, kills=asked.kills)
             print(tally.line(kind.name), flush=True)
             failed |= bool(tally.wrong)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from imfn_cli.zoo.places import DEFAULT_NAMES, PACKAGED
+from imfn_cli.zoo import read_config, weights_sha256
+from imfn_cli.zoo.places import ALIASES, DEFAULT_NAMES, PACKAGED, short_name
 
 from .docs.markdown import ROOT
 
@@ -46,7 +47,7 @@ def test_models_of_packages_are_found_where_they_say() -> None:
     for name, wanted in PACKAGED.items():
         extra = wanted.removeprefix("imfn[").removesuffix("]")
         (requirement,) = PROJECT["project"]["optional-dependencies"][extra]
-        folder = ROOT / "packages" / name
+        folder = ROOT / "packages" / short_name(name)
         built = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         assert requirement.startswith(f"{built['name']}>=")
         module = built["entry-points"]["imfn.models"][name]
@@ -56,6 +57,23 @@ def test_models_of_packages_are_found_where_they_say() -> None:
         assert all(path.is_file() for path in places)
         assert sum(path.stat().st_size for path in places) < LIMIT
         assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+#: SHA-256 of weights that were released, by their names: a later release adds lines, and changes none.
+RELEASED = {
+    "video-1": "be830a71a84f725d689041a9691137dc8ca144488ab4b7821f9c204c1d24df17",
+    "video-linear-1": "7eeac299b7f61cab39bff9654494c91a79843815ae74d4fe35edcab55d906de1",
+    "mnist-1": "d4098b3bc63af306ab32dc237230d9b4dbf9874bc650a48d2edf9e05da3c85d2",
+}
+
+
+def test_released_weights_are_never_replaced() -> None:
+    folders = {path.name: path for path in (ROOT / "models").iterdir()}
+    assert {name: weights_sha256(folders[name]) for name in RELEASED} == RELEASED
+    for name, folder in folders.items():
+        assert read_config(folder)["name"] == name
+        assert short_name(name) != name or any(name.startswith(f"{short}-") for short in ALIASES)
+    assert set(ALIASES.values()) <= set(folders)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

@@ -78,7 +78,7 @@ def open_file(
             raise LatentError(f"{path}: a {kind}, which is read whole; copy it to this machine first")
         return FadingMemoryFile.read(path, limits)
     if kind is Kind.ARRAY:
-        return ArrayFile(path)
+        return ArrayFile(path, limits)
     if kind in (Kind.MODEL, Kind.STUDENT, Kind.ARRAY_MODEL):
         raise LatentError(f"{path}: a {kind}, not an imfn latent; name a file that 'imfn compress' wrote")
     # Of anything else the reader says best what is wrong with it.

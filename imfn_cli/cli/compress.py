@@ -78,6 +78,12 @@ def compress(
         ),
     ] = None,
     no_audio: options.NoAudio = False,
+    embed_model: Annotated[
+        bool,
+        typer.Option(
+            "--embed-model", help="Put the model into the file, which then needs none (2 to 14 MB)."
+        ),
+    ] = False,
     device: options.Device = options.DeviceName.auto,
     force: options.Force = False,
     verify: Annotated[
@@ -105,6 +111,8 @@ def compress(
     if verify and resume:
         raise typer.BadParameter("--verify and --resume exclude one another", param_hint="imfn compress")
     guaranteed = lossless or max_error is not None
+    if guaranteed and embed_model:
+        raise typer.BadParameter("no model makes an array latent", param_hint="--embed-model")
     if guaranteed:
         options.check_guarantee(
             lossless and max_error is not None, quality, target_psnr, target_kbps, target_size, model
@@ -140,6 +148,7 @@ def compress(
         "frames": selection,
         "stream": stream,
         "audio": not no_audio,
+        "embed_model": embed_model,
         "lossless": lossless,
         "max_error": max_error,
         "fit": fit,

@@ -214,4 +214,4 @@ def _writer(latent: str) -> str | None:
         return None
     name = opened.header.model
     # A name in a file that came from somewhere may not make us read a folder.
-    return name if name in zoo.model_folders() else None
+    return name if zoo.installed_folder(name) is not None else None

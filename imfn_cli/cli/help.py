@@ -17,7 +17,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     ),
     "What is written": (
         *("--output", "--format", "--csv", "--plot", "--report", "--results", "--force", "--skip-existing"),
-        *("--update", "--manifest", "--skip-damaged", "--sync", "--verify"),
+        *("--update", "--manifest", "--skip-damaged", "--sync", "--verify", "--embed-model"),
     ),
     "Model": ("--model", "--student", "--tree", "--forget", "--half-life", "--from", "--device"),
     "Other codecs": ("--against", "--preset", "--crf"),

@@ -50,7 +50,7 @@ def _is_hub_model(name: str) -> bool:
 
 
 def _is_model(name: str) -> bool:
-    return name in zoo.model_folders() or zoo.own_place(name) is not None
+    return zoo.installed_folder(name) is not None or zoo.own_place(name) is not None
 
 
 def _fields(values: dict[str, Any]) -> Table:
@@ -103,6 +103,7 @@ def _latent(reader: "bitstream.LatentReader", every_node: bool, out: Output) -> 
         "presentation times": reader.times_bytes,
         "sound and subtitles": reader.tracks_bytes,
         "alpha": reader.alpha_bytes,
+        "model": reader.model_bytes,
     }
     parts["header"] = size - sum(parts.values())
     sizes = Table(

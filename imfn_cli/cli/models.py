@@ -33,7 +33,9 @@ def list_models(context: typer.Context, json: options.Json = False) -> int:
     """List the models that can be named: those that ship, those in $IMFN_MODELS, and the cached ones.
 
     Where each lies, its weights' hash, ratios, size, and measured PSNR with float memories; the first is the
-    default. What a model wrote is restored by it, under whatever name it is here: a latent holds the hash.
+    default. A name without a version, such as video, stands for the newest of its kind; released weights are
+    never replaced. What a model wrote is restored by it, under whatever name it is here: a latent holds the
+    hash.
     """
     if context.invoked_subcommand is not None:
         return 0
@@ -101,6 +103,7 @@ def _row(place: zoo.ModelPlace, default: str) -> dict[str, Any]:
     config = zoo.read_config(place.folder)
     return config | {
         "name": place.name,
+        "alias": place.alias or None,
         "default": place.origin == "shipped" and place.name == default,
         "origin": place.origin,
         "path": str(place.folder),
@@ -113,7 +116,9 @@ def _row(place: zoo.ModelPlace, default: str) -> dict[str, Any]:
 def _show(row: dict[str, Any], table: Table) -> None:
     results = row.get("results", {}).get("psnr_float", {})
     table.add_row(
-        escape(row["name"]) + (" (default)" if row["default"] else ""),
+        escape(row["name"])
+        + (f" = {row['alias']}" if row["alias"] else "")
+        + (" (default)" if row["default"] else ""),
         _FROM[row["origin"]],
         row["sha256"][:12],
         escape(str(row.get("kind", "?"))),

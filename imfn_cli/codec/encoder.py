@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import defaults
+from ..bitstream.container.embedded_model import ModelFiles
 from ..bitstream.container.latent_writer import LatentWriter
 from ..bitstream.quantiser import checked_quality, step_of_quality
 from ..media.batches import batched
@@ -59,6 +60,7 @@ def compress_sequence(
     force: bool = False,
     resume: bool = False,
     parts: Seq[Path] = (),
+    embed: ModelFiles | None = None,
     progress: Progress = lambda _: None,
 ) -> CompressReport:
     """Compress the frames of `sequence` into a latent file at `output`.
@@ -68,6 +70,7 @@ def compress_sequence(
     resume: go on from the GOPs of a run that was interrupted, and leave them when this one is; the file is
     the same, byte for byte.
     parts: latents of its first frames, of multiples of `part_unit` frames; they are not coded again.
+    embed: the files of `model`, which go into the latent.
 
     Frames stream: peak RSS does not depend on their number. Raises RatioError, OutputError (exists without
     `force`, cannot be written), ValueError for a quality outside 0 … 100 or a negative gop, and InputError
@@ -82,7 +85,7 @@ def compress_sequence(
     alpha = AlphaIntake(sequence.info, unit)
     intake = _Intake(sequence, SearchFrames(level) if gop_nodes > 1 else None, alpha, progress)
     told = compressing(sequence, model, ratio=ratio, quality=quality, gop=gop_nodes * ratio, student=student)
-    with LatentWriter(output, force=force, told=told, resume=resume) as writer:
+    with LatentWriter(output, force=force, told=told, resume=resume, model=embed) as writer:
         intake.go_on(writer.take_over(parts, unit) if parts else writer.take_up(unit))
         done = resumed = intake.done
         nodes = intake.nodes(node_builder(model, level, student=student))

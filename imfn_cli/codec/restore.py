@@ -135,6 +135,7 @@ def verify_latent(
         check_needs(reader, model, frames=0)
     reader.check_tracks()
     check_alpha(reader)
+    reader.model_files()
     damaged = []
     nodes = (
         adaptive.check_trees(reader, model)

@@ -62,7 +62,7 @@ class Recipe:
 
     train: Annotated[Names, Field(min_length=1)]
     test: Names = ()
-    start: str = "video-linear"
+    start: str = "video-linear-1"
     patch: Annotated[int, Field(ge=1, le=64)] = 8
     channels: Width = 0
     levels: Annotated[int, Field(ge=1, le=12)] = 6

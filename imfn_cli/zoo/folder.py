@@ -19,7 +19,7 @@ RECIPE_FILE = "recipe.toml"
 #: All that a model's folder may hold, but for what training keeps there while it runs.
 MODEL_FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, STUDENT_FILE, RECIPE_FILE)
 CONFIG_VERSION = 1
-# Of `config.json`, in characters: it is parsed before anything about the model is known.
+# Of `config.json`, in bytes: it is parsed before anything about the model is known.
 _LONGEST_CONFIG = 1 << 20
 
 
@@ -35,13 +35,18 @@ def read_config(folder: Path) -> dict[str, Any]:
     """A folder's `config.json`. Raises `ModelError` if it is missing, damaged or of a future version."""
     path = folder / CONFIG_FILE
     try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(_LONGEST_CONFIG + 1)
-        if len(text) > _LONGEST_CONFIG:
-            raise ModelError(f"{path}: longer than {_LONGEST_CONFIG:,} characters; restore the model folder")
-        config = json.loads(text)
+        with path.open("rb") as file:
+            return parse_config(file.read(_LONGEST_CONFIG + 1), path)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def parse_config(text: bytes, path: Path) -> dict[str, Any]:
+    """What `read_config` reads, in bytes; `path` is for messages. Raises `ModelError`."""
+    if len(text) > _LONGEST_CONFIG:
+        raise ModelError(f"{path}: longer than {_LONGEST_CONFIG:,} bytes; restore the model folder")
+    try:
+        config = json.loads(text.decode())
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not valid JSON ({error}); restore the model folder") from error
     if not isinstance(config, dict) or not isinstance(config.get("network"), dict):

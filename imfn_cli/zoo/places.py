@@ -13,10 +13,13 @@ from ..errors import ModelError
 from ..system.cache_folder import cache_folder
 from .folder import CONFIG_FILE, WEIGHTS_FILE, read_config, weights_sha256
 
+#: What a name without a version stands for: the newest of its kind. Weights that were released are never
+#: replaced; others come beside them under a new name, which then stands here.
+ALIASES = {"video": "video-1", "video-linear": "video-linear-1", "mnist": "mnist-1"}
 #: Best first: the default model is the first of these that ships.
-DEFAULT_NAMES = ("video", "video-linear")
+DEFAULT_NAMES = (ALIASES["video"], ALIASES["video-linear"])
 #: Models in packages of their own: name → what pip installs them by.
-PACKAGED = {"mnist": "imfn[mnist]"}
+PACKAGED = {"mnist-1": "imfn[mnist]"}
 _ENTRY_POINTS = "imfn.models"
 _PACKAGE = Path(__file__).parents[1]
 
@@ -25,7 +28,8 @@ _PACKAGE = Path(__file__).parents[1]
 class ModelPlace:
     """A model's folder, and how it came to be known.
 
-    name: of its folder where it ships, else as its `config.json` says.
+    name: of its folder where it ships, else as its `config.json` says.   alias: "" or its name without a
+    version, where it is the newest of its kind.
     origin: "shipped" with imfn, in another "package", in a place that $IMFN_MODELS names ("environment"), or
     in the "cache" folder.
     """
@@ -34,10 +38,31 @@ class ModelPlace:
     folder: Path
     origin: Literal["shipped", "package", "environment", "cache"]
 
+    @property
+    def alias(self) -> str:
+        installed = self.origin in ("shipped", "package")
+        return next((short for short, name in ALIASES.items() if installed and name == self.name), "")
+
+
+def full_name(name: str) -> str:
+    """A name with its version: of an alias what it stands for, others as they are."""
+    return ALIASES.get(name, name)
+
+
+def short_name(name: str) -> str:
+    """The alias of a name with a version, where it has one; others as they are."""
+    return next((short for short, full in ALIASES.items() if full == name), name)
+
 
 def model_folders() -> dict[str, Path]:
     """Name → folder of the models that were installed: with imfn, then in packages of their own."""
     return {place.name: place.folder for place in reversed(list(installed_places()))}
+
+
+def installed_folder(name: str) -> Path | None:
+    """The folder of a model that was installed, by its name or an alias; None where there is none such."""
+    folders = model_folders()
+    return folders.get(name) or folders.get(full_name(name))
 
 
 def installed_places() -> Iterator[ModelPlace]:
@@ -76,8 +101,8 @@ def hash_suffix(sha256: str) -> str:
 
 
 def folder_of_weights(sha256: str) -> Path | None:
-    """The folder of one's own model with these weights; None where there is none."""
-    for place in own_places():
+    """The folder of the model with these weights, one's own or an installed one; None: there is none."""
+    for place in (*own_places(), *installed_places()):
         # The names of cached folders spare reading all of them; a damaged copy is none.
         if place.origin == "cache" and not place.folder.name.endswith(hash_suffix(sha256)):
             continue

@@ -6,11 +6,20 @@ from pathlib import Path
 from ..errors import ModelError
 from .folder import CONFIG_FILE, weights_sha256
 from .hub import SCHEME, fetch
-from .places import DEFAULT_NAMES, PACKAGED, ModelPlace, installed_places, model_folders, own_places
+from .places import (
+    DEFAULT_NAMES,
+    PACKAGED,
+    ModelPlace,
+    full_name,
+    installed_folder,
+    installed_places,
+    model_folders,
+    own_places,
+)
 
 
 def default_model() -> str:
-    """Name of the model that is used when none is named: `video` where it ships, else `video-linear`."""
+    """Name of the model that is used when none is named: the newest `video`, else `video-linear`."""
     shipped = model_folders()
     for name in DEFAULT_NAMES:
         if name in shipped:
@@ -19,20 +28,17 @@ def default_model() -> str:
 
 
 def find_model(name: str | Path | None = None) -> Path:
-    """Folder of a model by shipped name, path, own name, weights' hash, or hub id (`hf://org/name@revision`).
+    """Folder of a model by shipped name or alias, path, own name, weights' hash, or hub id (`hf://org/name@revision`).
 
     An own name is that of a model in $IMFN_MODELS or the cache folder, of which the first 8 or more digits of
     the hash do as well. Raises `ModelError` if there is none such, naming those that ship.
     """
     shipped = model_folders()
-    # Until a trained `video` ships, the name stands for the best video model that does.
-    if name is None or (name == DEFAULT_NAMES[0] and name not in shipped):
-        name = default_model()
-    name = str(name)
+    name = default_model() if name is None else str(name)
     if name.startswith(SCHEME):
         return fetch(name)
-    if name in shipped:
-        return shipped[name]
+    if (installed := installed_folder(name)) is not None:
+        return installed
     path = Path(name)
     if (path / CONFIG_FILE).is_file():
         return path
@@ -40,8 +46,8 @@ def find_model(name: str | Path | None = None) -> Path:
         raise ModelError(f"{name}: not a model folder (it has no config.json); make one with 'imfn train'")
     if (own := own_place(name)) is not None:
         return own.folder
-    if name in PACKAGED:
-        raise ModelError(f"model {name!r} is not installed; pip install '{PACKAGED[name]}'")
+    if (extra := PACKAGED.get(full_name(name))) is not None:
+        raise ModelError(f"model {name!r} is not installed; pip install '{extra}'")
     raise ModelError(
         f"no model {name!r}; shipped: {', '.join(shipped) or 'none'} (see 'imfn models'), or give a path"
     )

@@ -25,6 +25,7 @@ from ..network import IMFNConfig, Student, Update
 from ..system.files import replacing, writing
 from ..version import __version__
 from .claims import check_claims
+from .tensor_file import TensorFile
 
 STUDENT_VERSION = 1
 # Hidden channels and blocks of an update, at most.
@@ -88,7 +89,7 @@ def read_update(
         if "width" not in values:
             return None
         width, blocks = _in_range(values["width"], _WIDEST), _in_range(values["blocks"], _MOST_BLOCKS)
-        check_claims(path, lambda: Update(config, width, blocks), _stored, limits)
+        check_claims(TensorFile(path), lambda: Update(config, width, blocks), _stored, limits)
         with safe_open(path, framework="pt") as file:
             tensors = {
                 name.removeprefix(_UPDATE): file.get_tensor(name)

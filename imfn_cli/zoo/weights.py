@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
@@ -20,6 +19,7 @@ from .claims import check_claims
 from .folder import CONFIG_FILE, WEIGHTS_FILE, read_config, weights_sha256, write_config
 from .model import Model
 from .registry import find_model
+from .tensor_file import TensorFile
 
 _ENTROPY_PREFIX = "entropy."
 
@@ -31,15 +31,29 @@ def load(name: str | Path | None = None, *, device: str = "auto", limits: Limits
     `LimitError` where it takes more memory than `limits` allow.
     """
     folder = find_model(name)
-    config = read_config(folder)
+    config, sha256 = read_config(folder), weights_sha256(folder)
+    weights = TensorFile(folder / WEIGHTS_FILE)
+    return model_of_files(config, folder, weights, sha256, device=device, limits=limits)
+
+
+def model_of_files(
+    config: dict[str, Any],
+    place: Path,
+    weights: TensorFile,
+    sha256: str,
+    *,
+    device: str,
+    limits: Limits,
+) -> Model:
+    """The model of a configuration and weights with this SHA-256.   place: its folder. Raises as `load`."""
     try:
         shape = IMFNConfig.from_dict(config["network"])
     except ModelError as error:
-        raise ModelError(f"{folder / CONFIG_FILE}: {error}") from error
-    sha256 = weights_sha256(folder)
-    network, entropy = _read_weights(folder / WEIGHTS_FILE, shape, limits)
+        path = place / CONFIG_FILE if place.is_dir() else place
+        raise ModelError(f"{path}: {error}") from error
+    network, entropy = _read_weights(weights, shape, limits)
     network.requires_grad_(False).eval().to(torch.device(pick_device(device)))
-    return Model(config.get("name", folder.name), folder, sha256, network, entropy, config)
+    return Model(config.get("name", place.name), place, sha256, network, entropy, config)
 
 
 def save(folder: Path, network: IMFN, entropy: EntropyModel, description: Mapping[str, Any]) -> None:
@@ -71,12 +85,13 @@ def pick_device(device: str) -> str:
     return device
 
 
-def _read_weights(path: Path, config: IMFNConfig, limits: Limits) -> tuple[IMFN, EntropyModel]:
+def _read_weights(file: TensorFile, config: IMFNConfig, limits: Limits) -> tuple[IMFN, EntropyModel]:
     """The network and the entropy model in a weights file. Raises `ModelError` and `LimitError`."""
+    path = file.path
     try:
-        check_claims(path, lambda: IMFN(config), _state_in_file, limits)
+        check_claims(file, lambda: IMFN(config), _state_in_file, limits)
         network = IMFN(config)
-        tensors = load_file(path)
+        tensors = file.load()
         entropy = EntropyModel(
             {
                 k.removeprefix(_ENTROPY_PREFIX): v.numpy()
@@ -89,7 +104,7 @@ def _read_weights(path: Path, config: IMFNConfig, limits: Limits) -> tuple[IMFN,
             raise ValueError(f"entropy model of {entropy.channels} channels, {entropy.levels} levels")
         weights = {k: v for k, v in tensors.items() if not k.startswith(_ENTROPY_PREFIX)}
         network.load_state_dict(network.state_dict() | weights)
-    except (SafetensorError, RuntimeError, ValueError, TypeError) as error:
+    except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
         # PyTorch gives a heading, then a line for each tensor that does not fit.
         reason = (str(error).splitlines() or [""])[:2][-1].strip()
         raise ModelError(f"{path}: not weights of this model ({reason}); restore the model folder") from error

@@ -63,7 +63,7 @@ def test_pictures_go_through_a_model_unless_told(cli: Cli, tmp_path: Path) -> No
     (line,) = cli("compress", tmp_path / "p.npy", "--lossless", "--json").json
     assert line["model"] == ""
     (line,) = cli("compress", tmp_path / "p.npy", "-f", "-m", "video-linear", "--json").json
-    assert line["model"] == "video-linear"
+    assert line["model"] == "video-linear-1"
 
 
 def test_verify_tells_of_other_samples(cli: Cli, array: np.ndarray, tmp_path: Path) -> None:

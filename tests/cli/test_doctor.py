@@ -21,7 +21,7 @@ def test_a_whole_installation(cli: Cli) -> None:
     assert (ran.code, report["ok"], report["problems"]) == (0, True, [])
     assert report["self_test"]["psnr"] > 25
     assert all(report["encoders"].values())
-    assert [model["name"] for model in report["models"] if model["default"]] == ["video"]
+    assert [model["name"] for model in report["models"] if model["default"]] == ["video-1"]
 
 
 def test_for_people(cli: Cli) -> None:
@@ -49,7 +49,7 @@ def test_extras_that_are_missing_are_named(cli: Cli, monkeypatch: pytest.MonkeyP
 
 def test_a_damaged_model(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It is named, the self-test fails with the same reason, and nothing is raised."""
-    folder = tmp_path / "imfn_cli" / "_models" / "video"
+    folder = tmp_path / "imfn_cli" / "_models" / "video-1"
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{")
     monkeypatch.setattr("imfn_cli.zoo.places._PACKAGE", tmp_path / "imfn_cli")

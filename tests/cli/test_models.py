@@ -32,15 +32,16 @@ def test_all_that_can_be_named_are_listed(
     monkeypatch.setenv("IMFN_MODELS", str(learned_dir.parent))
     ran = cli("models")
     assert ran.code == 0
-    assert "video (default)" in ran.out
+    assert "video-1 = video (default)" in ran.out
     (values,) = cli("models", "--json").json
     listed = {row["name"]: row for row in values["models"]}
-    assert listed["video"]["origin"] == "shipped"
+    assert (listed["video-1"]["origin"], listed["video-1"]["alias"]) == ("shipped", "video")
+    assert listed["tiny"]["alias"] is None
     assert listed["tiny"]["origin"] == "cache"
     assert listed["learned"]["origin"] == "environment"
     assert listed["tiny"]["ratios"] == [1, 2, 4, 8]
     assert listed["tiny"]["sha256"] == weights_sha256(tiny_model_dir)
-    assert [name for name, row in listed.items() if row["default"]] == ["video"]
+    assert [name for name, row in listed.items() if row["default"]] == ["video-1"]
 
 
 def test_add_and_remove(cli: Cli, tiny_model_dir: Path) -> None:

@@ -4,6 +4,7 @@ Each function gives the bytes back as they are where they are too far gone, and 
 what it mends is tried out too.
 """
 
+import hashlib
 import json
 import struct
 import zlib
@@ -22,15 +23,17 @@ def latent(data: bytes) -> bytes:
         header = json.loads(layout["__metadata__"]["imfn"])
         low = min(_extent(layout, "nodes")[0], len(body))
         layout["nodes"] |= {"data_offsets": [low, len(body)], "shape": [len(body) - low]}
-        places = {
-            name: _extent(layout, name) for name in ("table", "ticks", "tracks", "nodes") if name in layout
-        }
+        names = ("table", "ticks", "tracks", "model_config", "model_weights", "nodes")
+        places: dict[str, tuple[int, int]] = {name: _extent(layout, name) for name in names if name in layout}
         if "table" in places and "nodes" in places:
             frames = _mend_table(body, places["table"], places["nodes"])
             if frames < 1 << 40 and "frames" in header and not header.get("gop_frames"):
                 header["frames"] = frames
             if "ticks" in places:
                 _stretch(layout["ticks"], body, frames - 1)
+        if "model_weights" in places:
+            low, high = places["model_weights"]
+            header["model_sha256"] = hashlib.sha256(body[low:high]).hexdigest()
         checksums = header.get("checksums")
         if isinstance(checksums, dict):
             for name in checksums:
@@ -38,6 +41,34 @@ def latent(data: bytes) -> bytes:
                     low, high = places[name]
                     checksums[name] = zlib.crc32(body[low:high])
         layout["__metadata__"]["imfn"] = _sealed(header, "crc32")
+
+    return _mended(data, mend)
+
+
+def latent_or_growing(data: bytes) -> bytes:
+    """A latent, in its final form or not."""
+    return growing(data) if b'"journal"' in data[:4096] else latent(data)
+
+
+def array(data: bytes) -> bytes:
+    """An array latent: sizes and CRC-32 of groups in the table, the sum of frames, the header's checksums."""
+
+    def mend(layout: Layout, body: bytearray) -> None:
+        header = json.loads(layout["__metadata__"]["imfn_array"])
+        low = min(_extent(layout, "groups")[0], len(body))
+        layout["groups"] |= {"data_offsets": [low, len(body)], "shape": [len(body) - low]}
+        places = {name: _extent(layout, name) for name in ("table", "model", "groups") if name in layout}
+        frames = _mend_table(body, places["table"], places["groups"], levels=False)
+        shape, axes = header["shape"], header["frame_axes"]
+        # Of arrays with one axis before their frames.
+        if len(shape) == axes + 1:
+            shape[0] = frames
+        checksums = header["checksums"]
+        for name in ("table", "model"):
+            if name in places:
+                low, high = places[name]
+                checksums[name] = zlib.crc32(body[low:high])
+        layout["__metadata__"]["imfn_array"] = _sealed(header, "crc32")
 
     return _mended(data, mend)
 
@@ -110,8 +141,13 @@ def _extent(layout: Layout, name: str) -> tuple[int, int]:
     return int(low), int(high)
 
 
-def _mend_table(body: bytearray, table: tuple[int, int], nodes: tuple[int, int]) -> int:
-    """Sizes that fit into what there is, checksums that agree; returns the sum of the frames."""
+def _mend_table(
+    body: bytearray, table: tuple[int, int], nodes: tuple[int, int], *, levels: bool = True
+) -> int:
+    """Sizes that fit into what there is, checksums that agree; returns the sum of the frames.
+
+    levels: the first number of a row is the level of a node, else it counts frames.
+    """
     at, frames = nodes[0], 0
     rows = range(table[0], table[1] - 11, 12)
     for row in rows:
@@ -119,7 +155,7 @@ def _mend_table(body: bytearray, table: tuple[int, int], nodes: tuple[int, int])
         size = len(body) - at if row == rows[-1] else min(size, len(body) - at)
         struct.pack_into("<II", body, row + 4, size, zlib.crc32(body[at : at + size]))
         at += size
-        frames += 1 << min(level, 60)
+        frames += 1 << min(level, 60) if levels else level
     return frames
 
 

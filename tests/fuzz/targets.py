@@ -1,6 +1,7 @@
 """The readers that are fuzzed: what each is given, and what may come of it."""
 
 import contextlib
+import dataclasses
 import itertools
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,7 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from imfn_cli import codec
-from imfn_cli.bitstream import ArrayFile, FadingMemoryFile, LatentReader
+from imfn_cli.bitstream import (
+    ArrayFile,
+    FadingMemoryFile,
+    FadingMemoryHeader,
+    GrowingWriter,
+    Header,
+    LatentReader,
+    LatentWriter,
+    open_latent,
+)
 from imfn_cli.bitstream.entropy.inter_node import join_inter, split_inter
 from imfn_cli.bitstream.entropy.motion_field import MotionField, decode_motion_field, encode_motion_field
 from imfn_cli.bitstream.open import open_file
@@ -23,11 +33,16 @@ from imfn_cli.zoo import Model, load
 from imfn_cli.zoo.student_file import read_update, write_student
 
 from .. import attacks
+from ..bitstream.adaptive_fixture import FOLDER as ADAPTIVE
+from ..bitstream.adaptive_fixture import unpacked_model
 from . import mending
 
 FIXTURES = Path(__file__).parents[1] / "bitstream" / "fixtures"
+ARRAYS = Path(__file__).parents[1] / "codec" / "exact" / "fixtures"
 #: Frames that are worth no time are refused, as larger ones are by default.
 LIMITS = Limits(pixels=4096, memory=1_000_000_000, frames=64)
+#: Of arrays groups of a million samples, about.
+ARRAY_LIMITS = Limits(memory=500_000_000, frames=4096)
 
 
 @dataclass(frozen=True)
@@ -67,9 +82,18 @@ def _file(data: bytes) -> Iterator[Path]:
     yield path
 
 
-def _writer(name: str) -> Model:
+@cache
+def _adaptive_model() -> Model:
+    folder = _folder() / "v5"
+    folder.mkdir()
+    return load(unpacked_model(folder), device="cpu")
+
+
+def _writer(header: Header | FadingMemoryHeader) -> Model:
     """The model that a file names, as far as we have it."""
-    return _model(name if name in ("v1", "v3", "v4") else "v1")
+    if isinstance(header, Header) and header.adaptive:
+        return _adaptive_model()
+    return _model(header.model if header.model in ("v1", "v3", "v4") else "v1")
 
 
 def read_file(data: bytes) -> None:
@@ -77,9 +101,8 @@ def read_file(data: bytes) -> None:
     with _file(data) as path, contextlib.suppress(ImfnError):
         opened = open_file(path, LIMITS)
         if isinstance(opened, ArrayFile):
-            codec.verify_array(opened)
             return
-        model = _writer(opened.header.model)
+        model = _writer(opened.header)
         if isinstance(opened, FadingMemoryFile):
             report = codec.verify_fading_memory(path, opened, model, LIMITS)
             if report.ok and opened.header.frames <= 64:
@@ -87,6 +110,8 @@ def read_file(data: bytes) -> None:
                 assert len(frames) == opened.header.frames
             return
         _check_sense(opened)
+        if opened.model_bytes:
+            codec.model_of(opened, None, "cpu")
         codec.verify_latent(opened, model)
         damaged: list[codec.DecodedNode] = []
         frames = list(codec.restored_frames(opened, model, damaged=damaged))
@@ -95,6 +120,20 @@ def read_file(data: bytes) -> None:
         assert all(f.pixels.shape == (header.height, header.width, header.channels) for f in frames)
         times = [frame.time for frame in frames]
         assert all(one < other for one, other in itertools.pairwise(times))
+
+
+def read_array(data: bytes) -> None:
+    """Open, check and restore what the bytes are, if that is an array latent."""
+    with _file(data) as path, contextlib.suppress(ImfnError):
+        opened = open_file(path, ARRAY_LIMITS)
+        if not isinstance(opened, ArrayFile):
+            return
+        header = opened.header
+        report = codec.verify_array(opened)
+        blocks = codec.read_array(opened, 0, header.frames)
+        if report.ok:
+            frames = np.concatenate(list(blocks), dtype=np.dtype(header.dtype))
+            assert frames.reshape(header.shape).dtype.str == header.dtype
 
 
 def _check_sense(reader: LatentReader) -> None:
@@ -222,10 +261,41 @@ def _students() -> list[bytes]:
     return found
 
 
+def _adaptive() -> list[bytes]:
+    """The first GOP of the fixture: as a latent, and as one that grows."""
+    reader, path = open_latent(ADAPTIVE / "latent.safetensors"), _folder() / "seed.safetensors"
+    nodes = reader.nodes[:2]
+    times = list(reader.times())[: nodes[-1].frames.stop]
+    header = dataclasses.replace(reader.header, frames=len(times))
+    found = []
+    with LatentWriter(path) as writer:
+        for node in nodes:
+            writer.add(node.level, reader.read(node))
+        moments = np.array(times, np.int64)
+        writer.finish(header, None if header.frame_ticks else moments[1:] - moments[:-1])
+    found.append(path.read_bytes())
+    path.unlink()
+    with GrowingWriter(path, header) as growing:
+        for node in nodes:
+            growing.add(node.level, reader.read(node), times[node.frames.start : node.frames.stop])
+    found.append(path.read_bytes())
+    path.unlink()
+    return found
+
+
+def _arrays() -> list[bytes]:
+    names = ("f8-wide", "u2-lossless", "u2-within-3", "f4-gaps")
+    found = [(ARRAYS / f"{name}.safetensors").read_bytes() for name in names]
+    few = ("low-bits", "exponent", "raw-short", "tiny-frames", "groups-of-zeros", "about")
+    return [*found, *_made(*(f"array-{name}" for name in few))]
+
+
 TARGETS = {
     "latent": Target(read_file, _latents, mending.latent),
     "growing": Target(read_file, _growing, mending.growing),
     "fading": Target(read_file, _fading, mending.fading),
+    "adaptive": Target(read_file, _adaptive, mending.latent_or_growing),
+    "array": Target(read_array, _arrays, mending.array),
     "node": Target(read_node, _nodes),
     "motion": Target(read_motion, _motions),
     "model": Target(read_model, _models),

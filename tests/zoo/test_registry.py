@@ -3,8 +3,10 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import imfn_cli as imfn
 from imfn_cli.errors import ModelError
 from imfn_cli.zoo import (
     default_model,
@@ -14,6 +16,7 @@ from imfn_cli.zoo import (
     load,
     model_folders,
     places,
+    weights_sha256,
 )
 
 from .conftest import refusal
@@ -23,9 +26,9 @@ from .conftest import refusal
 
 @pytest.fixture
 def shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_model_dir: Path) -> Path:
-    """An installation that ships "ucf" and "video-linear", both the tiny model."""
+    """An installation that ships "ucf" and "video-linear-1", both the tiny model."""
     package = tmp_path / "site" / "imfn_cli"
-    for name in ("ucf", "video-linear"):
+    for name in ("ucf", "video-linear-1"):
         shutil.copytree(tiny_model_dir, package / "_models" / name)
     (package / "_models" / "notes").mkdir()
     monkeypatch.setattr(places, "_PACKAGE", package)
@@ -33,14 +36,44 @@ def shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_model_dir: Pat
 
 
 def test_shipped_models_are_found_by_name(shipped: Path) -> None:
-    assert model_folders() == {name: shipped / name for name in ("ucf", "video-linear")}
+    assert model_folders() == {name: shipped / name for name in ("ucf", "video-linear-1")}
     assert find_model("ucf") == shipped / "ucf"
-    assert default_model() == "video-linear"
-    assert find_model() == shipped / "video-linear"
-    assert [(place.name, place.origin) for place in every_model()] == [
-        ("video-linear", "shipped"),
-        ("ucf", "shipped"),
+    assert default_model() == "video-linear-1"
+    assert find_model() == shipped / "video-linear-1"
+    assert [(place.name, place.alias, place.origin) for place in every_model()] == [
+        ("video-linear-1", "video-linear", "shipped"),
+        ("ucf", "", "shipped"),
     ]
+
+
+def test_a_name_without_a_version_is_the_newest_of_its_kind(
+    shipped: Path, tiny_model_dir: Path, learned_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find_model("video-linear") == find_model("video-linear-1") == shipped / "video-linear-1"
+    written = weights_sha256(tiny_model_dir)
+    # A later release: the alias moves on, the older weights are where they were.
+    shutil.copytree(learned_dir, shipped / "video-linear-2")
+    monkeypatch.setitem(places.ALIASES, "video-linear", "video-linear-2")
+    assert find_model("video-linear") == shipped / "video-linear-2"
+    assert find_model("video-linear-1") == shipped / "video-linear-1"
+    found = folder_of_weights(written)
+    assert found is not None
+    assert weights_sha256(found) == written
+
+
+def test_latents_are_restored_by_hash_whatever_the_names_are_now(
+    shipped: Path, learned_dir: Path, clip_frames: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = imfn.compress(clip_frames[:8], tmp_path / "x.safetensors", model="video-linear", ratio=4)
+    assert report.model == "tiny"
+    before = np.stack(list(imfn.read_frames(tmp_path / "x.safetensors")))
+    shutil.rmtree(shipped / "ucf")
+    (shipped / "video-linear-1").rename(shipped / "another-name")
+    shutil.copytree(learned_dir, shipped / "tiny")
+    assert (np.stack(list(imfn.read_frames(tmp_path / "x.safetensors"))) == before).all()
+    shutil.rmtree(shipped / "another-name")
+    with pytest.raises(ModelError, match="not by 'learned'"):
+        list(imfn.read_frames(tmp_path / "x.safetensors"))
 
 
 def test_models_beside_a_checkout_are_found(shipped: Path, tiny_model_dir: Path) -> None:
@@ -56,7 +89,7 @@ def test_folders_are_found_by_path(shipped: Path, tiny_model_dir: Path) -> None:
 
 
 def test_unknown_names_list_the_known(shipped: Path, tmp_path: Path) -> None:
-    assert "no model 'ucf102'; shipped: ucf, video-linear" in refusal("ucf102")
+    assert "no model 'ucf102'; shipped: ucf, video-linear-1" in refusal("ucf102")
     assert "not a model folder" in refusal(tmp_path)
 
 
@@ -81,9 +114,9 @@ def test_models_come_in_packages_of_their_own(
     about = tmp_path / "packages" / "some_digits-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: some-digits\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[imfn.models]\nmnist = some_digits\nucf = some_digits\n")
+    (about / "entry_points.txt").write_text("[imfn.models]\nmnist-1 = some_digits\nucf = some_digits\n")
     monkeypatch.syspath_prepend(tmp_path / "packages")
-    assert find_model("mnist") == package
+    assert find_model("mnist") == find_model("mnist-1") == package
     assert load("mnist", device="cpu").name == "tiny"
     # What ships keeps its name.
     assert find_model("ucf") == shipped / "ucf"

@@ -7,6 +7,8 @@ ticks     U8 / U16 / U32 / I64 (T − 1,): ticks from frame to frame; absent whe
 tracks    U8 (n,): a small MP4 or Matroska file with sound and subtitles; absent where there are none
 alpha_table, alpha  U32 (n, 3) and U8 (total,): frames, size and CRC-32 of alpha planes that are coded
           together, and their bytes (`bitstream/alpha.py`); absent where the frames are opaque
+model_config, model_weights
+          U8 (n,): the model's `config.json` and `model.safetensors`; absent unless it was asked for
 nodes     U8 (total,): the nodes' bytes, one after another
 """
 
@@ -24,6 +26,7 @@ from ...errors import LatentError
 from ...limits import DEFAULT_LIMITS, Limits
 from ...system.remote import RemotePath, reading
 from ..alpha import check_group, decode
+from .embedded_model import LARGEST, MODEL_CONFIG, MODEL_WEIGHTS, ModelFiles
 from .header import HIGHEST_LEVEL, METADATA_KEY, FutureVersionError, Header, HeaderError
 from .layout import ALPHA, ALPHA_TABLE, DTYPES, TRACKS, Tensors, checksum_of
 from .node import NodeEntry
@@ -55,6 +58,7 @@ class LatentReader(ABC):
     table_bytes, times_bytes: what node table and presentation times take in it.
     tracks_at: where sound and subtitles begin in the file.   tracks_bytes: how much they are, 0: none.
     alpha: alpha planes, where they are.   alpha_at: where their offsets count from.   alpha_bytes: of all.
+    model_bytes: of the model inside, 0: there is none.
     limits: for what is going to be restored from it.
     """
 
@@ -66,7 +70,7 @@ class LatentReader(ABC):
     limits: Limits
     table_bytes: int
     times_bytes: int
-    tracks_at = tracks_bytes = 0
+    tracks_at = tracks_bytes = model_bytes = 0
     alpha: tuple[AlphaGroup, ...] = ()
     alpha_at = alpha_bytes = 0
     growing = False
@@ -115,6 +119,10 @@ class LatentReader(ABC):
             return decode(data, (len(group.frames), self.header.height, self.header.width))
         except ValueError as error:
             raise LatentError(f"{self.path}: {group} is damaged ({error})") from error
+
+    def model_files(self) -> ModelFiles | None:
+        """The model inside, where there is one. Raises `LatentError` where it is damaged, or too large."""
+        return None
 
     def times(self, start: int = 0) -> Iterator[int]:
         """Presentation times of the frames from `start` on, in ticks of the header's time base."""
@@ -171,6 +179,8 @@ class FinishedLatent(LatentReader):
             self.tracks_bytes = self._tensors.bytes_of(TRACKS)
         if self.alpha:
             self.alpha_at = self._tensors.place(ALPHA)
+        self._checksums = checksums
+        self.model_bytes = sum(self._tensors.bytes_of(name) for name in LARGEST if name in self._tensors)
         self.table_bytes = table.nbytes
         self.times_bytes = 0 if self._ticks is None else self._ticks.nbytes
 
@@ -185,6 +195,24 @@ class FinishedLatent(LatentReader):
             found = checksum_of(file, self.tracks_at, self.tracks_bytes)
         if found != self._tracks_crc32:
             raise LatentError(f"{self.path}: its sound is damaged (checksum differs)")
+
+    def model_files(self) -> ModelFiles | None:
+        if not self.model_bytes:
+            return None
+        return ModelFiles(self._model_part(MODEL_CONFIG), self._model_part(MODEL_WEIGHTS))
+
+    def _model_part(self, name: str) -> bytes:
+        if name not in self._tensors or self._tensors.kind(name)[0] != "U8":
+            raise LatentError(f"{self.path}: the model inside lacks its part {name!r}")
+        size = self._tensors.bytes_of(name)
+        if size > LARGEST[name]:
+            raise LatentError(f"{self.path}: the model inside is larger than {LARGEST[name]:,} bytes")
+        with reading(self.path, LatentError), self.path.open("rb") as file:
+            file.seek(self._tensors.place(name))
+            data = file.read(size)
+        if zlib.crc32(data) != self._checksums.get(name):
+            raise LatentError(f"{self.path}: the model inside is damaged (checksum differs)")
+        return data
 
     def _tensor(self, name: str, checksums: dict[str, int], spread: int) -> NDArray[np.integer]:
         """A tensor, checked.   spread: bytes of memory for each of its bytes."""

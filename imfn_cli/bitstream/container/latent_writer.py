@@ -17,6 +17,7 @@ from ...limits import NO_LIMITS
 from ...system.files import check_output, checked_target, writing
 from ...system.work_file import work_on
 from ..alpha import OPAQUE
+from .embedded_model import ModelFiles
 from .header import METADATA_KEY, Header
 from .latent_reader import FinishedLatent
 from .layout import ALPHA, ALPHA_TABLE, TRACKS, checksum_of, layout_bytes, tensor_entry
@@ -36,13 +37,17 @@ class LatentWriter:
         force: bool = False,
         told: Mapping[str, Any] | None = None,
         resume: bool = False,
+        model: ModelFiles | None = None,
     ) -> None:
         """told: what the nodes depend on, so that another run can go on; resume: take up what one left.
+
+        model: goes into the file.
 
         Raises `OutputError` if nothing may be written at `path`, another run makes it, or what was left is of
         something else.
         """
         self._path, self._force = path, force
+        self._model = {} if model is None else model.parts()
         self._target = checked_target(path, force=force)
         with contextlib.ExitStack() as stack:
             self._work = stack.enter_context(work_on(self._target, told, resume=resume))
@@ -113,7 +118,7 @@ class LatentWriter:
         ticks: NDArray[np.int64] | None = None,
         tracks: Callable[[BinaryIO], bool] | None = None,
     ) -> None:
-        """Write header, table, tracks, alpha planes, unless they hide nothing, and nodes.
+        """Write header, table, tracks, alpha planes, unless they hide nothing, model and nodes.
 
         ticks: (T − 1,), ticks between frames, unless constant.   tracks: writes sound and subtitles into a
         file and says whether there are any.
@@ -137,6 +142,7 @@ class LatentWriter:
         checksums = {name: zlib.crc32(values.tobytes()) for name, values in tensors}
         if tracks is not None:
             checksums[TRACKS] = checksum_of(tracks)
+        checksums |= {name: zlib.crc32(data) for name, data in self._model.items()}
         layout: dict[str, Any] = {"__metadata__": {METADATA_KEY: header.to_json(**checksums)}}
         position = 0
         for name, values in tensors:
@@ -150,6 +156,9 @@ class LatentWriter:
             size = sum(row[1] for row in alpha)
             layout[ALPHA] = tensor_entry(np.dtype(np.uint8), (size,), position, size)
             position += size
+        for name, data in self._model.items():
+            layout[name] = tensor_entry(np.dtype(np.uint8), (len(data),), position, len(data))
+            position += len(data)
         layout["nodes"] = tensor_entry(np.dtype(np.uint8), (self.node_bytes,), position, self.node_bytes)
         with writing(self._path), self._work.part.open("wb") as file:
             file.write(layout_bytes(layout))
@@ -159,6 +168,8 @@ class LatentWriter:
                 tracks.seek(0)
                 shutil.copyfileobj(tracks, file, 1 << 20)
             for data in self._nodes.alpha() if alpha else ():
+                file.write(data)
+            for data in self._model.values():
                 file.write(data)
             for data in self._nodes:
                 file.write(data)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ...errors import LatentError
+from ...limits import DEFAULT_LIMITS, Limits
 from ...system.files import check_output, checked_target, writing
 from ...system.remote import RemotePath, reading
 from ...system.work_file import work_on
@@ -27,6 +28,8 @@ from .array_header import METADATA_KEY, ArrayHeader
 
 #: More than the entries of the largest tree take.
 MOST_MODEL_BYTES = 1 << 24
+# What a row of the table takes in memory, in bytes.
+_ENTRY_BYTES = 400
 
 
 class Group(NamedTuple):
@@ -135,13 +138,16 @@ class ArrayWriter:
 class ArrayFile:
     """An array latent opened for reading: `header`, `groups`, and the bytes of each on demand.
 
+    limits: for what is going to be restored from it.   size: of the file.
+
     Raises `LatentError` where the file is none, of a future version, cut short, or its header or table is
-    damaged. A damaged group raises only when it is read.
+    damaged; `LimitError` where its table is too large. A damaged group raises only when it is read.
     """
 
-    def __init__(self, path: Path | RemotePath) -> None:
-        self.path = path
+    def __init__(self, path: Path | RemotePath, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.path, self.limits = path, limits
         tensors = RangedTensors(path) if isinstance(path, RemotePath) else Tensors(path)
+        self.size = path.stat().st_size
         try:
             self.header, checksums = ArrayHeader.from_json(tensors.metadata.get(METADATA_KEY, ""))
             self.groups = tuple(self._entries(tensors, checksums))
@@ -177,6 +183,8 @@ class ArrayFile:
         for name, dtype in (("table", "U32"), ("groups", "U8")):
             if name not in tensors or tensors.kind(name)[0] != dtype:
                 raise HeaderError(f"it has no tensor {name!r} of type {dtype}")
+        needed = tensors.bytes_of("table") * _ENTRY_BYTES // 12
+        self.limits.check_memory(self.path, needed, "reading its tensor 'table'")
         table = tensors.load("table")
         if zlib.crc32(table.tobytes()) != checksums.get("table"):
             raise HeaderError("its tensor 'table' is damaged (checksum differs)")

@@ -100,6 +100,27 @@ def decode_group(
     return walk.samples()
 
 
+def plane_bytes(frames: int, height: int, width: int, limits: tuple[int, int], max_error: int) -> int:
+    """Bytes that a channel of a group takes while it is decoded; arguments as in `decode_group`."""
+    rows, columns = (length + 2 * margin for length, margin in _with_margins(height, width))
+    stored = np.dtype(_stored_type(limits, 2 * max_error + 1)).itemsize
+    return rows * columns * (frames * (stored + 4) + 8)
+
+
+def _with_margins(height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    found = passes(height, width)
+    return (height, margin(height, found, 0)), (width, margin(width, found, 1))
+
+
+def _bits_of(limits: tuple[int, int], step: int) -> int:
+    # Decoded samples may lie outside the limits by the error.
+    return max(abs(limits[0]) + step, abs(limits[1]) + step).bit_length() + 1
+
+
+def _stored_type(limits: tuple[int, int], step: int) -> type[np.int32] | type[np.int64]:
+    return np.int32 if _bits_of(limits, step) <= 30 else np.int64
+
+
 class _Encoder:
     def __init__(self, samples: Array, max_error: int) -> None:
         self._samples = samples
@@ -196,10 +217,9 @@ class _Walk:
         self._size = (height, width)
         self._limits, self._step, self._coder = limits, step, coder
         self._passes = passes(height, width)
-        margins = (margin(height, self._passes, 0), margin(width, self._passes, 1))
-        # Decoded samples may lie outside the limits by the error.
-        bits = max(abs(limits[0]) + step, abs(limits[1]) + step).bit_length() + 1
-        stored = np.int32 if bits <= 30 else np.int64
+        (_, down), (_, right) = _with_margins(height, width)
+        margins = (down, right)
+        stored = _stored_type(limits, step)
         make = Plane.empty
         self._planes = [make(self._frames, self._size, margins, stored) for _ in range(self._channels)]
         self._sizes = [make(self._frames, self._size, margins, np.int32) for _ in range(self._channels)]

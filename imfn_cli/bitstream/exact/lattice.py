@@ -72,7 +72,10 @@ def _pass(
 
 def _beyond(length: int, first: int, d: int, offsets: set[int]) -> tuple[tuple[int, int], ...]:
     """Lines outside 0 … length − 1, and for each one inside, a multiple of 2d away, known alike."""
-    asked = {at + off for off in offsets for at in range(first, length, 2 * d)}
+    # Only the first and the last positions look beyond; there may be very many between.
+    every = range(first, length, 2 * d)
+    few = max(map(abs, offsets), default=0) // (2 * d) + 1
+    asked = {at + off for off in offsets for at in (*every[:few], *every[-few:])}
     pairs = []
     for line in sorted(at for at in asked if not 0 <= at < length):
         inside = line % (2 * d) if line < 0 else line - 2 * d * -(-(line - length + 1) // (2 * d))

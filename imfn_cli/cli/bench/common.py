@@ -55,9 +55,12 @@ def make_folder(folder: Path) -> None:
 
 
 def model_name(model: str | None) -> str:
-    """What results of a model are filed under: the name in its configuration, else its folder's."""
+    """What results of a model are filed under: the name in its configuration, else its folder's.
+
+    Of the newest of its kind it goes without a version.
+    """
     folder = zoo.find_model(model)
-    return str(zoo.read_config(folder).get("name", folder.name))
+    return zoo.short_name(str(zoo.read_config(folder).get("name", folder.name)))
 
 
 def table_name(model: str, gop: int) -> str:

@@ -1,8 +1,8 @@
 """The linear tree as integer bases, the same on every machine: what a window's residual is transformed with.
 
 Leaf transform and sweepers are orthonormal maps, so a window of 2^level frames has one orthonormal basis of C
-rows: `network/whole_tree.py`. Models come from anybody: those whose numbers are larger than an orthonormal map
-can have are refused, which also keeps the decoder's sums within 32 bits.
+rows: `network/whole_tree.py`. Models come from anybody: those whose numbers are larger than an orthonormal
+map can have are refused, which also keeps the decoder's sums within 32 bits.
 """
 
 from functools import lru_cache

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import defaults
+from ...bitstream.container.embedded_model import ModelFiles
 from ...bitstream.container.latent_writer import LatentWriter
 from ...bitstream.quantiser import checked_quality
 from ...errors import ModelError
@@ -44,12 +45,13 @@ def compress_adaptive(
     force: bool = False,
     resume: bool = False,
     parts: Seq[Path] = (),
+    embed: ModelFiles | None = None,
     progress: Progress = lambda _: None,
 ) -> CompressReport:
     """Compress the frames of `sequence` into an adaptive forest at `output`.
 
     gop: frames in a group of pictures, about: full trees and the intra frame before them.   effort: 1 to 3.
-    resume, parts: as in `compress_sequence`.
+    resume, parts, embed: as in `compress_sequence`.
     Uses the linear maps of `model`. Raises ModelError if they are not of 8×8 RGB patches with all channels,
     and as `compress_sequence` does; nothing is left then.
     """
@@ -73,7 +75,7 @@ def compress_adaptive(
     blocks = -(-info.height // BLOCK) * -(-info.width // BLOCK)
     told = compressing(sequence, model, ratio=defaults.AUTO, quality=quality, gop=size, effort=effort)
     windows, counting = 0.0, _Counting(progress)
-    with LatentWriter(output, force=force, told=told, resume=resume) as writer:
+    with LatentWriter(output, force=force, told=told, resume=resume, model=embed) as writer:
         times = writer.take_over(parts, size) if parts else writer.take_up(size)
         resumed = written = counting.done = len(times)
         for (level, *_), data in zip(writer.table, writer.nodes(), strict=True):

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from ...bitstream.exact.array_file import ArrayFile
 from ...bitstream.exact.array_header import ArrayHeader
 from ...errors import LatentError
+from ...limits import DEFAULT_LIMITS, Limits
 from ...system.closing import Closing
+from .needs import check_array_memory, check_array_needs
 from .restore import read_array, read_memories
 
 Array = NDArray[Any]
@@ -29,11 +31,14 @@ class ArrayLatent(Closing):
     Only the groups of frames that are asked for are read and decoded; some stay in memory.
     """
 
-    def __init__(self, path: str | Path, *, cache_bytes: int = 256 << 20) -> None:
-        """Raises `LatentError` where it is none."""
+    def __init__(
+        self, path: str | Path, *, cache_bytes: int = 256 << 20, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
+        """Raises `LatentError` where it is none, `LimitError` where it asks for too much."""
         self.path = Path(path)
         self._cache_bytes = cache_bytes
-        self._file = ArrayFile(self.path)
+        self._file = ArrayFile(self.path, limits)
+        check_array_needs(self._file, 0)
         self._groups: OrderedDict[int, Array] = OrderedDict()
 
     @property
@@ -115,7 +120,8 @@ class ArrayLatent(Closing):
                     yield level, memory
 
     def _window(self, low: int, high: int) -> Array:
-        """Frames low … high − 1."""
+        """Frames low … high − 1. Raises `LimitError` where they are too many at once."""
+        check_array_memory(self._file, high - low)
         parts = []
         for group in self._file.groups:
             if group.frames.start < high and group.frames.stop > low:
@@ -139,7 +145,7 @@ class ArrayLatent(Closing):
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs to open it."""
-        return {"path": self.path, "cache_bytes": self._cache_bytes}
+        return {"path": self.path, "cache_bytes": self._cache_bytes, "limits": self._file.limits}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         ArrayLatent.__init__(self, **state)

@@ -20,6 +20,7 @@ from ...reports import DamagedNode, DecompressReport, VerifyReport
 from ...zoo.array_model import tree_of
 from .difference import Difference
 from .group_bytes import decode, within
+from .needs import check_array_needs
 from .planes import from_planes, plane_shape
 from .samples import SampleMap
 from .tree_group import Span, TreeCoder
@@ -97,6 +98,7 @@ def decompress_array(
     whole = len(chosen) == header.frames
     if not whole and header.frame_axes != len(header.shape) - 1:
         raise InputError(f"{latent.path}: has several axes before its frames; leave --frames out")
+    check_array_needs(latent, len(chosen))
     damaged: list[tuple[int, int]] = []
 
     def blocks() -> Iterator[Array]:
@@ -110,7 +112,10 @@ def decompress_array(
             except LatentError:
                 if not skip_damaged:
                     raise
-                damaged.append((low - chosen.start, high - 1 - chosen.start))
+                first = low - chosen.start
+                if damaged and damaged[-1][1] + 1 == first:
+                    first = damaged.pop()[0]
+                damaged.append((first, high - 1 - chosen.start))
                 block = np.broadcast_to(last, (high - low, *header.frame_shape))
             last = np.array(block[-1])
             yield block
@@ -140,8 +145,12 @@ def decompress_array(
 def verify_array(
     latent: ArrayFile, source: ArraySource | None = None, *, progress: Any = None
 ) -> VerifyReport:
-    """Decode every group; with the source, compare every sample with it. Raises `InputError` for another."""
+    """Decode every group; with the source, compare every sample with it.
+
+    Raises `InputError` for another source, `LimitError` where decoding asks for too much.
+    """
     header = latent.header
+    check_array_needs(latent, header.frames)
     if source is not None and (source.shape, source.dtype.str) != (header.shape, header.dtype):
         raise InputError(
             f"{source.name}: is {source.dtype.str} of shape {source.shape}, {latent.path} of "

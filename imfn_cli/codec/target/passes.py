@@ -46,6 +46,7 @@ def compress_to_target(
     *,
     gop_frames: int,
     settings: Mapping[str, Any],
+    beside: int = 0,
     force: bool = False,
     resume: bool = False,
     stage: Stage = lambda _: None,
@@ -55,19 +56,29 @@ def compress_to_target(
 
     gop_frames: after how many frames coding begins anew.   settings: what `compress` was settled with, by
     name.   resume: go on from the passes of a run that was interrupted, and leave them when this one is.
+    beside: bytes of the file that no quality changes.
 
     A long sequence is searched by a few of its GOPs first. The file is the last pass's, or the nearest one's,
     with a note, where a better file than wanted is the worst there is. Raises ImfnError where no quality
     meets the target, and as `compress` does; nothing is left then, without `resume`.
     """
     began = time.perf_counter()
+    if target.of != "size":
+        beside = 0
+    elif target.value <= beside:
+        raise ImfnError(
+            f"{sequence.name}: {target.text()} is out of reach: the model inside alone takes {beside:,} bytes"
+        )
+    # What is searched is the size of the rest.
+    target = replace(target, value=target.value - beside)
     place = checked_target(output, force=force)
-    told = compressing(sequence, model, target=f"{target.of} {target.value!r}", **settings)
+    told = compressing(sequence, model, target=f"{target.of} {target.value!r}", beside=beside, **settings)
     with work_on(place, told, resume=resume) as work:
         work.keeps_part = True
         with writing(output):
             work.part.mkdir(exist_ok=True)
         passes = _Passes(partial(compress, force=True, resume=resume), model, target, work, stage, progress)
+        passes.beside = beside
         search = Search(target, defaults.QUALITY)
         sample = sample_of(sequence, gop_frames)
         if sample is not None and (target.of != "kbps" or sequence.info.frame_rate):
@@ -81,7 +92,7 @@ def compress_to_target(
             raise OutputError(str(error).replace(str(passes.trial), str(output))) from error
         report = passes.report
         assert report is not None
-        notes = _judged(sequence.name, report, search)
+        notes = _judged(sequence.name, report, search, beside)
         # Checked again: somebody may have made the file while we worked.
         check_output(place, force=force)
         work.about_to_appear(passes.best)
@@ -97,13 +108,17 @@ def compress_to_target(
         frames_per_second=report.frames / seconds,
         notes=(*report.notes, *notes),
         target=TargetReport(
-            target.of, target.value, search.reached(report.quality), passes.count - sampled, sampled
+            *(target.of, target.value + beside, search.reached(report.quality) + beside),
+            *(passes.count - sampled, sampled),
         ),
     )
 
 
 class _Passes:
-    """Passes of one search after another.   count: so far.   best, report: the file that is kept, its own."""
+    """Passes of one search after another.   count: so far.   best, report: the file that is kept, its own.
+
+    beside: bytes of such files that no quality changes.
+    """
 
     def __init__(
         self,
@@ -118,7 +133,7 @@ class _Passes:
         self._stage, self._progress = stage, progress
         self.trial, self.best = work.part / "trial.safetensors", work.part / "best.safetensors"
         self._log = PassLog(work)
-        self.count = 0
+        self.count = self.beside = 0
         self.report: CompressReport | None = None
 
     def run(self, sequence: Sequence, search: Search, name: str, *, keep: bool = False) -> Search:
@@ -132,9 +147,9 @@ class _Passes:
             new = report is None or reached is None
             if report is None or (new and not self.trial.exists()):
                 self._stage(f"{called} at quality {quality}")
-                report = self._made(sequence, quality)
+                report = self._made(sequence, quality, {} if keep else {"embed": None})
             if reached is None:
-                reached = self._reached(sequence, report, called)
+                reached = self._reached(sequence, report, called, beside=self.beside if keep else 0)
             search.add(quality, reached)
             if keep and search.best == quality:
                 self.report = report
@@ -142,13 +157,14 @@ class _Passes:
                 self._settle(quality, reached, best=self.report is report)
         return search
 
-    def _made(self, sequence: Sequence, quality: float) -> CompressReport:
-        """Make the trial file."""
+    def _made(self, sequence: Sequence, quality: float, how: Mapping[str, Any]) -> CompressReport:
+        """Make the trial file.   how: what is settled in another way."""
         total = sequence.info.frame_count
         report = self._compress(
             *(sequence, self.trial, self._model),
             quality=quality,
             progress=lambda done: self._progress(done, total),
+            **how,
         )
         self._log.add(self.count, quality, report=report.to_dict())
         return report
@@ -161,9 +177,9 @@ class _Passes:
             self._log.add(self.count, quality, reached=reached)
             self.trial.unlink(missing_ok=True)
 
-    def _reached(self, sequence: Sequence, report: CompressReport, called: str) -> float:
+    def _reached(self, sequence: Sequence, report: CompressReport, called: str, *, beside: int) -> float:
         if self._of == "size":
-            return report.bytes
+            return report.bytes - beside
         reader = open_latent(self.trial, NO_LIMITS)
         if self._of == "kbps":
             return report.bytes * 8 / 1000 / _seconds(reader)
@@ -187,14 +203,16 @@ def _seconds(reader: LatentReader) -> float:
     return float(reader.ticks.mean() * header.frames * header.time_base)
 
 
-def _judged(name: str, report: CompressReport, search: Search) -> tuple[str, ...]:
+def _judged(name: str, report: CompressReport, search: Search, beside: int) -> tuple[str, ...]:
     """Notes on how near a file came. Raises ImfnError where it is worse than wanted."""
     assert report.quality is not None
     target, reached = search.target, search.reached(report.quality)
     if target.accepts(reached):
         return ()
-    nearest = f"the nearest is {target.text(reached)}, of quality {report.quality}"
-    if not target.keeps(reached):
+    keeps = target.keeps(reached)
+    target = replace(target, value=target.value + beside)
+    nearest = f"the nearest is {target.text(reached + beside)}, of quality {report.quality}"
+    if not keeps:
         raise ImfnError(
             f"{name}: {target.text()} is out of reach at ratio {report.ratio}; {nearest}; choose another "
             "ratio with -r, or another target"

@@ -3,6 +3,8 @@
 import contextlib
 import secrets
 import shutil
+import struct
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -42,7 +44,7 @@ def write_array(
     """
     ending = output.suffix.lower() if format is None else f".{format}"
     if ending == ".zarr":
-        with _replacing_folder(output, force=force) as folder:
+        with _replacing_folder(output, force=force) as folder, _written(output):
             _write_zarr(folder, info, blocks)
         return
     if ending not in _FILES:
@@ -50,12 +52,34 @@ def write_array(
             f"{output}: cannot hold {info.dtype.name} of shape {info.shape} as it is; "
             f"use one of {' '.join(ARRAY_ENDINGS)}"
         )
-    with replacing(output, force=force) as temporary:
+    with replacing(output, force=force) as temporary, _written(output):
         _FILES[ending](temporary, info, blocks)
 
 
+@contextlib.contextmanager
+def _written(output: Path) -> Iterator[None]:
+    """Whatever libraries raise while they write is an `OutputError` that names `output`."""
+    try:
+        with writing(output):
+            yield
+    except (ValueError, TypeError, KeyError, OverflowError, struct.error) as error:
+        # Of a latent from somebody else: what libraries make of it is known only to them.
+        raise OutputError(
+            f"{output}: cannot hold what the array's source says of itself ({_one_line(error)}); use .npy"
+        ) from error
+    except RuntimeError as error:
+        # HDF5 where the disk is full.
+        raise OutputError(
+            f"{output}: cannot be written ({_one_line(error)}); choose another place with -o"
+        ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
 def _write_npy(path: Path, info: ArrayInfo, blocks: Blocks) -> None:
-    with writing(path), path.open("wb") as file:
+    with path.open("wb") as file:
         _npy_to(file, info, blocks)
 
 
@@ -68,7 +92,6 @@ def _npy_to(file: IO[bytes], info: ArrayInfo, blocks: Blocks) -> None:
 
 def _write_npz(path: Path, info: ArrayInfo, blocks: Blocks) -> None:
     with (
-        writing(path),
         zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
         archive.open("data.npy", "w", force_zip64=True) as file,
     ):
@@ -77,7 +100,7 @@ def _write_npz(path: Path, info: ArrayInfo, blocks: Blocks) -> None:
 
 def _write_hdf5(path: Path, info: ArrayInfo, blocks: Blocks) -> None:
     h5py = needed("h5py", str(path))
-    with writing(path), h5py.File(path, "w") as file:
+    with h5py.File(path, "w") as file:
         _fill(file.create_dataset("data", info.shape, info.dtype), info, blocks)
 
 
@@ -85,8 +108,7 @@ def _write_zarr(path: Path, info: ArrayInfo, blocks: Blocks) -> None:
     zarr = needed("zarr", str(path))
     counting = len(info.shape) - info.frame_axes
     chunks = (*[1] * (counting - 1), min(16, info.shape[counting - 1]), *info.shape[counting:])
-    with writing(path):
-        _fill(zarr.create_array(path, shape=info.shape, chunks=chunks, dtype=info.dtype), info, blocks)
+    _fill(zarr.create_array(path, shape=info.shape, chunks=chunks, dtype=info.dtype), info, blocks)
 
 
 def _fill(dataset: Any, info: ArrayInfo, blocks: Blocks) -> None:
@@ -103,8 +125,7 @@ def _fill(dataset: Any, info: ArrayInfo, blocks: Blocks) -> None:
 
 def _write_tiff(path: Path, info: ArrayInfo, blocks: Blocks) -> None:
     tifffile = needed("tifffile", str(path))
-    with writing(path):
-        write_tiff(tifffile, path, info.shape, info.dtype, info.axes, info.about, blocks)
+    write_tiff(tifffile, path, info.shape, info.dtype, info.axes, info.about, blocks)
 
 
 _FILES: dict[str, Callable[[Path, ArrayInfo, Blocks], None]] = {
@@ -137,4 +158,13 @@ def _replacing_folder(path: Path, *, force: bool) -> Iterator[Path]:
             temporary.replace(path)
     finally:
         for leftover in (temporary, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+            _remove(leftover)
+
+
+def _remove(folder: Path) -> None:
+    # Zarr's threads may still write into it, after one of them has failed.
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.05)
