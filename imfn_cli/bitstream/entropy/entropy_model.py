@@ -14,7 +14,7 @@ rANS coder, little-endian.
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,11 @@ from numpy.typing import NDArray
 from ..quantiser import tenths_of_quality
 from .context import Grouping, Part
 from .rans import PRECISION, Tables
-from .tokens import DIRECT, LIMIT, TOKENS, BitReader, BitWriter, tokenise
+from .tokens import DIRECT, LIMIT, TOKENS, BitWriter, tokenise
 from .varint import read_varint, varint
+
+if TYPE_CHECKING:
+    from .node_kernel import CoderTables
 
 Integers = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -108,6 +111,8 @@ class EntropyModel:
         self.coder = Tables(counts)
         self._biases: dict[tuple[int, float], NDArray[np.float64]] = {}
         self._thresholds: dict[float, Floats] = {}
+        self._kernel_tables: CoderTables | None = None
+        self._kernel_weights: dict[tuple[int, float], tuple[Any, ...]] = {}
         self._bits = -np.log2(counts / (1 << PRECISION))
 
     # -- integers that both sides compute alike -------------------------------------------------------------
@@ -231,22 +236,53 @@ class EntropyModel:
             # Without a word every token is 0, and so is every prediction. Nothing is made but a view of 0.
             shape = self.channels, h, w
             return np.broadcast_to(np.int32(0), shape), np.broadcast_to(np.float32(0), shape)
-        raw = BitReader(data[at : at + length])
-        decoder = self.coder.decoder(np.frombuffer(data[at + length :], "<u4"))
+        # Here, since it takes half a second to import.
+        from .node_kernel import BYTES_LEFT_OVER, RAW_BITS_RUN_OUT, decode_node
+
+        raw = np.frombuffer(data, np.uint8, length, at)
+        words = np.frombuffer(data[at + length :], "<u4")
+        if len(words) and not words[-1]:
+            raise ValueError("the last word is 0")
+        symbols = np.zeros((h * w + 1, self.channels), np.int32)
         rows = np.zeros((h * w, self.channels), np.float32)
-
-        def visit(part: Part) -> Integers:
-            tables, prediction = self.tables_and_prediction(part, level, quality)
-            tokens = decoder.decode(tables.ravel())
-            symbols = raw.read(tokens).reshape(tables.shape)
-            values = symbols - self._inward.ravel().take(tables * TOKENS + tokens.reshape(tables.shape))
-            rows[part.scan.positions, part.low : part.high] = values + prediction
-            return symbols + prediction
-
-        symbols = self.grouping.walk(h, w, active, visit)
-        if not (decoder.finished and raw.finished):
+        ended = decode_node(words, raw, active, h, w, *self._for_kernel(level, quality), symbols, rows)
+        if ended == RAW_BITS_RUN_OUT:
+            raise ValueError("raw bits run out")
+        if ended == BYTES_LEFT_OVER:
             raise ValueError("bytes left over")
-        return symbols, np.ascontiguousarray(rows.T).reshape(-1, h, w)
+        shape = -1, h, w
+        return (
+            np.ascontiguousarray(symbols[:-1].T).reshape(shape),
+            np.ascontiguousarray(rows.T).reshape(shape),
+        )
+
+    def _for_kernel(self, level: int, quality: float) -> tuple[Any, ...]:
+        """What `decode_node` wants to know of the model, from `ends` to `inward`."""
+        key = level, quality
+        if key not in self._kernel_weights:
+            from .node_kernel import coder_tables
+
+            if self._kernel_tables is None:
+                self._kernel_tables = coder_tables(self.coder.counts)
+            tensors = self.tensors
+            shared = tensors["shared"][level].astype(np.int64).transpose(0, 2, 1)
+            own, bias = tensors["own"][level].astype(np.int64), self._bias(level, quality).astype(np.int64)
+            # Nothing that a model may hold may overflow.
+            largest = np.abs(tensors["logs"].astype(np.int64)).max(initial=0) * (
+                np.abs(shared).sum(axis=1).max() + np.abs(own).max()
+            )
+            narrow = largest + np.abs(bias).max() < 1 << 31
+            kind = np.int32 if narrow else np.int64
+            groups = tensors["groups"].astype(np.int64)
+            self._kernel_weights[key] = (
+                *(np.ascontiguousarray(groups[:, 0]), np.ascontiguousarray(groups[:, 1])),
+                tensors["logs"].astype(np.int32),
+                *(np.ascontiguousarray(part, kind) for part in (shared, own, bias)),
+                np.ascontiguousarray(tensors["predict"][level].astype(np.int64)),
+                *self._kernel_tables,
+                self._inward.astype(np.float64),
+            )
+        return self._kernel_weights[key]
 
     @cached_property
     def _inward(self) -> Floats:
