@@ -96,6 +96,16 @@ class Latent(Closing):
             self._model = codec.model_of(self._reader, self._named, self._device)
         return self._model
 
+    def use(self, model: "Model") -> None:
+        """Share a model that is loaded already. Raises `ModelError` where another one wrote the latent."""
+        self._model = codec.model_of(self._reader, model)
+
+    @property
+    def cached_bytes(self) -> int:
+        """What the restored frames that are kept take."""
+        frame = self.header.height * self.header.width * self.header.channels
+        return sum(len(gop.restored) for gop in self._gops.values()) * frame
+
     def __len__(self) -> int:
         return self.frames
 
@@ -212,8 +222,7 @@ class Latent(Closing):
 
     def _keep_within(self) -> None:
         """Forget the GOPs that were not asked for longest, until the others fit."""
-        frame_bytes = self.header.height * self.header.width * self.header.channels
-        while sum(len(gop.restored) for gop in self._gops.values()) * frame_bytes > self._cache_bytes:
+        while self.cached_bytes > self._cache_bytes:
             self._gops.popitem(last=False)
 
 

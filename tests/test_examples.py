@@ -27,6 +27,7 @@ PRINTED = {
     "side_by_side": "side-by-side.png",
     "windows": "33 windows; a batch of (4, 8, 3, 48, 64)",
     "zarr_chunks": "within 0.",
+    "train_from_latents": "memories (2, 192, 6, 8) torch.float32, 5 left after the first",
     "stream": "the last 3 again, (48, 64, 3) each",
 }
 

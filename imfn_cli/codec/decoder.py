@@ -97,7 +97,10 @@ class Decoder:
         needed = self.reader.nodes[first - first % header.gop_nodes : last]
         broken: NodeEntry | None = None
         parse = self._parsed if restore else self._checked
-        for node, parsed, problem in map_ordered(parse, needed, decoding_threads(self.memory_bytes)):
+        threads = decoding_threads(self.memory_bytes)
+        # A worker of a DataLoader has one thread; others wait on it alone.
+        alone = len(needed) == 1 or torch.get_num_threads() == 1
+        for node, parsed, problem in map(parse, needed) if alone else map_ordered(parse, needed, threads):
             memory = None
             if header.is_intra(node.index):
                 broken = None

@@ -24,6 +24,7 @@ COMMANDS = (
     "codecs",
     "speed",
     "memory",
+    "windows",
     "coder",
     "arrays",
 )
@@ -84,6 +85,30 @@ def test_speed(cli: Callable[..., Ran], short: Path, tiny_model_dir: Path, tmp_p
     codecs = ["imfn tiny 2:1", "imfn tiny auto", "libx264 preset medium crf 23"]
     assert [(row["codec"], row["frames"]) for row in rows] == [(codec, 9) for codec in codecs]
     assert all(row["compress"] > 0 and row["decompress"] > 0 and row["bytes"] > 0 for row in rows)
+
+
+def test_windows(cli: Callable[..., Ran], clip_path: Path, tmp_path: Path) -> None:
+    words = ("bench", "windows", clip_path, "--runs", 1, "--each", 9, "--results", tmp_path)
+    words = (*words, "--work", tmp_path / "work", "--only", "-r 16 -g 0", "--only", "keyint 16")
+    ran = cli(*words, "--json")
+    if "torchcodec" in ran.err:
+        pytest.skip("torchcodec is not installed")
+    assert ran.code == 0, ran.err
+    rows = json.loads(ran.out)["rows"]
+    assert [(row["coding"], row["reader"]) for row in rows] == [
+        ("x264 keyint 16", "torchcodec"),
+        ("x264 keyint 16", "PyAV"),
+        *(
+            (f"{model} -r 16 -g 0", reader)
+            for model in ("video-linear", "video")
+            for reader in ("frames", "frames, bfloat16", "memories")
+        ),
+    ]
+    assert all(row["windows_per_second"] > 0 and row["cpu_ms"] > 0 for row in rows)
+    # The readers find the frames that were asked for.
+    assert all(row["psnr"] > 20 for row in rows if row["reader"] != "memories")
+    assert len({row["bytes"] for row in rows}) == 3
+    assert "no coding" in cli(*words[:-4], "--only", "x265").err
 
 
 def test_coder(cli: Callable[..., Ran], short: Path, tiny_model_dir: Path, tmp_path: Path) -> None:

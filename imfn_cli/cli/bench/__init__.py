@@ -15,6 +15,7 @@ bench = lazy_app(
         "coder": ("coder:coder", "Fit the tables that adaptive forests are coded with."),
         "arrays": ("arrays:arrays", "Arrays within an error, against other compressors of arrays."),
         "speed": ("speed:speed", "Frames a second, beside libx264."),
+        "windows": ("windows:windows", "Random windows for training, latents beside video files."),
         "memory": ("memory:memory", "Peak RSS of compressing and restoring."),
     },
     help="Reproduce the tables of results, as CSV files in a folder.",
