@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Shard(NamedTuple):
     """This reader among all of them."""
 
-    index: int
-    count: int
+    reader: int
+    readers: int
 
 
 class RandomWindows(IterableDataset[Any]):
@@ -96,7 +96,7 @@ class RandomWindows(IterableDataset[Any]):
         self._done, self._begin = self._begin, 0
         share = _share(self._count, *shard)
         while self._done < share:
-            number = self._done * shard.count + shard.index
+            number = self._done * shard.readers + shard.reader
             random = np.random.default_rng((self._seed, self._epoch, number))
             window = self._windows[int(random.integers(len(self._windows)))]
             # Before the window is handed over: what it has, a state that is asked for now has too.
@@ -110,12 +110,12 @@ class RandomWindows(IterableDataset[Any]):
             "seed": self._seed,
             "epoch": self._epoch,
             "done": self._done,
-            "readers": _shard().count,
+            "readers": _shard().readers,
         }
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on where `state` says. Raises ValueError if it is of another seed or number of readers."""
-        here = {"seed": self._seed, "readers": _shard().count}
+        here = {"seed": self._seed, "readers": _shard().readers}
         for name, value in here.items():
             if state[name] != value:
                 raise ValueError(f"a state of {name} {state[name]}, here it is {value}")

@@ -1,5 +1,6 @@
 """Windows a second that a DataLoader gets of each way of coding, by each reader."""
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ...data import LatentDataset
-from ...errors import InputError
-from ...media import Source, open_sequence, psnr
+from ...data.windows import Place
+from ...errors import ImfnError, InputError
+from ...media import Source, open_sequence
+from ...media.psnr import psnr
 from .codings import CODINGS, Coding, LatentCoding, VideoCoding, write_clips
 from .readers import PyavWindows, TorchcodecWindows, windows_of
 
@@ -104,7 +107,11 @@ def _readers(coding: Coding, paths: Sequence[Path], places: Sequence[tuple[int, 
     size = sum(path.stat().st_size for path in paths)
     if isinstance(coding, VideoCoding):
         windows = windows_of(paths, places, FRAMES)
-        by = {"torchcodec": TorchcodecWindows(windows), "PyAV": PyavWindows(windows)}
+        by: dict[str, Dataset[Any]] = {}
+        # Where it is not installed, or finds no FFmpeg, it is left out.
+        with contextlib.suppress(ImfnError):
+            by["torchcodec"] = TorchcodecWindows(windows)
+        by["PyAV"] = PyavWindows(windows)
         return [_Reader(coding, name, found, size) for name, found in by.items()]
     made = {"frames": _latents(coding, paths, places)}
     if coding.ratio != "auto":
@@ -122,9 +129,9 @@ def _latents(
     wanted = []
     for which, start in places:
         first = start - start % step
-        while (str(paths[which]), first) not in numbers:
+        while Place(str(paths[which]), first) not in numbers:
             first -= step
-        wanted.append(numbers[str(paths[which]), first])
+        wanted.append(numbers[Place(str(paths[which]), first)])
     return Subset(every, wanted)
 
 

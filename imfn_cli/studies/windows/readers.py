@@ -43,8 +43,7 @@ def _torchcodec() -> Any:
         from torchcodec.decoders import VideoDecoder
     except (ImportError, OSError, RuntimeError) as error:
         raise ImfnError(
-            "torchcodec cannot be loaded; pip install torchcodec, and FFmpeg's libraries, or leave x264 out "
-            "with --only=-r"
+            "torchcodec cannot be loaded; pip install torchcodec, and FFmpeg's libraries"
         ) from error
     return VideoDecoder
 
