@@ -93,7 +93,9 @@ class Windows:
 
     def _frames(self, path: str, start: int) -> Tensor:
         latent = self._latents.with_model(path)
-        with torch.autocast(latent.model.device.type, torch.bfloat16, enabled=self._reduced):
+        # Branches mix types that autocast cannot.
+        reduced = self._reduced and latent.model.network.config.is_linear
+        with torch.autocast(latent.model.device.type, torch.bfloat16, enabled=reduced):
             pixels = latent[start : start + self.frames]
         self._latents.keep_within()
         return torch.from_numpy(pixels).permute(0, 3, 1, 2)
