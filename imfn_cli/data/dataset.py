@@ -52,8 +52,8 @@ class LatentDataset(Dataset[Any]):
             table and the nodes that are needed are fetched.
         stride: frames from one window's start to the next's; `frames` unless given.
         model, device, limits: as in `imfn.open`.
-        precision: "float32": pixels are those of `imfn.open`; "bfloat16", of linear models: a few levels off, and
-            faster on processors that have such products (AVX-512 BF16, AMX).
+        precision: "float32": pixels are those of `imfn.open`; "bfloat16", of linear models: a few levels off,
+            and faster on processors that have such products (AVX-512 BF16, AMX).
         open_files, cache_bytes: latents that each worker keeps open, and bytes of restored frames that it
             keeps of GOPs, at most.
         transform: what is made of each window.

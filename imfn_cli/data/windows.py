@@ -94,7 +94,8 @@ class Windows:
     def _frames(self, path: str, start: int) -> Tensor:
         latent = self._latents.with_model(path)
         # Branches mix types that autocast cannot.
-        reduced = self._reduced and latent.model.network.config.is_linear
+        config = latent.model.network.config
+        reduced = self._reduced and config.is_linear and not config.leaf_width
         with torch.autocast(latent.model.device.type, torch.bfloat16, enabled=reduced):
             pixels = latent[start : start + self.frames]
         self._latents.keep_within()
