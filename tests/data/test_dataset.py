@@ -11,7 +11,9 @@ from torch.utils.data import DataLoader
 
 import imfn
 from imfn.data import LatentDataset
+from imfn_cli.bitstream.container.node import NodeEntry
 from imfn_cli.codec import Decoder
+from imfn_cli.codec.decoder import ParsedNode
 
 
 @pytest.mark.parametrize(("frames", "stride"), [(8, None), (8, 3), (1, 1), (22, 1), (5, 40)])
@@ -74,9 +76,12 @@ def test_a_window_decodes_its_own_nodes_alone(
 ) -> None:
     parsed = []
     parse = Decoder.parse
-    monkeypatch.setattr(
-        Decoder, "parse", lambda self, node: (parsed.append(node.index), parse(self, node))[1]
-    )
+
+    def noted(self: Decoder, node: NodeEntry) -> ParsedNode | None:
+        parsed.append(node.index)
+        return parse(self, node)
+
+    monkeypatch.setattr(Decoder, "parse", noted)
     windows = LatentDataset(latents, 8, 1, model=tiny_model)
     windows[12]
     assert parsed == [3, 4]
@@ -155,7 +160,7 @@ def test_what_it_refuses(
         {"open_files": 0},
     ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            LatentDataset(latents, **wrong)  # type: ignore[arg-type]
+            LatentDataset(latents, **wrong)
 
 
 def test_latents_elsewhere(latents: list[Path], tiny_model: imfn.Model) -> None:
