@@ -1,12 +1,14 @@
 """How kernels are compiled: on their first use, and kept on disk where that is possible."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from numba import njit
 from numba.core import event
 
 from .first_use import compiling
+from .kernel_cache import KernelCache
 
 _OWN = __name__.partition(".")[0] + "."
 # What only other kernels call needs no wrappers for Python: saves a quarter of the compiler's time.
@@ -28,6 +30,11 @@ def inner_float(function: Callable[..., Any]) -> Any:
     return _compiled(function, **_WITHIN, fastmath=True)
 
 
+def inlined(function: Callable[..., Any]) -> Any:
+    """One whose code becomes that of the kernels that call it."""
+    return njit(nogil=True, inline="always")(function)
+
+
 class _Watch(event.Listener):
     """Numba says when it compiles, and nothing where it reads what it has compiled before."""
 
@@ -43,8 +50,9 @@ event.register("numba:compile", _Watch())
 
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
-    try:
-        return njit(nogil=True, cache=True, **options)(function)
-    except RuntimeError:
-        # Neither beside the module nor in the user's cache folder can anything be written.
-        return njit(nogil=True, **options)(function)
+    dispatcher = njit(nogil=True, **options)(function)
+    # RuntimeError: neither beside the module nor in the user's cache folder can anything be written.
+    with suppress(RuntimeError):
+        # What `cache=True` does, with a cache that fails in silence.
+        dispatcher._cache = KernelCache(function)
+    return dispatcher

@@ -9,10 +9,9 @@ the pixel, each cut off at a limit in proportion to the step: an edge does not p
 """
 
 import numpy as np
-from numba import njit
 
 from ....motion.interpolate import BORDER
-from ....system.compiled import inner, kernel
+from ....system.compiled import inlined, inner, kernel
 
 # Point-symmetric pairs: a diamond of 7 × 7; the first four a second time with a small limit.
 _DY = np.array([0, 1, 1, 1, 0, 2, 0, 3, 2, 2, 1, 1], np.int64)
@@ -41,7 +40,7 @@ def leaf_class(src, y, x, mode, last, step16, thresholds):
     return (kind * 3 + direction) * 5 + activity
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _tap(plane, y, x, k, p, limit):
     a = np.int64(plane[y + _DY[k], x + _DX[k]]) - p
     b = np.int64(plane[y - _DY[k], x - _DX[k]]) - p

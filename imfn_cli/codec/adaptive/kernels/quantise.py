@@ -1,11 +1,10 @@
 """Rate–distortion optimised quantisation of one leaf's residual: the encoder's choice only."""
 
 import numpy as np
-from numba import njit
 
 from ....bitstream.adaptive import residual as rs
 from ....bitstream.adaptive.binary_coder import BITS
-from ....system.compiled import inner, inner_float
+from ....system.compiled import inlined, inner, inner_float
 from .copies import fill_row
 
 # Numbers below this are always 0; a leaf with less energy than its square has no symbol.
@@ -18,7 +17,7 @@ _OFFSET_BITS = np.array(
 # BITS has 4097 entries: index p >> 4 for a one, 4096 − (p >> 4) for a zero.
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def bits_of(cd, context, bit):
     """Estimated bits of `bit` in one context."""
     p = np.int64(cd.p[context]) >> 4
