@@ -4,6 +4,7 @@ Everything heavy (torch, PyAV, numpy) is imported by the first call, not with th
 """
 
 import operator
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -106,6 +107,8 @@ def compress(
         Any T, H, W ≥ 1. Frames of files are streamed. Arrays of other types and shapes (booleans, integers
         and floats up to 64 bits; (T, H, W), (T, H, W, C), (T, D)), TIFF stacks of more than 8 bits, HDF5
         ("file.h5::/data") and Zarr go another way, in which every sample is within an error; `ArrayReport`.
+        So do videos and folders of PNG, PGM, PPM or TIFF with `lossless`, `max_error` or `fit`: gray and RGB
+        of any depth by their own samples, others as RGB that is made of them.
         With a `ratio` or `fit` they become memories, of a tree that is fitted to them.
     output: the file to write; clip.mp4 → clip.safetensors beside it unless given. An array needs one. "-" is
         standard output, which gets the file when it is whole.
@@ -134,7 +137,8 @@ def compress(
     audio: whether the sound of a video file is kept; subtitles always are, packets of both as they are.
     embed_model: put the model's configuration and weights into the file, which then needs no model to be
         restored; its size counts. Of models up to 16 MB (2^24 bytes), which all that ship are.
-    lossless: of an array: what comes back has every bit that it had, on every machine.
+    lossless: of an array: what comes back has every bit that it had, on every machine. Of a video or images:
+        every decoded sample; gray and RGB only, for YCbCr would have to be converted.
     max_error: of an array: every sample is at most so far from what it was; "1%" is a part of its range.
     fit: of an array: memories of `ratio` frames, 16 unless given, of a linear tree that is fitted in closed
         form to the array itself, takes its type and channels, and travels with the latent. So does a number
@@ -188,7 +192,7 @@ def compress(
             tree = {"ratio": fixed, "quality": quality, "model": file, "gop": gop}
         asked = codec.Tolerance(quality=quality) if tolerance is None else tolerance
         return _compress_array(
-            *(source, output, asked, start, stop),
+            *(source, output, asked, start, stop, stream),
             tree=tree,
             force=force,
             verify=verify,
@@ -350,6 +354,7 @@ def _compress_array(
     tolerance: "codec.Tolerance",
     start: int,
     stop: int | None,
+    stream: int | None,
     *,
     tree: dict[str, Any] | None,
     force: bool,
@@ -365,12 +370,14 @@ def _compress_array(
         raise OutputError("array: has no name to go by; say where to write with output=")
     else:
         place = Path(output)
-    told = None
+    told: dict[str, Any] | None = None
     if isinstance(source, media.Source):
         # Before it is opened: a change while it is read is one too.
         told = {"source": media.fingerprint(source.paths, source.name), "frames": [start, stop]}
         told["array"] = source.name.partition("::")[2]
-    array = _opened_array(source, start, stop)
+        told["stream"] = stream
+    exact = tree is None and tolerance.lossless
+    array = _opened_array(source, start, stop, stream=stream, exact=exact)
     with ExitStack() as stack:
         stack.enter_context(array)
         written = stack.enter_context(stdout_from_disk(codec.LATENT_ENDING)) if is_standard(place) else place
@@ -388,15 +395,15 @@ def _compress_array(
     return replace(report, output="stdout") if is_standard(output) else report
 
 
-def _opened_array(source: object, start: int, stop: int | None) -> "media.ArraySource":
-    """Frames start … stop − 1 of an array, wherever it is. Raises `InputError`."""
+def _opened_array(
+    source: object, start: int, stop: int | None, *, stream: int | None = None, exact: bool = False
+) -> "media.ArraySource":
+    """Frames start … stop − 1 of an array, wherever it is, or of a video or images as one.
+
+    exact: refuse what would have to be converted.   Raises `InputError`.
+    """
     if isinstance(source, media.Source):
-        if len(source.paths) != 1:
-            raise InputError(
-                f"{source.name}: is no array; lossless, max_error and fit are for .npy, .npz, .tif, "
-                ".h5, .zarr"
-            )
-        return media.open_array(source.name, start=start, stop=stop)
+        return media.open_samples(source, start=start, stop=stop, stream=stream, exact=exact)
     # Of a file torch is not needed.
     import numpy as np
     import torch
@@ -630,7 +637,8 @@ def decompress(
 
     latent: a file; an address such as s3://bucket/clip.safetensors, read by range requests; "-": standard
         input.
-    output: of an array latent .npy, .npz, .tif, .h5 or .zarr, beside it as its source was; of others its
+    output: of an array latent .npy, .npz, .tif, .h5, .zarr, of uint8 and uint16 images .mkv (FFV1) or a
+        directory (PNG) too, beside it as its source was; of others its
         ending says the format: .mp4 .m4v .mov (H.264), .mkv (FFV1, lossless), .webm (VP9), .gif,
         .y4m, .npy, .tif; none, a closing slash or a directory: PNG images. Unless given, clip.safetensors →
         clip.restored.mp4 beside it (.gif, .npy or images/ where the source was such). "-" is standard output,
@@ -695,6 +703,8 @@ def _decompress(
     opened = bitstream.open_file(path, limits)
     if isinstance(opened, bitstream.ArrayFile):
         place = codec.array_place(named, output, opened.header.source_kind, format)
+        if format is None and str(place).endswith(("/", os.sep)):
+            format = "png"
         with nullcontext(place) if not is_standard(place) else stdout_from_disk(f".{format}") as written:
             return codec.decompress_array(
                 opened,
@@ -933,10 +943,10 @@ def _verified_array(
     counting = _counting(progress, len(opened.groups))
     if source is None:
         return codec.verify_array(opened, progress=counting)
-    if isinstance(source, media.Source):
-        source = source.name
+    if isinstance(source, str | Path):
+        source = _one_source(source)
     array: media.ArraySource = (
-        media.open_array(source) if isinstance(source, str | Path) else media.GivenArray(source)
+        media.open_samples(source) if isinstance(source, media.Source) else media.GivenArray(source)
     )
     with array:
         if frames is not None and frames != (0, None):

@@ -194,7 +194,8 @@ def _wanted(place: Path | RemotePath, format: str | None) -> tuple[Path, bool]:
     opened = bitstream.open_file(place)
     latent = place if isinstance(place, Path) else Path(place.name)
     if isinstance(opened, bitstream.ArrayFile):
-        return Path(codec.array_place(latent, None, opened.header.source_kind, format)), False
+        found = str(codec.array_place(latent, None, opened.header.source_kind, format))
+        return Path(found), found.endswith("/")
     kind = "video" if isinstance(opened, bitstream.FadingMemoryFile) else opened.header.source_kind
     beside = str(codec.restored_place(latent, None, kind))
     if format is None:

@@ -76,10 +76,13 @@ def restored_place(latent: Path, output: str | Path | None, kind: str) -> str | 
 def array_place(latent: Path, output: str | Path | None, kind: str, format: str | None = None) -> str | Path:
     """Where an array goes: `output`, or stack.restored.npy beside its latent; of TIFF, HDF5 and Zarr as such.
 
-    format: its ending, whatever `kind` is. Raises OutputError if that is the latent itself.
+    Of a video that is .mkv, of a folder of images frames.restored/. format: its ending, whatever `kind` is.
+    Raises OutputError if that is the latent itself.
     """
-    ending = format or {"images": "tif", "hdf5": "h5", "zarr": "zarr"}.get(kind, "npy")
     stem = latent.name.removesuffix(LATENT_ENDING)
+    if output is None and format is None and kind == "folder":
+        return f"{latent.with_name(f'{stem}.restored')}/"
+    ending = format or {"images": "tif", "hdf5": "h5", "zarr": "zarr", "video": "mkv"}.get(kind, "npy")
     place = latent.with_name(f"{stem}.restored.{ending}") if output is None else output
     if not is_standard(place) and _same_file(Path(place), latent):
         raise _is_the_input(place)

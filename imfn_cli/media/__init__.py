@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .sources.part import Part
     from .sources.raw_video import RawVideo, parse_rate
     from .sources.routes import STDIN, is_device
+    from .sources.samples import open_samples
 
 __all__ = [
     "OUTPUT_ENDINGS",
@@ -53,6 +54,7 @@ __all__ = [
     "open_array",
     "open_live",
     "open_output",
+    "open_samples",
     "open_sequence",
     "open_writer",
     "parse_rate",
@@ -80,5 +82,6 @@ __getattr__, __dir__ = lazy_attributes(
         "sources.live": ("open_live", "stalled"),
         "sources.raw_video": ("RawVideo", "parse_rate"),
         "sources.routes": ("STDIN", "is_device"),
+        "sources.samples": ("open_samples",),
     },
 )

@@ -100,7 +100,8 @@ class ArrayHeader:
     max_error: largest difference of a sample; 0: none; None: nothing is promised.
     quality: 0 … 100, where that set it, else None.
     group_frames: frames in a group, a power of two; the last one may have fewer.
-    source_kind: "array", "images", "hdf5" or "zarr".   source_bytes: size of the source.
+    source_kind: "array", "images" (TIFF), "hdf5", "zarr", "video" or "folder" (of images).
+    source_bytes: size of the source.
     about: what else the source says of itself, such as the size of a pixel.
     tree: of memories, else None; since version 2.
     """

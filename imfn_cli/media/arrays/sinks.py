@@ -1,4 +1,4 @@
-"""Arrays of any type to files, block by block: .npy, .npz, .tif, .h5, .zarr."""
+"""Arrays of any type to files, block by block: .npy, .npz, .tif, .h5, .zarr; images to .mkv and folders."""
 
 import contextlib
 import secrets
@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import OutputError
 from ...system.files import check_folder, replacing, writing
 from .extras import needed
+from .image_sinks import filling_folder, write_mkv, write_png
 from .source import About
 from .tiff_sink import write_tiff
 
@@ -39,6 +41,8 @@ def write_array(
 ) -> None:
     """Write frames as they come, blocks (N, *frame); `format`, or the ending of `output`, says how.
 
+    "png", an existing folder or a name without an ending: a folder of PNG.
+
     Raises `OutputError` for another ending, and where something is there and `force` is not set. What raises
     leaves nothing behind.
     """
@@ -47,10 +51,14 @@ def write_array(
         with _replacing_folder(output, force=force) as folder, _written(output):
             _write_zarr(folder, info, blocks)
         return
+    if ending == ".png" if format is not None else output.is_dir() or not ending:
+        with filling_folder(output, force=force) as folder, _written(output):
+            write_png(folder, info.shape, info.dtype, info.axes, blocks)
+        return
     if ending not in _FILES:
         raise OutputError(
             f"{output}: cannot hold {info.dtype.name} of shape {info.shape} as it is; "
-            f"use one of {' '.join(ARRAY_ENDINGS)}"
+            f"use one of {' '.join(ARRAY_ENDINGS)}, or for images of 8 and 16 bits a folder"
         )
     with replacing(output, force=force) as temporary, _written(output):
         _FILES[ending](temporary, info, blocks)
@@ -62,6 +70,8 @@ def _written(output: Path) -> Iterator[None]:
     try:
         with writing(output):
             yield
+    except av.error.FFmpegError as error:
+        raise OutputError(f"{output}: cannot be written ({_one_line(error)}); use .npy") from error
     except (ValueError, TypeError, KeyError, OverflowError, struct.error) as error:
         # Of a latent from somebody else: what libraries make of it is known only to them.
         raise OutputError(
@@ -128,6 +138,10 @@ def _write_tiff(path: Path, info: ArrayInfo, blocks: Blocks) -> None:
     write_tiff(tifffile, path, info.shape, info.dtype, info.axes, info.about, blocks)
 
 
+def _write_mkv(path: Path, info: ArrayInfo, blocks: Blocks) -> None:
+    write_mkv(path, info.shape, info.dtype, info.axes, info.about, blocks)
+
+
 _FILES: dict[str, Callable[[Path, ArrayInfo, Blocks], None]] = {
     ".npy": _write_npy,
     ".npz": _write_npz,
@@ -135,6 +149,7 @@ _FILES: dict[str, Callable[[Path, ArrayInfo, Blocks], None]] = {
     ".tiff": _write_tiff,
     ".h5": _write_hdf5,
     ".hdf5": _write_hdf5,
+    ".mkv": _write_mkv,
 }
 #: The endings that `write_array` knows.
 ARRAY_ENDINGS = (*_FILES, ".zarr")

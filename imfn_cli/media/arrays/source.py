@@ -25,7 +25,8 @@ class ArraySource(Closing, ABC):
 
     name: for messages.   shape, dtype: of the array, byte order included.   axes: a letter for each axis.
     frame_axes: how many axes, the last ones, are those of a frame; the others count frames.
-    kind: "array", "images", "hdf5" or "zarr".   size_bytes: on disk.   about: what else it says of itself.
+    kind: "array", "images" (TIFF), "hdf5", "zarr", "video" or "folder" (of images).
+    size_bytes: on disk.   about: what else it says of itself.
     notes: what the user should know, one line each.
     """
 

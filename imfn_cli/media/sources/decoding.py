@@ -140,22 +140,22 @@ class Damage:
 
 
 def decode(container: InputContainer, stream: VideoStream, name: str, damage: Damage) -> Iterator[VideoFrame]:
-    """Decoded frames in presentation order; single damaged packets are skipped and counted in `damage`.
-
-    Raises `InputError` if no packet decodes, or if none of the last packets does and they are more than a cut
-    file explains.
-    """
+    """`decode_as_coded`, with frames of two fields deinterlaced."""
     deinterlace = Deinterlacer()
-    for frame in _decoded(container, stream, name, damage):
+    for frame in decode_as_coded(container, stream, name, damage):
         yield from deinterlace(frame)
     yield from deinterlace(None)
     damage.deinterlaced += deinterlace.count
 
 
-def _decoded(
+def decode_as_coded(
     container: InputContainer, stream: VideoStream, name: str, damage: Damage
 ) -> Iterator[VideoFrame]:
-    """`decode`, fields and all."""
+    """Decoded frames in presentation order; single damaged packets are skipped and counted in `damage`.
+
+    Raises `InputError` if no packet decodes, or if none of the last packets does and they are more than a cut
+    file explains.
+    """
     frames = packets = 0
     ends = _Ends(stream)
     latest = "no frame in it"

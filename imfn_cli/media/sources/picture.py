@@ -87,7 +87,7 @@ class Picture:
             if frame.format.name == "gray" and (frame.width, frame.height) == self.size:
                 pixels = np.asarray(frame.to_ndarray())[:, :, None]
             else:
-                rgb = to_rgb(frame, MATRICES.get(frame.colorspace), full_range=_is_full_range(frame))
+                rgb = to_rgb(frame, MATRICES.get(frame.colorspace), full_range=is_full_range(frame))
                 pixels = np.asarray(rgb.to_ndarray())
                 if self.has_alpha:
                     pixels, alpha = split_alpha(pixels)
@@ -153,7 +153,8 @@ def _is_gray(frame: VideoFrame) -> bool:
     return frame.format.name.startswith(("gray", "mono", "ya8", "ya16"))
 
 
-def _is_full_range(frame: VideoFrame) -> bool:
+def is_full_range(frame: VideoFrame) -> bool:
+    """Whether samples of a frame use all their values."""
     # Gray is full range whatever the tag says, as in FFmpeg.
     return RANGES.get(frame.color_range) == "pc" or frame.format.name.startswith("yuvj") or _is_gray(frame)
 
@@ -162,7 +163,7 @@ def _colour_of(stream: VideoStream, first: VideoFrame) -> ColourDescription:
     """How a stream codes its colours: RGB, gray and palettes as they are shown, whatever the tags say."""
     codec = stream.codec_context
     coded_as_shown = first.format.is_rgb or _is_gray(first) or first.format.has_palette
-    full_range = coded_as_shown or _is_full_range(first)
+    full_range = coded_as_shown or is_full_range(first)
     return ColourDescription(
         matrix="gbr" if coded_as_shown else MATRICES.get(first.colorspace),
         range="pc" if full_range else RANGES.get(first.color_range),
