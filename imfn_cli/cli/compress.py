@@ -58,7 +58,7 @@ def compress(
         ),
     ] = None,
     lossless: Annotated[
-        bool, typer.Option("--lossless", help="Of an array: every bit comes back, on every machine.")
+        bool, typer.Option("--lossless", help="Of an array, gray or RGB video, PNG: every bit comes back.")
     ] = False,
     max_error: options.MaxError = None,
     fit: options.Fit = False,

@@ -38,7 +38,7 @@ def decompress(
             help="File to write; of several latents, or a folder, a folder. "
             "Its ending says the format: .mp4 .mov (H.264), .mkv (FFV1, lossless), "
             ".webm (VP9), .gif, .y4m, .npy, .tif; none or a closing slash: a directory of PNG. "
-            "Of an array latent: .npy, .npz, .tif, .h5, .zarr. "
+            "Of an array latent: .npy, .npz, .tif, .h5, .zarr; of images .mkv and PNG too. "
             "- is standard output, which needs --format.",
             show_default="beside the latent, see above",
         ),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import imfn_cli as imfn
+from imfn_cli.codec.exact import compress
 from imfn_cli.errors import InputError, OutputError
 from imfn_cli.media.exact_pixels import Layout, layout_of
 from tests.media.frames import encode_video
@@ -216,3 +217,19 @@ def test_memories_of_a_deep_video(tmp_path: Path) -> None:
     report = imfn.compress(tmp_path / "a.mkv", tmp_path / "x.safetensors", fit=True, ratio=4)
     assert (report.ratio, report.frames) == (4, 16)
     assert imfn.verify(tmp_path / "x.safetensors", source=tmp_path / "a.mkv").ok
+
+
+def test_gone_on_with_it_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compress, "frames_in_group", lambda _: 8)
+    video(tmp_path / "a.mkv", "gray12le", frames=20)
+    whole, again = tmp_path / "whole.safetensors", tmp_path / "again.safetensors"
+    imfn.compress(tmp_path / "a.mkv", whole, lossless=True)
+
+    def dies(done: int, _: int | None) -> None:
+        if done >= 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        imfn.compress(tmp_path / "a.mkv", again, lossless=True, resume=True, progress=dies)
+    assert imfn.compress(tmp_path / "a.mkv", again, lossless=True, resume=True).resumed == 8
+    assert again.read_bytes() == whole.read_bytes()
