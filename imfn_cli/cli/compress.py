@@ -1,5 +1,6 @@
 """`imfn compress`: sequences in, latents out."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -284,6 +285,8 @@ def _model_hash(model: str | None, guaranteed: bool) -> str | None:
     """The hash of the weights that are meant; the name where they must be fetched first."""
     if guaranteed or (model is not None and model.startswith("hf://")):
         return model
+    if model is not None and zoo.is_array_model(model):
+        return hashlib.sha256(Path(model).read_bytes()).hexdigest()
     return zoo.weights_sha256(zoo.find_model(model))
 
 

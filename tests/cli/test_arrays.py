@@ -182,7 +182,7 @@ def test_in_one_process_many(cli: Cli, array: np.ndarray, tmp_path: Path) -> Non
     out = tmp_path / "latents"
     ran = cli("compress", tmp_path / "x.npy", tmp_path / "z.npy", "--lossless", "-o", f"{out}/")
     assert ran.code == 0
-    assert sorted(path.name for path in out.iterdir()) == ["x.safetensors", "z.safetensors"]
+    assert sorted(path.name for path in out.glob("*.safetensors")) == ["x.safetensors", "z.safetensors"]
     ran = cli("decompress", out, "-o", tmp_path / "back", "--json")
     assert [Path(line["output"]).name for line in ran.json] == ["x.npy", "z.npy"]
     assert np.array_equal(np.load(tmp_path / "back" / "z.npy"), array[..., :2])

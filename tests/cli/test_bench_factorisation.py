@@ -107,7 +107,7 @@ def test_a_linear_model_has_no_training_to_repeat(cli: Cli, clip: Path) -> None:
     pytest.importorskip("matplotlib")
     ran = bench(cli, clip, Path("video-linear"))
     assert ran.code == 1
-    assert ran.line.startswith("model video-linear: is linear")
+    assert ran.line.startswith("model video-linear-1: is linear")
     assert "'imfn train'" in ran.line
 
 

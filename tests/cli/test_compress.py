@@ -120,7 +120,7 @@ def test_several_inputs_and_a_directory_for_them(
     assert ran.code == 0
     counts = {Path(report["output"]).name: report["frames"] for report in ran.json}
     assert counts == {"a.safetensors": 3, "b.safetensors": 2, "c.safetensors": 2, "stills.safetensors": 11}
-    assert {path.name for path in latents.iterdir()} == set(counts)
+    assert {path.name for path in latents.glob("*.safetensors")} == set(counts)
 
 
 def test_a_pattern(cli: Cli, clip_frames: np.ndarray, tmp_path: Path, model: Words) -> None:
@@ -335,7 +335,7 @@ def test_tenths_of_quality(cli: Cli, clip: Path, model: Words) -> None:
     ran = cli("compress", clip, *model, "-q", 43.7)
     assert "quality 43.7" in ran.out
     reader = open_latent(clip.with_suffix(".safetensors"))
-    assert (reader.header.quality, reader.header.version) == (43.7, 5)
+    assert (reader.header.quality, reader.header.version) == (43.7, 6)
     assert cli("verify", reader.path, "-m", model[1]).code == 0
 
 
@@ -391,7 +391,7 @@ def test_an_effort_that_says_nothing(
     with monkeypatch.context() as patch:
         patch.setattr("imfn_cli.codec.fits", lambda _: False)
         ran = cli("compress", clip, "-m", "video-linear", "--effort", "1")
-    told = "effort 1 says nothing: model video-linear codes memories of 16 frames"
+    told = "effort 1 says nothing: model video-linear-1 codes memories of 16 frames"
     assert (ran.code, told in ran.err) == (0, True)
     ran = cli("compress", clip, *model, "--effort", "1", "--force")
     assert (ran.code, "1 to 3 go with -r auto" in ran.err) == (2, True)

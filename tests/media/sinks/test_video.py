@@ -94,8 +94,8 @@ def test_h264_is_encoded_by_the_fast_preset(tmp_path: Path) -> None:
     found = re.search(rb"x264 - core .* options: ([^\0]*)", content)
     assert found is not None
     options = dict(word.split(b"=", 1) for word in found[1].split() if b"=" in word)
-    assert (options[b"ref"], options[b"subme"], options[b"rc_lookahead"]) == (b"1", b"2", b"10")
-    assert options[b"crf"] == b"14.0"
+    assert (options[b"ref"], options[b"subme"], options[b"mbtree"]) == (b"1", b"2", b"0")
+    assert options[b"crf"] == b"15.0"
 
 
 def test_a_gif_shows_no_more_than_browsers_do(tmp_path: Path) -> None:
