@@ -356,6 +356,9 @@ def _folder(items: list[Item], output: str | None) -> Path | str | None:
     if is_standard(output) and len(items) == 1:
         return None
     mirrored = any(item.root is not None for item in items)
+    if len(items) == 1 and items[0].source is not None and items[0].source.paths == (items[0].root,):
+        # A folder of images is one sequence, which may become a file.
+        mirrored = not str(output).endswith(codec.LATENT_ENDING)
     return output_folder(output, len(items), mirrored=mirrored, endings=(codec.LATENT_ENDING,))
 
 

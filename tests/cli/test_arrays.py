@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import imfn_cli as imfn
 from tests.codec.exact.arrays import made
@@ -50,6 +51,18 @@ def test_within_an_error(cli: Cli, array: np.ndarray, tmp_path: Path) -> None:
     assert restored.shape == (4, 20, 16, 5)
     limit = 0.01 * (float(array.max()) - float(array.min()))
     assert np.abs(restored.astype(float) - array[3:7].astype(float)).max() <= limit
+
+
+def test_a_folder_of_images_becomes_the_file_that_is_named(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    for number in range(3):
+        samples = np.full((8, 9), 700 * number, np.uint16)
+        Image.fromarray(samples).save(tmp_path / "frames" / f"{number}.png")
+    latent = tmp_path / "named.safetensors"
+    assert cli("compress", tmp_path / "frames", "--lossless", "-o", latent).code == 0
+    assert cli("verify", latent, "--source", tmp_path / "frames").code == 0
+    assert cli("decompress", latent, "--format", "npy").code == 0
+    assert np.load(tmp_path / "named.restored.npy")[:, 0, 0].tolist() == [0, 700, 1400]
 
 
 def test_what_no_model_fits_needs_no_option(cli: Cli, array: np.ndarray, tmp_path: Path) -> None:
