@@ -103,6 +103,8 @@ class Latent(Closing):
     @property
     def cached_bytes(self) -> int:
         """What the restored frames that are kept take."""
+        if not self._gops:
+            return 0
         frame = self.header.height * self.header.width * self.header.channels
         return sum(len(gop.restored) for gop in self._gops.values()) * frame
 

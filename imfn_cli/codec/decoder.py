@@ -247,7 +247,9 @@ def _frames(
                 yield Frame(last, next(clock))
             continue
         level = run[0].entry.level
-        memories = torch.stack([node.memory for node in run if node.memory is not None]).to(model.device)
+        held = [node.memory.permute(1, 2, 0) for node in run if node.memory is not None]
+        # Channels last, as memories come: to the network they are rows.
+        memories = torch.stack(held).to(model.device).permute(0, 3, 1, 2)
         window = max(start - first, 0), min(stop, end) - first
         coding = RootCoding(level, header.step)
         for part in restored_parts(model, memories, level, shape, window, coding):

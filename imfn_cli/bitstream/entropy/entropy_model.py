@@ -226,7 +226,8 @@ class EntropyModel:
     def decode(self, data: bytes, level: int, quality: float, h: int, w: int) -> tuple[Integers, Floats]:
         """A node's bytes → symbols (C, h, w), the same on every machine, and the memory restored, in steps.
 
-        Raises `ValueError` where the bytes cannot be a node of that shape.
+        Both lie position by position, as the network multiplies them. Raises `ValueError` where the bytes
+        cannot be a node of that shape.
         """
         active, at = read_varint(data, 0)
         length, at = read_varint(data, at)
@@ -251,10 +252,7 @@ class EntropyModel:
         if ended == BYTES_LEFT_OVER:
             raise ValueError("bytes left over")
         shape = -1, h, w
-        return (
-            np.ascontiguousarray(symbols[:-1].T).reshape(shape),
-            np.ascontiguousarray(rows.T).reshape(shape),
-        )
+        return symbols[:-1].T.reshape(shape), rows.T.reshape(shape)
 
     def _for_kernel(self, level: int, quality: float) -> tuple[Any, ...]:
         """What `decode_node` wants to know of the model, from `ends` to `inward`."""

@@ -76,17 +76,16 @@ def _is_in(kind, distance, y, x):
 
 @inner
 def _choose_tables(
-    kind, distance, low, high, group, h, w, logs, shared, own, bias, known, magnitudes, chosen, target,
-    edges,
+    kind, distance, low, high, group, h, w, logs, shared, own, bias, known, symbols, tables, places, chosen
 ):  # fmt: skip
-    """The table of every symbol of a pass, `chosen`, its place in the memory, `target`; returns how many.
+    """The positions of a pass, `places`, and the table of each of their symbols, `chosen`; returns how many.
 
-    edges[t + 1] counts those of table t.
+    Loops over channels do one thing each: those the compiler turns into vectors.
     """
-    channels, last_log, tables = magnitudes.shape[1], len(logs) - 1, len(edges) - 1
-    wide = high - low
+    last_log, wide = len(logs) - 1, high - low
     near = np.empty(4, np.int64)
     index = np.empty(wide, shared.dtype)
+    around = np.empty(wide, np.int32)
     start, alone = bias[kind, low:high], own[kind, low:high]
     count = 0
     for y in range(h):
@@ -104,37 +103,68 @@ def _choose_tables(
                         index[c] += value * weights[c]
             if kind != FIRST:
                 _neighbours(kind, distance, y, x, h, w, near)
-                m0, m1 = magnitudes[near[0], low:high], magnitudes[near[1], low:high]
-                m2, m3 = magnitudes[near[2], low:high], magnitudes[near[3], low:high]
+                s0, s1 = symbols[near[0], low:high], symbols[near[1], low:high]
+                s2, s3 = symbols[near[2], low:high], symbols[near[3], low:high]
+                for c in range(wide):
+                    around[c] = (
+                        min(abs(s0[c]), _CLIP) + min(abs(s1[c]), _CLIP) + min(abs(s2[c]), _CLIP)
+                        + min(abs(s3[c]), _CLIP)
+                    )  # fmt: skip
                 total = 0
                 for c in range(wide):
-                    around = m0[c] + m1[c] + m2[c] + m3[c]
-                    total += around
-                    index[c] += logs[min(around, last_log)] * alone[c]
+                    total += around[c]
+                for c in range(wide):
+                    index[c] += logs[np.uint32(min(around[c], last_log))] * alone[c]
                 value = logs[min(total, last_log)]
                 if value:
                     weights = shared[kind, shared.shape[1] - 1, low:high]
                     for c in range(wide):
                         index[c] += value * weights[c]
-            place = position * channels + low
+            places[count] = position
+            found = chosen[count * wide : (count + 1) * wide]
             for c in range(wide):
-                table = min(max(index[c] >> 10, 0), tables - 1)
-                chosen[count] = table
-                target[count] = place + c
-                edges[table + 1] += 1
-                count += 1
+                found[c] = min(max(index[c] >> 10, 0), tables - 1)
+            count += 1
     return count
 
 
 @inner
-def _learn(group, low, high, h, w, logs, known, magnitudes):
+def _sort_by_table(count, wide, channels, low, places, chosen, ends, ordered):
+    """Places in the memory of a pass's symbols, table by table, `ordered`; ends[t] is where table t's end.
+
+    Symbols one after another are often of one table: they count in two rows, so that none waits for another.
+    """
+    symbols, tables = count * wide, ends.shape[1]
+    ends[:] = 0
+    for i in range(0, symbols - 1, 2):
+        ends[0, chosen[i]] += 1
+        ends[1, chosen[i + 1]] += 1
+    if symbols % 2:
+        ends[0, chosen[symbols - 1]] += 1
+    begin = 0
+    for table in range(tables):
+        size = ends[0, table] + ends[1, table]
+        ends[0, table] = begin
+        begin += size
+    at = 0
+    for i in range(count):
+        place = places[i] * channels + low
+        for c in range(wide):
+            table = chosen[at]
+            ordered[ends[0, table]] = place + c
+            ends[0, table] += 1
+            at += 1
+
+
+@inner
+def _learn(group, low, high, h, w, logs, known, symbols):
     """What later groups know of a group: its magnitudes at each position, and around it."""
     last_log = len(logs) - 1
     totals = np.zeros(h * w, np.int64)
     for position in range(h * w):
         total = 0
-        for magnitude in magnitudes[position, low:high]:
-            total += magnitude
+        for symbol in symbols[position, low:high]:
+            total += min(abs(symbol), _CLIP)
         totals[position] = total
         known[position, 2 * group] = logs[min(total, last_log)]
     for y in range(h):
@@ -152,7 +182,7 @@ def _learn(group, low, high, h, w, logs, known, magnitudes):
 
 
 @inner
-def _predict(kind, distance, high, h, w, predict, positions, symbols, rows, inwards, magnitudes):
+def _predict(kind, distance, high, h, w, predict, positions, symbols, rows, inwards):
     """Add predictions to the differences of a pass in the first channels."""
     wide = predict.shape[2]
     nearness = 0
@@ -173,7 +203,6 @@ def _predict(kind, distance, high, h, w, predict, positions, symbols, rows, inwa
                 symbol = difference + prediction
                 symbols[position, c] = symbol
                 rows[position, c] = np.float32(difference - inwards[position, c] + prediction)
-                magnitudes[position, c] = min(abs(symbol), _CLIP)
 
 
 @kernel
@@ -191,20 +220,18 @@ def decode_node(
     size, channels, groups, tables = h * w, symbols.shape[1], len(ends), len(left)
     flat_symbols, flat_rows = symbols.reshape(-1), rows.reshape(-1)
     known = np.zeros((size, 2 * groups), shared.dtype)
-    magnitudes = np.zeros((size + 1, channels), np.int32)
-    flat_magnitudes = magnitudes.reshape(-1)
     # How far the predicted channels' differences are restored inward.
     wide = predict.shape[2]
     inwards = np.zeros((size, wide), np.float64)
     widest = 0
     for group in range(groups):
         widest = max(widest, ends[group] - (ends[group - 1] if group else 0))
-    # Of a pass: each symbol's table and place; then places in the order of decoding.
+    # Of a pass: its positions and each symbol's table; then places in the order of decoding.
+    places = np.empty(size, np.int32)
     chosen = np.empty(size * widest, np.uint8)
-    target = np.empty(size * widest, np.int32)
     ordered = np.empty(size * widest, np.int32)
     large = np.empty(size * widest, np.int64)
-    edges = np.empty(tables + 1, np.int64)
+    edges = np.empty((2, tables), np.int64)
     at_word, at_bit = len(words), 0
     state = np.uint64(0)
     for _ in range(2):
@@ -218,21 +245,15 @@ def decode_node(
             break
         kind, distance = FIRST, strides[group]
         while True:
-            edges[:] = 0
             count = _choose_tables(
-                kind, distance, low, high, group, h, w, logs, shared, own, bias, known, magnitudes, chosen,
-                target, edges,
+                kind, distance, low, high, group, h, w, logs, shared, own, bias, known, symbols, tables,
+                places, chosen,
             )  # fmt: skip
-            for table in range(tables):
-                edges[table + 1] += edges[table]
-            for i in range(count):
-                table = chosen[i]
-                ordered[edges[table]] = target[i]
-                edges[table] += 1
+            _sort_by_table(count, high - low, channels, low, places, chosen, edges, ordered)
             signed = group == 0 and kind != FIRST and wide > 0
             begin, many = 0, 0
             for table in range(tables):
-                end = edges[table]
+                end = edges[0, table]
                 zero = left[table, 1]
                 for k in range(begin, end):
                     quantile = np.uint32(state & np.uint64(_MASK))
@@ -249,7 +270,6 @@ def decode_node(
                         place = ordered[k]
                         if token < _LARGE:
                             value = (token + 1) >> 1
-                            flat_magnitudes[place] = value
                             value = value if token & 1 else -value
                             flat_symbols[place] = value
                             flat_rows[place] = np.float32(value - inward[table, token])
@@ -274,13 +294,11 @@ def decode_node(
                 for bit in range(at_bit, at_bit + bits):
                     value = value << 1 | (raw[bit >> 3] >> (7 - (bit & 7))) & 1
                 at_bit += bits
-                flat_magnitudes[place] = min(value, _CLIP)
                 value = value if token % 2 else -value
                 flat_symbols[place] = value
                 flat_rows[place] = np.float32(value - inward[table, token])
             if signed:
-                positions = target[: count : high - low] // channels
-                _predict(kind, distance, high, h, w, predict, positions, symbols, rows, inwards, magnitudes)
+                _predict(kind, distance, high, h, w, predict, places[:count], symbols, rows, inwards)
             # A small grid has passes without positions; they change nothing.
             if kind == DIAGONAL:
                 kind = STRAIGHT
@@ -289,7 +307,7 @@ def decode_node(
             else:
                 distance //= 2
                 kind = DIAGONAL
-        _learn(group, low, high, h, w, logs, known, magnitudes)
+        _learn(group, low, high, h, w, logs, known, symbols)
         low = ends[group]
     if state or at_word or 8 * len(raw) - at_bit >= 8:
         return BYTES_LEFT_OVER
