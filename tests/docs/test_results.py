@@ -118,6 +118,19 @@ def test_speed() -> None:
         assert (compress, restore) == (f"{float(row['compress']):.0f}", f"{float(row['decompress']):.0f}")
 
 
+def test_windows() -> None:
+    rows = read_csv(CSV / "windows.csv")
+    for cells, row in zip(table(RESULTS, "Windows for training").rows, rows, strict=True):
+        assert cells == [
+            row["coding"] if row["coding"].startswith("x264") else f"`{row['coding']}`",
+            row["reader"],
+            f"{float(row['windows_per_second']):.0f}",
+            f"{float(row['cpu_ms']):.1f}",
+            f"{int(row['bytes']) / 1e6:.1f}",
+            f"{float(row['psnr']):.2f}" if row["psnr"] else "–",
+        ]
+
+
 def test_peak_memory() -> None:
     rows = read_csv(CSV / "memory-video.csv")
     for cells, row in zip(table(RESULTS, "Peak memory").rows, rows, strict=True):
