@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from .errors import LimitError
 
+#: Python, NumPy, PyTorch and FFmpeg, loaded: bytes.
+LIBRARIES = 420_000_000
 # Without a limit of its own a film may have so many pixels in all, whatever its size …
 _FREE_PIXELS = 10**11
 # … and so many for each byte of its file: a still picture at 16:1 has 800,000.

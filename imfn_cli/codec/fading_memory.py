@@ -10,7 +10,7 @@ import torch
 from ..bitstream.container.fading_memory import FadingMemoryFile, FadingMemoryHeader
 from ..defaults import HALF_LIFE
 from ..errors import InputError, LatentError
-from ..limits import DEFAULT_LIMITS, Limits
+from ..limits import DEFAULT_LIMITS, LIBRARIES, Limits
 from ..media import open_output
 from ..media.selection import selected
 from ..media.sequence import ColourDescription, Frame, Sequence, SequenceInfo, notes_without_alpha
@@ -23,7 +23,7 @@ from ..zoo import Model
 from .encoder import Progress
 from .file_model import writer_of
 from .intake import Intake, lost_tracks
-from .needs import LIBRARIES, check_frames
+from .needs import check_frames
 from .sequence_header import check_size
 from .stream import Live
 from .synthesis import batch_frames

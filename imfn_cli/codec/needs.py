@@ -2,13 +2,11 @@
 
 from ..bitstream.container.header import Header
 from ..bitstream.container.latent_reader import LatentReader
-from ..limits import Limits
+from ..limits import LIBRARIES, Limits
 from ..zoo import Model
 from .encoder import CODING_THREADS
 from .synthesis import batch_frames
 
-#: Python, NumPy, PyTorch and FFmpeg, loaded: bytes.
-LIBRARIES = 420_000_000
 # Memories above this many bytes are large: two threads would hold several times as many.
 _LARGE_MEMORY = 64 << 20
 # Measured, in sizes of one memory: what decoding a node takes, and restoring frames by linear maps.

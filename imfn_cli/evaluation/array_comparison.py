@@ -1,4 +1,4 @@
-"""Array latents beside other compressors of arrays, at the same largest error."""
+"""Array latents beside other compressors of arrays, at the same largest error, and at the same PSNR."""
 
 import math
 import tempfile
@@ -22,6 +22,7 @@ from ..media.arrays.open_array import is_array, open_array
 from ..media.arrays.source import GivenArray
 from ..media.sources.files import open_sequence
 from .array_peers import ARRAY_PEERS, WITH_ERROR, ArrayPeer
+from .array_psnr import KNOBS, range_psnr, search
 
 Array = NDArray[Any]
 
@@ -30,9 +31,10 @@ Array = NDArray[Any]
 class ArrayRow:
     """One array through one compressor.
 
-    max_error: allowed, as a number; 0: none.   asked: as it was asked for.   bytes: all it takes.
+    max_error: allowed, as a number; 0: none; at a PSNR that which was found.
+    asked: as it was asked for: an error, or "40 dB".   bytes: all it takes.
     bits_per_sample: of those.   encode, decode: megabytes of the array in a second of processor time.
-    worst: the largest difference that was found.
+    worst: the largest difference that was found.   psnr: in dB of the array's range; None: nothing differs.
     """
 
     array: str
@@ -46,6 +48,7 @@ class ArrayRow:
     encode: float
     decode: float
     worst: float
+    psnr: float | None
 
 
 def missing_peers(names: Sequence[str]) -> list[str]:
@@ -71,12 +74,14 @@ def array_rows(
     errors: Sequence[str],
     peers: Sequence[str],
     *,
+    psnrs: Sequence[float] = (),
     frames: int | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> list[ArrayRow]:
-    """Rows of one array: for each error imfn, then the peers that take it.
+    """Rows of one array: for each error, then each PSNR, imfn and the peers that take it.
 
-    errors: as `Tolerance.parse` has them.   frames: the first so many.
+    errors: as `Tolerance.parse` has them.   psnrs: in dB of the range, each met by the coarsest setting.
+    frames: the first so many.
 
     Raises `InputError`, and `ImfnError` where a compressor does not keep to the error.
     """
@@ -88,11 +93,18 @@ def array_rows(
     for done, asked in enumerate(errors):
         limit = Tolerance.parse(asked).of_range(finite.min().item(), finite.max().item())
         limit = float(math.floor(limit)) if array.dtype.kind in "iu" else limit
-        progress(name, done, len(errors))
+        progress(name, done, len(errors) + len(psnrs))
         rows.append(_row(name, array, asked, limit, "imfn", *_ours(array, limit)))
         for peer in peers:
             if ARRAY_PEERS[peer].takes(array, limit):
                 rows.append(_row(name, array, asked, limit, peer, *_theirs(peer, array, limit)))
+    for done, psnr in enumerate(psnrs, len(errors)):
+        progress(name, done, len(errors) + len(psnrs))
+        for codec in ("imfn", *peers):
+            found = _at_psnr(codec, array, psnr)
+            if found is not None:
+                worst = float(np.abs(array.astype(np.float64) - found[1].astype(np.float64)).max())
+                rows.append(_row(name, array, f"{psnr:g} dB", worst, codec, *found))
     return rows
 
 
@@ -125,6 +137,35 @@ def _theirs(name: str, array: Array, limit: float) -> Timed:
     else:
         data, coded, restored = _in_steps(peer, array, limit)
     return sum(map(len, data)), restored, coded - begin, time.process_time() - coded
+
+
+def _at_psnr(codec: str, array: Array, psnr: float) -> Timed | None:
+    """The coarsest setting that meets a PSNR; None where the codec does not take the array or meets it."""
+    width = float(array.max()) - float(array.min())
+    if width == 0 or (codec != "imfn" and not ARRAY_PEERS[codec].takes(array, width)):
+        return None
+    whole = array.dtype.kind in "iu"
+    if codec in KNOBS:
+        knob = KNOBS[codec]
+        best, worst = knob.best, knob.worst
+    else:
+        # An error's PSNR falls with its logarithm.
+        best, worst = (math.log2(part * width) for part in (2.0**-16, 0.5))
+        best = max(best, 0.0) if whole else best
+
+    def attempt(at: float) -> tuple[float, Timed]:
+        if codec in KNOBS:
+            begin = time.process_time()
+            data = knob.encode(array, at)
+            coded = time.process_time()
+            restored = knob.decode(data, array)
+            done: Timed = (sum(map(len, data)), restored, coded - begin, time.process_time() - coded)
+        else:
+            limit = float(math.floor(2**at)) if whole else 2**at
+            done = _ours(array, limit) if codec == "imfn" else _theirs(codec, array, limit)
+        return range_psnr(array, done[1]), done
+
+    return search(best, worst, psnr, attempt)
 
 
 def _in_steps(peer: ArrayPeer, array: Array, limit: float) -> tuple[list[bytes], float, Array]:
@@ -163,6 +204,7 @@ def _row(
     if not within(array, restored, slack).all():
         raise ImfnError(f"{name}: {codec} was off by {worst:g} where {limit:g} was allowed")
     megabytes = array.nbytes / 1e6
+    psnr = range_psnr(array, restored)
     return ArrayRow(
         array=Path(name).name,
         shape="×".join(map(str, array.shape)),
@@ -175,4 +217,5 @@ def _row(
         encode=megabytes / max(encoding, 1e-6),
         decode=megabytes / max(decoding, 1e-6),
         worst=worst,
+        psnr=None if math.isinf(psnr) else psnr,
     )

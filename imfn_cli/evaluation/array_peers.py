@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import array_x265
+
 Array = NDArray[Any]
 #: An array and the error that it may have, 0: none → its bytes. Those, and the array → what they hold.
 Encode = Callable[[Array, float], list[bytes]]
@@ -34,6 +36,12 @@ def _pictures(array: Array, _: float) -> bool:
     return array.dtype.kind == "u" and array.dtype.itemsize <= 2 and _planar(array)
 
 
+def _in_12_bits(array: Array, error: float) -> bool:
+    if not _pictures(array, error) or min(array.shape[1:3]) < array_x265.SMALLEST:
+        return False
+    return bool((int(array.max()) - int(array.min())) // (2 * int(error) + 1) + 1 < array_x265.LEVELS)
+
+
 def _planar(array: Array) -> bool:
     return array.ndim == 3 or (array.ndim == 4 and array.shape[3] in (1, 3))
 
@@ -42,10 +50,17 @@ def _frames(
     encode: Callable[[Any, Array], bytes], decode: Callable[[Any, bytes], Array]
 ) -> tuple[Encode, Decode]:
     """A codec of single pictures, by imagecodecs."""
+    return _frames_at(lambda codecs, frame, _: encode(codecs, frame), decode)
 
-    def forth(array: Array, _: float) -> list[bytes]:
+
+def _frames_at(
+    encode: Callable[[Any, Array, float], bytes], decode: Callable[[Any, bytes], Array]
+) -> tuple[Encode, Decode]:
+    """The same with a setting."""
+
+    def forth(array: Array, at: float) -> list[bytes]:
         codecs = import_module("imagecodecs")
-        return [encode(codecs, np.ascontiguousarray(frame)) for frame in array]
+        return [encode(codecs, np.ascontiguousarray(frame), at) for frame in array]
 
     def back(data: list[bytes], like: Array) -> Array:
         codecs = import_module("imagecodecs")
@@ -149,6 +164,15 @@ _J2K = _frames(
     lambda codecs, frame: codecs.jpeg2k_encode(frame, reversible=True, level=0),
     lambda codecs, data: codecs.jpeg2k_decode(data),
 )
+#: With an error of its own: butteraugli's distance, and minus the PSNR of the type's range.
+distances, from_distances = _frames_at(
+    lambda codecs, frame, at: codecs.jpegxl_encode(frame, distance=at, effort=7, numthreads=1),
+    lambda codecs, data: codecs.jpegxl_decode(data, numthreads=1),
+)
+levels, from_levels = _frames_at(
+    lambda codecs, frame, at: codecs.jpeg2k_encode(frame, reversible=False, level=-at),
+    lambda codecs, data: codecs.jpeg2k_decode(data),
+)
 _NUMBERS = "iuf"
 
 #: By the name that `imfn bench arrays --against` takes.
@@ -173,6 +197,9 @@ ARRAY_PEERS: dict[str, ArrayPeer] = {
     "j2k": ArrayPeer("imagecodecs", "JPEG 2000, reversible", _pictures, *_J2K),
     "ffv1": ArrayPeer("av", "version 3, large context", _pictures, _ffv1, _from_ffv1),
     "png": ArrayPeer("imagecodecs", "level 9", _pictures, *_PNG),
+    "x265": ArrayPeer(
+        "av", "slow, 10 or 12 bits", _in_12_bits, array_x265.lossless, array_x265.from_lossless
+    ),
 }
 #: Those that take an error themselves.
 WITH_ERROR = ("zfp", "sz3")

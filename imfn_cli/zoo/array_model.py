@@ -8,7 +8,7 @@ model     U8 (size,): the tree (`TreeModel.to_bytes`), which latents made with i
 
 import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,9 +18,11 @@ from ..bitstream.exact.array_file import MOST_MODEL_BYTES
 from ..bitstream.exact.tree_model import MEAN_BITS, TreeModel
 from ..bitstream.open import ARRAY_MODEL_KEY, Kind, kind_of
 from ..errors import LatentError, ModelError
-from ..network.array_tree import ArrayTree
 from ..system.files import replacing, writing
 from ..version import __version__
+
+if TYPE_CHECKING:
+    from ..network.array_tree import ArrayTree
 
 _VERSION = 1
 
@@ -33,8 +35,11 @@ class ArrayModel(NamedTuple):
     about: dict[str, Any]
 
 
-def tree_of(model: TreeModel) -> ArrayTree:
+def tree_of(model: TreeModel) -> "ArrayTree":
     """The tree that whole numbers stand for."""
+    # Arrays without memories need no torch, which takes a second and gigabytes of address space.
+    from ..network.array_tree import ArrayTree
+
     mean = np.ldexp(model.mean.astype(np.float64), -MEAN_BITS)
     return ArrayTree(model.patch, mean, model.leaf.values, [one.values for one in model.sweepers])
 

@@ -171,6 +171,7 @@ ARRAY_CODECS = {
     "JPEG 2000": "j2k",
     "FFV1": "ffv1",
     "PNG": "png",
+    "x265": "x265",
 }
 
 
@@ -180,7 +181,21 @@ def test_arrays() -> None:
     found = next(one for one in tables(RESULTS) if one.header[0] == "largest error")
     asked = {"lossless": "0", "0.1% of the range": "0.1%", "1% of the range": "1%"}
     for error, *cells in found.rows[:3]:
-        bits = {row["codec"]: row["bits_per_sample"] for row in rows if row["asked"] == asked[error]}
+        here = [row for row in rows if row["array"] == "calcium_imaging.tif"]
+        bits = {row["codec"]: row["bits_per_sample"] for row in here if row["asked"] == asked[error]}
+        for heading, cell in zip(found.header[1:], cells, strict=True):
+            wanted = bits.get(ARRAY_CODECS[heading])
+            assert cell == ("–" if wanted is None else f"{float(wanted):.2f}")
+
+
+def test_depth() -> None:
+    """Bits a sample of each codec, at the same error and at the same PSNR."""
+    rows = read_csv(CSV / "arrays-depth.csv")
+    found = next(one for one in tables(RESULTS) if one.header[0] == "equal")
+    asked = {"lossless": "0", "0.1% of the range": "0.1%", "1% of the range": "1%", "50 dB": "50 dB"}
+    assert [name for name, *_ in found.rows] == list(asked)
+    for name, *cells in found.rows:
+        bits = {row["codec"]: row["bits_per_sample"] for row in rows if row["asked"] == asked[name]}
         for heading, cell in zip(found.header[1:], cells, strict=True):
             wanted = bits.get(ARRAY_CODECS[heading])
             assert cell == ("–" if wanted is None else f"{float(wanted):.2f}")

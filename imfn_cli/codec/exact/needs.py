@@ -2,7 +2,7 @@
 
 from ...bitstream.exact.array_file import ArrayFile
 from ...bitstream.exact.group import plane_bytes
-from ..needs import LIBRARIES
+from ...limits import LIBRARIES
 from .planes import plane_shape
 
 # Measured, in bytes for each sample of a group: what a pass works on, and how samples are put together.

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,9 @@ from .group_bytes import decode, within
 from .needs import check_array_needs
 from .planes import from_planes, plane_shape
 from .samples import SampleMap
-from .tree_group import Span, TreeCoder
+
+if TYPE_CHECKING:
+    from .tree_group import TreeCoder
 
 Array = NDArray[Any]
 
@@ -59,14 +61,17 @@ def read_memories(latent: ArrayFile, group: Group) -> list[tuple[int, NDArray[np
         raise LatentError(f"{latent.path}: {group} is damaged (it does not decode)") from error
 
 
-def _tree_coder(latent: ArrayFile) -> TreeCoder:
+def _tree_coder(latent: ArrayFile) -> "TreeCoder":
     assert latent.header.tree is not None
     return _coder_of(latent.model, latent.header.tree)
 
 
 @lru_cache(maxsize=8)
-def _coder_of(model: bytes, tree: Tree) -> TreeCoder:
+def _coder_of(model: bytes, tree: Tree) -> "TreeCoder":
     """Raises ValueError where the model's bytes are malformed, or it is none of this tree."""
+    # Torch is loaded for memories alone.
+    from .tree_group import Span, TreeCoder
+
     read = TreeModel.from_bytes(model)
     if len(read.sweepers) < tree.levels:
         raise ValueError("the model has too few levels")
