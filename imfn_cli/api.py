@@ -497,6 +497,7 @@ def stream(
     pixel_format: str = "rgb24",
     input_format: str | None = None,
     timeout: float | None = None,
+    reconnect: float = 0.0,
     frames: int | None = None,
     duration: float | None = None,
     sync: float = 1.0,
@@ -527,6 +528,8 @@ def stream(
     input_format: FFmpeg's name of the source's format, where it cannot be told.
     timeout: seconds without a frame after which a source counts as lost, 0 for never; unless given, 10 for
         addresses and cameras, never for others.
+    reconnect: seconds for which an address that is lost is opened again, its frames going on with the gap in
+        their times; 0 for not at all. An end is a loss too, unless the address says how long it is.
     frames, duration: end after so many frames, or seconds of presentation time.
     sync: seconds, at most, of finished nodes that a power cut may cost.
     stopping: asked all the time; once it says True the stream ends well, its tail included; frames read ahead
@@ -565,7 +568,7 @@ def stream(
     opened = (
         nullcontext(source)
         if isinstance(source, media.Sequence)
-        else _open_stream(source, rate, size, raw, pixel_format, input_format, timeout)
+        else _open_stream(source, rate, size, raw, pixel_format, input_format, timeout, reconnect)
     )
     with opened as sequence:
         if forget:
@@ -604,15 +607,24 @@ def _open_stream(
     pixel_format: str,
     input_format: str | None,
     timeout: float | None,
+    reconnect: float,
 ) -> "Sequence":
     if isinstance(source, str | Path):
         video = None if raw is None else media.RawVideo.parse(raw, pixel_format, rate)
         asked = None if raw is not None else rate
         return media.open_live(
-            str(source), raw=video, input_format=input_format, size=size, rate=asked, timeout=timeout
+            str(source),
+            raw=video,
+            input_format=input_format,
+            size=size,
+            rate=asked,
+            timeout=timeout,
+            reconnect=reconnect,
         )
-    if size is not None or raw is not None or input_format is not None or timeout is not None:
-        raise ValueError("size, raw, input_format and timeout are of sources with a name, not of an iterable")
+    if any(value is not None for value in (size, raw, input_format, timeout)) or reconnect:
+        raise ValueError(
+            "size, raw, input_format, timeout and reconnect are of sources with a name, not of an iterable"
+        )
     if rate is None:
         return media.GivenFrames(source)
     return media.GivenFrames(source, media.parse_rate(rate))

@@ -57,6 +57,7 @@ class StreamOptions(TypedDict, total=False):
     pixel_format: str
     input_format: str | None
     timeout: float | None
+    reconnect: float
     frames: int | None
     duration: float | None
     sync: float

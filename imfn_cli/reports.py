@@ -111,6 +111,7 @@ class StreamReport(_Report):
     """What streaming did.
 
     method: "student", "tree" or "adaptive", whose ratio is "auto".
+    reconnects: how often the source was lost and came back.
     ended: "source", "limit" or "signal": what ended it.
     seconds: from the first frame on.   memory_mb: largest resident memory that was seen, 10^6 bytes.
     finished: False where the file could not be put into its final form; it is readable all the same.
@@ -133,6 +134,7 @@ class StreamReport(_Report):
     frames_per_second: float
     memory_mb: float | None
     ended: str
+    reconnects: int
     finished: bool
     notes: tuple[str, ...]
 
@@ -154,6 +156,7 @@ class FadingMemoryReport(_Report):
     frames_per_second: float
     memory_mb: float | None
     ended: str
+    reconnects: int
     notes: tuple[str, ...]
 
 

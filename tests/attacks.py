@@ -28,8 +28,9 @@ from imfn_cli.bitstream.container.latent_writer import LatentWriter
 from imfn_cli.bitstream.entropy.varint import varint
 from imfn_cli.bitstream.exact.array_file import ArrayWriter
 from imfn_cli.bitstream.exact.array_header import METADATA_KEY as ARRAY_KEY
-from imfn_cli.bitstream.exact.array_header import ArrayHeader
+from imfn_cli.bitstream.exact.array_header import ArrayHeader, Tree
 from imfn_cli.bitstream.exact.group import encode_group
+from imfn_cli.bitstream.exact.tree_model import Matrix, TreeModel
 from imfn_cli.zoo import Model
 
 from .bitstream.builders import HEADER
@@ -238,14 +239,20 @@ _ARRAY: dict[str, Any] = {
 }
 
 
-def array(groups: list[tuple[int, bytes]], *, told: Mapping[str, Any] | None = None, **changes: Any) -> Any:
-    """An array latent of groups (frames, bytes).   told: what no header can be made of."""
+def array(
+    groups: list[tuple[int, bytes]],
+    *,
+    told: Mapping[str, Any] | None = None,
+    carried: bytes = b"",
+    **changes: Any,
+) -> Any:
+    """An array latent of groups (frames, bytes).   told: what no header can be made of.   carried: a tree."""
 
     def write(path: Path, model: Model) -> None:
         with ArrayWriter(path) as writer:
             for frames, data in groups:
                 writer.add(frames, data)
-            writer.finish(ArrayHeader(**_ARRAY | changes))
+            writer.finish(ArrayHeader(**_ARRAY | changes), carried)
         if told is not None:
             with safe_open(path, framework="numpy") as file:
                 about = json.loads(file.metadata()[ARRAY_KEY])
@@ -259,6 +266,37 @@ def array(groups: list[tuple[int, bytes]], *, told: Mapping[str, Any] | None = N
             path.write_bytes(assemble(metadata, entries))
 
     return write
+
+
+def tree(
+    carried: bytes,
+    *,
+    frames: int = 64,
+    ratio: int = 64,
+    span: Any = (0.0, 1.0),
+    step: float = 1.0,
+    **more: Any,
+) -> Any:
+    """An array latent that carries a tree of these bytes, and whose one group of memories is short."""
+    how = Tree(ratio=ratio, step=step, span=span, bounds=span)
+    base: dict[str, Any] = {"shape": (frames, 48, 64), "coding": "memories", "tree": how, "max_error": None}
+    groups = [(frames, b"\0" + bytes(8))]
+    return array(groups, carried=carried, **base | {"quality": 50.0, "group_frames": frames} | more)
+
+
+def tree_bytes(patch: tuple[int, int, int], channels: int, levels: int, *, entry: int = 0) -> bytes:
+    """A tree all of whose numbers are `entry`, of the largest number of bits."""
+    size = int(np.prod(patch))
+
+    def matrix(columns: int) -> Matrix:
+        return Matrix(np.full((channels, columns), entry, np.int32), np.full(channels, 14, np.int32))
+
+    sweepers = tuple(matrix(2 * channels) for _ in range(levels))
+    return TreeModel(patch, np.full(size, entry, np.int32), matrix(size), sweepers).to_bytes()
+
+
+def _varints(*numbers: int) -> bytes:
+    return b"".join(map(varint, numbers)) + bytes(8)
 
 
 def group_of_zeros(frames: int, height: int, width: int) -> bytes:
@@ -317,6 +355,19 @@ ARRAYS: dict[str, Callable[[Path, Model], None]] = {
     "array-raw-long": array([(64, b"\0" + bytes(64 * 48 * 64 * 2 + 1))]),
     "array-bomb": _bomb,
     "array-weights-of-4GB": array([(64, b"\1\0" + b"\xff" * 4 + bytes(12))]),
+    # The largest tree that there can be, of no bytes.
+    "tree-short": tree(_varints(16, 16, 1, 256, 6)),
+    "tree-patch-of-2^120": tree(_varints(1 << 60, 1 << 60, 1, 1, 1)),
+    "tree-without-patch": tree(_varints(0, 1, 1, 1, 1)),
+    "tree-channels-of-2^40": tree(_varints(2, 2, 1, 1 << 40, 6)),
+    "tree-levels-of-2^40": tree(_varints(2, 2, 1, 4, 1 << 40)),
+    "tree-of-100MB": tree(bytes(100_000_000)),
+    "tree-without-sweepers": tree(tree_bytes((2, 2, 1), 4, 0)),
+    "tree-of-large-numbers": tree(
+        tree_bytes((2, 2, 1), 4, 6, entry=1 << 24), step=1024.0, span=(-1.7e308, 1.7e308), dtype="<f8"
+    ),
+    "tree-frame-16384": tree(tree_bytes((2, 2, 1), 4, 0), frames=1, ratio=1, shape=(1, 16384, 16384)),
+    "tree-tiny-frames": tree(tree_bytes((2, 2, 1), 4, 6), frames=1 << 20, shape=(1 << 20, 2, 2)),
     "array-low-bits": array([(64, _SHORT)], low_bits=32, dtype="<i8"),
     "array-exponent": array(
         [(64, _SHORT)], coding="scaled", exponent=1100, dtype="<f4", limits=(-(1 << 40), (1 << 40) - 2)

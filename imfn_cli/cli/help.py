@@ -13,7 +13,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     ),
     "What is read": (
         *("--frames", "--stream", "--no-audio", "--raw", "--pix-fmt", "--fps", "--size", "--input-format"),
-        *("--timeout", "--duration", "--data", "--test", "--memory", "--source", "--first"),
+        *("--timeout", "--reconnect", "--duration", "--data", "--test", "--memory", "--source", "--first"),
     ),
     "What is written": (
         *("--output", "--format", "--csv", "--plot", "--report", "--results", "--force", "--skip-existing"),

@@ -124,6 +124,12 @@ class Output:
 
             yield update
 
+    def note_amid(self, message: str) -> None:
+        """`note` from amid `live`: instead of its line, which comes back."""
+        if sys.stderr.isatty() and not self.quiet:
+            sys.stderr.write("\r\x1b[K")
+        self.note(message)
+
     @contextmanager
     def live(self) -> Iterator[Callable[[Callable[[], str]], None]]:
         """A line on stderr about work without an end; yields a function that takes what makes its text.

@@ -94,6 +94,15 @@ def stream(
             show_default="10 for addresses and cameras",
         ),
     ] = None,
+    reconnect: Annotated[
+        float,
+        typer.Option(
+            "--reconnect",
+            min=0,
+            metavar="S",
+            help="Seconds for which an address that is lost is opened again.",
+        ),
+    ] = 0.0,
     frames: Annotated[
         int | None, typer.Option("--frames", min=1, metavar="N", help="End after N frames.")
     ] = None,
@@ -113,7 +122,8 @@ def stream(
     """Compress frames as they come, in constant memory, into a latent that is readable at any moment.
 
     Ends with the source, or on Ctrl-C, with all frames in the file. Killed, all finished nodes are there.
-    A source that breaks off or falls silent: all frames before are there, exit code 1.
+    A source that breaks off or falls silent: all frames before are there, exit code 1; with --reconnect an
+    address is opened again first, and its frames go on with the gap in their times.
     With --forget the file is one memory of the whole past, rewritten every --sync seconds, never larger.
     """
     out, chosen = Output(json, quiet), options.parse_ratio(ratio)
@@ -139,6 +149,8 @@ def stream(
         raise typer.BadParameter(
             "is for cameras, and for raw frames; say --raw WxH, or leave it out", param_hint="--fps"
         )
+    if reconnect and "://" not in source:
+        raise typer.BadParameter("is for addresses; leave it out", param_hint="--reconnect")
     raw_video = None if raw is None else media.RawVideo.parse(raw, pix_fmt, fps)
     settle_for(model)
     limits = options.limits_of(limit_memory)
@@ -152,6 +164,8 @@ def stream(
             size=size,
             rate=None if raw_video else fps,
             timeout=timeout,
+            reconnect=reconnect,
+            told=out.note_amid,
         ) as sequence,
         collected_signals() as asked,
         out.live() as line,
@@ -183,6 +197,7 @@ def stream(
 
 def human(report: StreamReport | FadingMemoryReport) -> list[str]:
     """The report in three lines."""
+    lost = f", lost and back {report.reconnects}×" if report.reconnects else ""
     memory = "" if report.memory_mb is None else f", {report.memory_mb:.0f} MB of memory"
     if isinstance(report, StreamReport):
         where = f"{report.nodes:,} nodes"
@@ -193,7 +208,7 @@ def human(report: StreamReport | FadingMemoryReport) -> list[str]:
         how = f"half-life {report.half_life:g} frames"
     return [
         f"{report.source} → {report.output}",
-        f"  {report.frames:,} frames of {report.width}×{report.height} in {where}, {size}",
+        f"  {report.frames:,} frames of {report.width}×{report.height} in {where}, {size}{lost}",
         f"  {report.frames_per_second:.0f} frames/s{memory} (model {report.model}, {how})",
     ]
 

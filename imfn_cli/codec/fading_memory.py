@@ -110,6 +110,7 @@ def stream_into_memory(
         frames_per_second=done / seconds,
         memory_mb=resident.largest,
         ended=intake.ended,
+        reconnects=sequence.reconnects,
         notes=(*notes_without_alpha(info), *sequence.warnings, *lost_tracks(sequence)),
     )
 

@@ -110,6 +110,7 @@ def stream_sequence(
         frames_per_second=state.done / seconds,
         memory_mb=state.resident.largest,
         ended=intake.ended,
+        reconnects=sequence.reconnects,
         finished=not unfinished,
         notes=(*notes_without_alpha(info), *sequence.warnings, *unfinished, *lost),
     )

@@ -144,6 +144,9 @@ class Sequence(Closing, ABC):
     timeout: float | None = None
     """Seconds without a frame after which the source counts as lost; None: no limit."""
 
+    reconnects: int = 0
+    """How often the source was lost and came back, so far."""
+
     def __init__(self, name: str, info: SequenceInfo) -> None:
         self.name = name
         """How to name the source to the user."""

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import http.server
+import itertools
 import signal
 import socket
 import struct
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -382,6 +384,128 @@ def test_forgetting_keeps_what_came_before(
     assert ran.line.endswith(
         f"; the {FadingMemoryFile.read(output).header.frames} frames before are in {output}"
     )
+
+
+# -- a source that comes back ----------------------------------------------------------------------------
+
+
+def back_after(clip: bytes, seconds: float, breaks: Callable[[socket.socket], None]) -> Handler:
+    """Half of the clip, and a break; the next connection is refused in all but name; then all of it."""
+    calls = iter(range(100))
+    again = [0.0]
+
+    def handler(connection: socket.socket) -> None:
+        if next(calls) == 0:
+            connection.sendall(clip[: len(clip) // 2])
+            again[0] = time.monotonic() + seconds
+            breaks(connection)
+        elif time.monotonic() >= again[0]:
+            connection.sendall(clip)
+
+    return handler
+
+
+@pytest.mark.parametrize("how", ["reset", "closed", "silent"])
+def test_a_lost_source_is_opened_again(
+    cli: Cli, serve: Callable[[Handler], int], clip: bytes, output: Path, model: Words, how: str
+) -> None:
+    def breaks(connection: socket.socket) -> None:
+        if how == "silent":
+            silent(connection)
+        wait_for(output, 8)
+        if how == "reset":
+            reset(connection)
+
+    address = f"tcp://{HOST}:{serve(back_after(clip, 1.0, breaks))}"
+    words = ("stream", address, "-o", output, *model, "--timeout", "2", "--reconnect", "30")
+    ran = cli(*words, "--frames", "45", "--json")
+    assert ran.code == 0, ran.err
+    problem = {
+        "reset": "the source broke off (Connection reset by peer)",
+        "closed": "the source ended",
+        "silent": "no frame came for 2 s; check that it still sends, or wait longer with --timeout",
+    }[how]
+    # Beside it at most that the frame before was cut.
+    first, *more = ran.err.splitlines()
+    assert first == f"imfn: {address}: {problem}; opening it again for up to 30 s"
+    assert all("1 frames are shown as the decoder patched them up" in line for line in more)
+    (report,) = ran.json
+    assert (report["frames"], report["reconnects"], report["ended"]) == (45, 1, "limit")
+    reader = open_latent(output)
+    gaps = np.diff(np.array(list(reader.times()))) * float(reader.header.time_base)
+    # One gap, as long as the source was away; all else as it was sent, twenty-five frames a second.
+    (place,) = np.flatnonzero(gaps > 0.05)
+    assert 8 <= place + 1 < 25
+    assert (1.5 if how == "silent" else 0.2) < gaps[place] < 20
+    assert np.allclose(np.delete(gaps, place), 0.04)
+    restored = np.stack(list(imfn.read_frames(output, model=model[1])))
+    assert restored.shape == (45, 48, 64, 3)
+
+
+def test_a_source_that_is_not_back_in_time(
+    cli: Cli, serve: Callable[[Handler], int], clip: bytes, output: Path, model: Words
+) -> None:
+    def breaks(connection: socket.socket) -> None:
+        wait_for(output, 8)
+        reset(connection)
+
+    address = f"tcp://{HOST}:{serve(back_after(clip, 100.0, breaks))}"
+    began = time.monotonic()
+    ran = cli("stream", address, "-o", output, *model, "--reconnect", "1.5")
+    assert time.monotonic() - began < 60
+    assert ran.code == 1
+    _, line = ran.err.splitlines()
+    frames = open_latent(output).header.frames
+    assert "the source broke off (Connection reset by peer); it was not back within 1.5 s" in line
+    assert line.endswith(f"; the {frames} frames before are in {output}")
+    assert imfn.verify(output, model[1]).ok
+
+
+def test_an_end_without_return_is_an_end(
+    cli: Cli, serve: Callable[[Handler], int], clip: bytes, output: Path, model: Words
+) -> None:
+    def breaks(connection: socket.socket) -> None:
+        wait_for(output, 8)
+
+    address = f"tcp://{HOST}:{serve(back_after(clip, 100.0, breaks))}"
+    ran = cli("stream", address, "-o", output, *model, "--reconnect", "1", "--json")
+    assert ran.code == 0
+    assert (ran.json[0]["ended"], ran.json[0]["reconnects"]) == ("source", 0)
+
+
+def test_a_file_that_is_served_ends(cli: Cli, web: str, output: Path, model: Words) -> None:
+    """It says how long it is, and is not taken from its beginning again."""
+    ran = cli("stream", f"{web}/clip.ts", "-o", output, *model, "--reconnect", "60", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert (ran.json[0]["frames"], ran.json[0]["ended"]) == (40, "source")
+
+
+@pytest.mark.parametrize("words", [("-", "--reconnect", "3"), ("x.mp4", "--reconnect", "3")])
+def test_what_cannot_be_opened_again(cli: Cli, output: Path, model: Words, words: Words) -> None:
+    ran = cli("stream", *words, "-o", output, *model)
+    assert ran.code == 2
+    assert "is for addresses; leave it out" in ran.err
+
+
+def test_the_time_of_day_may_jump(
+    cli: Cli, serve: Callable[[Handler], int], clip: bytes, output: Path, model: Words, monkeypatch: Any
+) -> None:
+    """Back and forth by years while frames come, a source is silent and is waited for: no clock of ours."""
+    jumps = itertools.cycle([1e9, -1e9, 0.0])
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + next(jumps))
+    monkeypatch.setattr(time, "time_ns", lambda: int(1e9 * time.time()))
+    address = f"tcp://{HOST}:{serve(back_after(clip, 1.0, silent))}"
+    words = ("stream", address, "-o", output, *model, "--timeout", "2", "--reconnect", "30", "--sync", "0.1")
+    ran = cli(*words, "--frames", "45", "--json")
+    assert ran.code == 0, ran.err
+    (report,) = ran.json
+    assert 0 < report["seconds"] < PATIENCE
+    reader = open_latent(output)
+    gaps = np.diff(np.array(list(reader.times()))) * float(reader.header.time_base)
+    assert gaps.min() > 0.03
+    assert 1.5 < gaps.max() < 20
+    assert np.count_nonzero(gaps > 0.05) == 1
 
 
 # -- a source that never begins --------------------------------------------------------------------------

@@ -287,7 +287,8 @@ def _arrays() -> list[bytes]:
     names = ("f8-wide", "u2-lossless", "u2-within-3", "f4-gaps")
     found = [(ARRAYS / f"{name}.safetensors").read_bytes() for name in names]
     few = ("low-bits", "exponent", "raw-short", "tiny-frames", "groups-of-zeros", "about")
-    return [*found, *_made(*(f"array-{name}" for name in few))]
+    trees = ("tree-without-sweepers", "tree-of-large-numbers", "tree-short")
+    return [*found, *_made(*(f"array-{name}" for name in few), *trees)]
 
 
 TARGETS = {

@@ -4,7 +4,6 @@ Matrices are relative to reference bases that both sides know, so that most of t
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,19 +80,21 @@ class TreeModel:
         if not (1 <= size <= MOST_PATCH and 1 <= channels <= size and levels <= MOST_LEVELS):
             raise ValueError("a tree of such a shape cannot be")
         grids = grid_coder.decoder(1, data[at:])
-        mean = _flat(grids, 1, size)[0]
+
+        def flat(rows: int, columns: int) -> Integers:
+            found: Integers = grid_coder.read(grids, (1, 1, rows, columns))[0, 0]
+            # After each matrix: a few bytes that claim the largest tree cost one of them.
+            if grid_coder.spent(grids, len(data) - at):
+                raise ValueError("a tree's bytes run out")
+            return found
+
+        mean = flat(1, size)[0]
         shapes = [(channels, size)] + [(channels, 2 * channels)] * levels
         leaf, *sweepers = [
-            Matrix(bits=_flat(grids, 1, rows)[0].clip(0, _MOST_BITS), entries=_flat(grids, rows, columns))
+            Matrix(bits=flat(1, rows)[0].clip(0, _MOST_BITS), entries=flat(rows, columns))
             for rows, columns in shapes
         ]
-        if grid_coder.spent(grids, len(data) - at):
-            raise ValueError("a tree's bytes run out")
         return cls((patch[0], patch[1], patch[2]), mean, leaf, tuple(sweepers))
-
-
-def _flat(grids: Any, rows: int, columns: int) -> Integers:
-    return grid_coder.read(grids, (1, 1, rows, columns))[0, 0]
 
 
 def rounded(rows: NDArray[np.float64], bits: NDArray[np.int64], kept: NDArray[np.bool_]) -> Matrix:

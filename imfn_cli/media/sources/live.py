@@ -7,7 +7,7 @@ stays behind in a network read.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -22,6 +22,7 @@ from .decoding import Clock, Damage, decode, nominal_rate, video_stream
 from .files import open_sequence
 from .picture import Picture, describe
 from .raw_video import RawVideo
+from .reconnecting import Reconnecting
 from .routes import Route, input_format_of, route_to
 
 #: Seconds without a frame after which an address or a camera counts as lost, unless told otherwise.
@@ -36,6 +37,8 @@ def open_live(
     size: str | None = None,
     rate: str | float | Fraction | None = None,
     timeout: float | None = None,
+    reconnect: float = 0.0,
+    told: Callable[[str], None] = lambda _: None,
 ) -> Sequence:
     """Open a source that is read once: '-' for standard input, an address, a camera, a pipe; or a file.
 
@@ -43,11 +46,16 @@ def open_live(
     device ("v4l2", "mpegts"), where the content does not tell.   size, rate: '640x480' and frames per second
     that a camera is asked for.   timeout: seconds without a frame after which the source counts as lost, 0:
     never; None: `TIMEOUT` for addresses and cameras, never for others, nor before the call that a '?listen'
-    address waits for.
+    address waits for.   reconnect: seconds for which an address that is lost is opened again, see
+    `Reconnecting`; 0: not at all.   told: is called with a line for each loss, by another thread.
 
     Waits for the first frame. Raises `InputError`.
     """
     route = route_to(source, raw, input_format, size, rate)
+    if not reconnect >= 0:
+        raise InputError(f"to reconnect for {reconnect:g} seconds; name a number from 0")
+    if reconnect and (route is None or not route.timed or "://" not in source):
+        raise InputError(f"{source}: only an address can be opened again; leave --reconnect out")
     if route is None:
         return open_sequence(source)
     seconds = (TIMEOUT if route.timed else 0.0) if timeout is None else timeout
@@ -59,15 +67,30 @@ def open_live(
         check_stdin("a video")
     if route.input_format is not None:
         input_format_of(route.name, route.input_format)
+    first = _connected(route, opening, patience, None)
+    if not reconnect:
+        return first
+
+    def again(left: float, like: LiveVideo) -> LiveVideo:
+        return _connected(route, left if patience is None else min(left, patience), patience, like)
+
+    return Reconnecting(first, again, reconnect, told)
+
+
+def _connected(
+    route: Route, opening: float | None, timeout: float | None, like: "LiveVideo | None"
+) -> "LiveVideo":
+    """A connection whose first frame is there; arguments as of `LiveVideo`. Raises `InputError`."""
     began = time.monotonic()
     try:
-        return interruptible(lambda: LiveVideo(route, opening, patience), opening)
+        return interruptible(lambda: LiveVideo(route, opening, timeout, like), opening)
     except TimeoutError as error:
-        raise stalled(route.name, seconds) from error
+        assert opening is not None
+        raise stalled(route.name, opening) from error
     except InputError as error:
         # Which error FFmpeg raises when it is interrupted depends on the protocol.
         if opening is not None and time.monotonic() - began >= opening:
-            raise stalled(route.name, seconds) from error
+            raise stalled(route.name, opening) from error
         raise
 
 
@@ -84,13 +107,22 @@ class LiveVideo(Sequence):
     Iterating raises `InputError` if the source breaks off, after the frames that came before.
     """
 
-    def __init__(self, route: Route, opening: float | None = None, timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        route: Route,
+        opening: float | None = None,
+        timeout: float | None = None,
+        like: "LiveVideo | None" = None,
+    ) -> None:
         """Waits for the first frame. Raises `InputError`.
 
         opening, timeout: seconds to wait for the first frame, and for each; None: no limit.
+        like: an earlier connection, whose size, channels and turn the frames get.
         """
         container = route.open(opening, timeout)
         self.timeout = timeout
+        # A file that is served tells its size.
+        self.whole = container.size > 0
         self._container = container
         self._stream = video_stream(container, route.name, threads=0)
         # Threads that decode whole frames delay them.
@@ -109,7 +141,7 @@ class LiveVideo(Sequence):
         if route.timed:
             # Reading began in mid-stream: what comes before the first intra frame is no damage.
             self._damage.skipped = 0
-        self._picture = Picture.of(self._first)
+        self._picture: Picture = Picture.of(self._first) if like is None else like._picture
         self._begun = False
         info = describe(self._stream, self._first, self._picture, frame_count=None, size_bytes=0)
         if container.streams.audio:
@@ -118,6 +150,10 @@ class LiveVideo(Sequence):
         super().__init__(route.name, info)
 
     def __iter__(self) -> Iterator[Frame]:
+        return self.frames()
+
+    def frames(self) -> Generator[Frame]:
+        """What iterating gives."""
         if self._begun:
             raise RuntimeError(f"{self.name} can be read only once")
         self._begun = True
@@ -137,6 +173,8 @@ class LiveVideo(Sequence):
                     break
                 decoded = following
             if self._damage.broke is not None:
+                # The error says it.
+                self._damage.cut = ""
                 raise self._broken(self.name, self._damage.broke)
         finally:
             self.warnings.extend((*self._damage.lines(), *clock.lines()))
