@@ -20,8 +20,8 @@ import torch
 
 import imfn_cli as imfn
 from imfn_cli import defaults, reports
+from imfn_cli.api.call_options import CompressOptions, StreamOptions
 from imfn_cli.bitstream.open import open_latent
-from imfn_cli.call_options import CompressOptions, StreamOptions
 from imfn_cli.codec import stream_place
 from imfn_cli.zoo import model_folders
 

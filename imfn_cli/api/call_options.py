@@ -1,16 +1,16 @@
-"""Keyword arguments that the overloads of one function share; `api.py` says what they mean."""
+"""Keyword arguments that the overloads of one function share; the functions say what they mean."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from .limits import Limits
+from ..limits import Limits
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from .codec import Live
-    from .zoo import Model
+    from ..codec import Live
+    from ..zoo import Model
 
 
 class CompressOptions(TypedDict, total=False):
