@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from imfn_cli import bitstream
+from imfn_cli.bitstream.container.header import WHOLE_VERSION
 from imfn_cli.codec import compress_sequence, decompress_latent, verify_latent
 from imfn_cli.errors import LatentError
 from imfn_cli.media import open_sequence
