@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from .. import media
 from ..errors import ImfnError
-from ..media.sources.formats import Holds, format_of_name
-from ..media.sources.inputs import Source, natural_key
 from ..system.leftovers import temporary_folder
 from ..system.remote import Stamp, download, found_in, is_remote, stamp_of, upload
 
@@ -46,7 +45,7 @@ def stamp_of_all(stamps: Sequence[Stamp]) -> Stamp:
     return Stamp(sum(stamp.size for stamp in stamps), hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
-def stamp_of_source(source: Source) -> Stamp | None:
+def stamp_of_source(source: "media.Source") -> Stamp | None:
     """Of a source on this machine; None where it is not there, or can be read only once."""
     paths = list(source.paths)
     if len(paths) == 1 and paths[0].is_dir():
@@ -73,10 +72,11 @@ def sources_in(address: str) -> list[Elsewhere]:
             folders.setdefault(posixpath.dirname(name), []).append(name)
     sources: list[Elsewhere] = []
     for folder, names in folders.items():
-        known = {name: format_of_name(Path(posixpath.basename(name))) for name in names}
-        films = [name for name, one in known.items() if one is not None and one.holds is not Holds.STILL]
-        stills = [name for name, one in known.items() if one is not None and one.holds is Holds.STILL]
-        for name in sorted(films, key=natural_key):
+        formats = ((name, media.format_of_name(Path(posixpath.basename(name)))) for name in names)
+        holds = {name: one.holds for name, one in formats if one is not None}
+        films = [name for name, what in holds.items() if what is not media.Holds.STILL]
+        stills = [name for name, what in holds.items() if what is media.Holds.STILL]
+        for name in sorted(films, key=media.natural_key):
             sources.append(Elsewhere(name, (name,), found[name], address))
         if stills and not films:
             stamps = [found[name] for name in stills]

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from .sources.arrays import LoadedArray
     from .sources.files import open_sequence
     from .sources.fingerprint import fingerprint
+    from .sources.formats import Holds, format_of_name
     from .sources.given_frames import GivenFrames
-    from .sources.inputs import Source, expand_inputs
+    from .sources.inputs import Source, expand_inputs, natural_key
     from .sources.live import open_live, stalled
     from .sources.part import Part
     from .sources.raw_video import RawVideo, parse_rate
@@ -39,6 +40,7 @@ __all__ = [
     "GivenArray",
     "GivenFrames",
     "GrowingNpy",
+    "Holds",
     "LoadedArray",
     "Part",
     "PartOfArray",
@@ -49,8 +51,10 @@ __all__ = [
     "batched",
     "expand_inputs",
     "fingerprint",
+    "format_of_name",
     "is_array",
     "is_device",
+    "natural_key",
     "open_array",
     "open_live",
     "open_output",
@@ -77,7 +81,8 @@ __getattr__, __dir__ = lazy_attributes(
         "sources.files": ("open_sequence",),
         "sources.fingerprint": ("fingerprint",),
         "sources.given_frames": ("GivenFrames",),
-        "sources.inputs": ("Source", "expand_inputs"),
+        "sources.formats": ("Holds", "format_of_name"),
+        "sources.inputs": ("Source", "expand_inputs", "natural_key"),
         "sources.part": ("Part",),
         "sources.live": ("open_live", "stalled"),
         "sources.raw_video": ("RawVideo", "parse_rate"),

@@ -17,7 +17,8 @@ class OrthonormalMap(nn.Module):
 
     def __init__(self, size: int, channels: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.eye(channels, size))
+        # Not torch.eye, which loads seconds of PyTorch's compiler where nothing is allocated.
+        self.weight = nn.Parameter(torch.zeros(channels, size).fill_diagonal_(1))
         self.mean = nn.Parameter(torch.zeros(size))
 
     def fit(self, basis: Tensor, mean: Tensor) -> None:

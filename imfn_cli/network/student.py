@@ -63,7 +63,8 @@ class OwnChannels(nn.Module):
         )
         # Row t: where frame t's channels lie among those of all frames, in bit-reversed order of time.
         order = [int(f"{t:0{level}b}"[::-1], 2) if level else 0 for t in range(1 << level)]
-        self.register_buffer("places", torch.eye(1 << level)[order], persistent=False)
+        unit = torch.zeros(1 << level, 1 << level).fill_diagonal_(1)
+        self.register_buffer("places", unit[order], persistent=False)
 
     def forward(self, leaf: Tensor, t: int | Tensor) -> Tensor:
         """Leaf (N, h, w, C) of frame t → what to add to the linear update, (N, h, w, C)."""

@@ -241,7 +241,7 @@ def test_a_damaged_head_costs_its_node_only(
 ) -> None:
     """In a file that was left as it grew: verify names the node, all others are restored."""
 
-    def full(path: Path) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(streaming, "compact", full)
