@@ -67,7 +67,7 @@ def grown(
     clip_frames: np.ndarray, output: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """A latent of forty frames that was left as it grew: GOPs of 1 + 8 frames, the last of 1 + 2 + 1."""
-    monkeypatch.setattr("imfn_cli.codec.stream.compact", lambda path: None)
+    monkeypatch.setattr("imfn_cli.codec.stream.compact", lambda *_: None)
     imfn.stream(clip_frames[:40], output, model=tiny_model_dir, ratio="auto", gop=8, rate=25)
     return output
 

@@ -115,7 +115,7 @@ def door() -> Iterator[_Door]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         # Waiting between tries is most of what failing takes.
-        patch.setenv("AWS_MAX_ATTEMPTS", "2")
+        patch.setenv("AWS_MAX_ATTEMPTS", "3")
         patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{door.server.server_port}")
         yield door
     door.server.shutdown()
