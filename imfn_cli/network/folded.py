@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -85,6 +85,10 @@ class FoldedTree:
         self._merge_bias = -(matrix @ folded.mean.flatten()).float().to(device)
         self._split = (255 * folded.split).float().to(device)  # (r, patch_size, C)
         self._split_bias = (255 * folded.mean).float().to(device)  # (r, patch_size)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what oneDNN holds, which can be neither copied nor pickled, and is made anew."""
+        return {name: value for name, value in vars(self).items() if name != "_by_onednn"}
 
     def compress(self, pixels: Tensor) -> Tensor:
         """Pixels (T, H, W, in_channels) uint8, T a multiple of r → memories (T/r, C, h, w) float32."""

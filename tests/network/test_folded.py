@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -64,3 +66,10 @@ def test_wrong_input_is_named(narrow: IMFN) -> None:
         folded.compress(pixels_of(4, 4, 4, 1))
     with pytest.raises(ValueError, match="frames 0:5 of 4"):
         folded.restore(torch.zeros(1, 20, 1, 1), 4, 4, 0, 5)
+
+
+def test_one_that_has_restored_can_be_copied(narrow: IMFN) -> None:
+    tree = FoldedTree(narrow, 1)
+    memories = tree.compress(pixels_of(2, 10, 6, 3))
+    shown = tree.restore(memories, 10, 6, 0, 2)
+    assert torch.equal(copy.deepcopy(tree).restore(memories, 10, 6, 0, 2), shown)
