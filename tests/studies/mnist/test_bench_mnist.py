@@ -180,7 +180,7 @@ def test_rates_that_are_none_are_told_in_one_line(
 def test_what_is_missing_is_told_in_one_line(
     tiny: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("imfn_cli.zoo.registry.model_folders", dict)
+    monkeypatch.setattr("imfn_cli.zoo.registry.installed_folder", lambda _: None)
     assert bench("--results", tmp_path) == 1
     assert one_line(capfd) == "imfn: model 'mnist' is not installed; pip install 'imfn[mnist]'\n"
     assert bench("-m", "x", "--against", "mamba,lstm", "--results", tmp_path) == 2
