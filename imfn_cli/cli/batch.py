@@ -323,7 +323,7 @@ class _Film:
 
     def __init__(self, task: Any, cut: Cut) -> None:
         self._task, self._cut = task, cut
-        self._left, self._spent, self._failed = cut.parts, 0.0, False
+        self._left, self._spent = cut.parts, 0.0
 
     def parts(self, index: int) -> list[Job]:
         """Their jobs."""

@@ -113,7 +113,7 @@ def run(args: list[str] | None = None) -> int:
     words = sys.argv[1:] if args is None else args
     _name_the_shell(words)
     if "--quiet" not in words:
-        when_compiling(lambda: say("compiling the codec for this machine, once; this takes a while"))
+        when_compiling(lambda: say("compiling what this needs, once for this machine; it takes a while"))
     try:
         code = app(args=words, prog_name="imfn", standalone_mode=False)
         return code if isinstance(code, int) else 0

@@ -9,7 +9,8 @@ from torch.utils.data import Dataset
 
 from ..latent import CACHE_BYTES
 from ..limits import DEFAULT_LIMITS, Limits
-from .windows import OPEN_FILES, Place, Precision, What, Windows
+from .open_latents import OPEN_FILES, OpenLatents
+from .windows import Place, Precision, What, Windows
 
 if TYPE_CHECKING:
     from ..zoo import Model
@@ -61,18 +62,10 @@ class LatentDataset(Dataset[Any]):
         Raises `LatentError` for a path that is no latent, and of memories for an adaptive forest (`-r auto`)
         or another ratio; `InputError` where there is no window at all.
         """
+        latents = OpenLatents(open_files, cache_bytes, model, device, limits)
+        stride = frames if stride is None else stride
         self._windows = Windows(
-            paths,
-            frames,
-            frames if stride is None else stride,
-            what,
-            model=model,
-            device=device,
-            precision=precision,
-            open_files=open_files,
-            cache_bytes=cache_bytes,
-            limits=limits,
-            transform=transform,
+            paths, frames, stride, what, latents, precision=precision, transform=transform
         )
 
     def __len__(self) -> int:

@@ -4,11 +4,14 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..latent import CACHE_BYTES, Latent
+from ..latent import Latent
 from ..limits import Limits
 
 if TYPE_CHECKING:
     from ..zoo import Model
+
+#: Latents that a worker keeps open unless told otherwise.
+OPEN_FILES = 64
 
 
 class OpenLatents:
@@ -20,9 +23,8 @@ class OpenLatents:
 
     def __init__(
         self,
-        *,
         open_files: int,
-        cache_bytes: int = CACHE_BYTES,
+        cache_bytes: int,
         model: "str | Path | Model | None",
         device: str,
         limits: Limits,

@@ -11,7 +11,8 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from ..latent import CACHE_BYTES
 from ..limits import DEFAULT_LIMITS, Limits
-from .windows import OPEN_FILES, Precision, What, Windows
+from .open_latents import OPEN_FILES, OpenLatents
+from .windows import Precision, What, Windows
 
 if TYPE_CHECKING:
     from ..zoo import Model
@@ -63,16 +64,10 @@ class RandomWindows(IterableDataset[Any]):
         """
         if windows is not None and windows < 1:
             raise ValueError(f"windows {windows}: at least 1")
-        how: dict[str, Any] = {
-            "model": model,
-            "device": device,
-            "precision": precision,
-            "open_files": open_files,
-            "cache_bytes": cache_bytes,
-            "limits": limits,
-            "transform": transform,
-        }
-        self._windows = Windows(paths, frames, stride, what, **how)
+        latents = OpenLatents(open_files, cache_bytes, model, device, limits)
+        self._windows = Windows(
+            paths, frames, stride, what, latents, precision=precision, transform=transform
+        )
         whole = max(1, len(self._windows) * self._windows.stride // frames)
         self._count = whole if windows is None else windows
         self._seed, self._epoch = seed, 0

@@ -10,19 +10,16 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, LatentError
-from ..latent import CACHE_BYTES, Latent
-from ..limits import DEFAULT_LIMITS, Limits
+from ..latent import Latent
 from .open_latents import OpenLatents
 
 if TYPE_CHECKING:
-    from ..zoo import Model
+    pass
 
 #: What a window gives.
 What = Literal["frames", "memories"]
 #: In what the network computes frames.
 Precision = Literal["float32", "bfloat16"]
-#: Latents that a worker keeps open unless told otherwise.
-OPEN_FILES = 64
 
 
 class Place(NamedTuple):
@@ -35,8 +32,8 @@ class Place(NamedTuple):
 class Windows:
     """All windows of `frames` frames of some latents that begin at multiples of `stride`.
 
-    stride: None: anywhere; of memories, at any memory of the first latent's ratio. All other arguments as in
-    `LatentDataset`. Raises what it does.
+    stride: None: anywhere; of memories, at any memory of the first latent's ratio. latents: opens them. All
+    other arguments as in `LatentDataset`. Raises what it does.
     """
 
     def __init__(
@@ -45,13 +42,9 @@ class Windows:
         frames: int,
         stride: int | None,
         what: What,
+        latents: OpenLatents,
         *,
-        model: "str | Path | Model | None" = None,
-        device: str = "cpu",
         precision: Precision = "float32",
-        open_files: int = OPEN_FILES,
-        cache_bytes: int = CACHE_BYTES,
-        limits: Limits = DEFAULT_LIMITS,
         transform: Callable[[Tensor], Any] | None = None,
     ) -> None:
         if what not in ("frames", "memories"):
@@ -65,9 +58,7 @@ class Windows:
             raise InputError("no latents; name files that 'imfn compress' wrote")
         self.frames, self.what, self.transform = frames, what, transform
         self._reduced = precision == "bfloat16"
-        self._latents = OpenLatents(
-            open_files=open_files, cache_bytes=cache_bytes, model=model, device=device, limits=limits
-        )
+        self._latents = latents
         if stride is None:
             stride = 1 if what == "frames" else self._latents[self.paths[0]].header.ratio
         self.stride = stride

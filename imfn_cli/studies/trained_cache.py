@@ -1,5 +1,7 @@
 """What took long to train, on disk between runs."""
 
+import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +11,17 @@ import torch
 
 from ..errors import ImfnError
 from ..system.files import replacing, writing
+
+
+def trained_path(cache: Path | None, name: str, *depends: Any) -> Path | None:
+    """Where the checkpoint of a run lies; None without a folder.
+
+    depends: all that its result depends on, as JSON can hold it; the file's name does too.
+    """
+    if cache is None:
+        return None
+    key = json.dumps(depends, sort_keys=True)
+    return cache / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.pt"
 
 
 def save_trained(path: Path, state: dict[str, Any]) -> None:

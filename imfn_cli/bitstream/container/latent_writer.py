@@ -1,30 +1,27 @@
 """Writing a latent: nodes are collected as they are made, the file appears in one rename."""
 
-import contextlib
 import shutil
 import tempfile
 import zlib
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...limits import NO_LIMITS
-from ...system.files import check_output, checked_target, writing
-from ...system.work_file import work_on
+from ...system.files import writing
 from ..alpha import OPAQUE
 from .embedded_model import ModelFiles
 from .header import METADATA_KEY, Header
 from .latent_reader import FinishedLatent
 from .layout import ALPHA, ALPHA_TABLE, TRACKS, checksum_of, layout_bytes, tensor_entry
-from .node_spool import NodeSpool
+from .spooled_writer import SpooledWriter
 
 
-class LatentWriter:
+class LatentWriter(SpooledWriter):
     """Collects nodes as they are made; the file appears, whole, when `finish` is called.
 
     Nodes wait in the output's work file, so memory does not grow with the sequence.
@@ -39,21 +36,9 @@ class LatentWriter:
         resume: bool = False,
         model: ModelFiles | None = None,
     ) -> None:
-        """told: what the nodes depend on, so that another run can go on; resume: take up what one left.
-
-        model: goes into the file.
-
-        Raises `OutputError` if nothing may be written at `path`, another run makes it, or what was left is of
-        something else.
-        """
-        self._path, self._force = path, force
+        """model: goes into the file. All else as in `SpooledWriter`, and what it raises."""
+        super().__init__(path, force=force, told=told, resume=resume)
         self._model = {} if model is None else model.parts()
-        self._target = checked_target(path, force=force)
-        with contextlib.ExitStack() as stack:
-            self._work = stack.enter_context(work_on(self._target, told, resume=resume))
-            self._nodes = NodeSpool(self._work)
-            self._stack = stack.pop_all()
-        self._finished = False
 
     def take_up(self, gop: int) -> "array[int]":
         """Take up the whole GOPs, of `gop` frames, that an interrupted run left.
@@ -174,24 +159,6 @@ class LatentWriter:
             for data in self._nodes:
                 file.write(data)
         self._finished = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            self._stack.__exit__(kind, error, trace)
-            return
-        with self._stack:
-            if not self._finished:
-                raise RuntimeError("LatentWriter left without finish()")
-            # Checked again: somebody may have made the file while we worked.
-            check_output(self._target, force=self._force)
-            self._work.about_to_appear()
-            with writing(self._path):
-                self._work.part.replace(self._target)
 
 
 def _narrowest(values: NDArray[np.int64]) -> NDArray[np.integer]:

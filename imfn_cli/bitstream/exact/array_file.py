@@ -6,24 +6,21 @@ model     U8 (size,): of memories, the tree that was fitted to the array (`TreeM
 groups    U8 (total,): the groups' bytes, one after another
 """
 
-import contextlib
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...errors import LatentError
 from ...limits import DEFAULT_LIMITS, Limits
-from ...system.files import check_output, checked_target, writing
+from ...system.files import writing
 from ...system.remote import RemotePath, reading
-from ...system.work_file import work_on
 from ..container.header import FutureVersionError, HeaderError
 from ..container.layout import Tensors, layout_bytes, tensor_entry
-from ..container.node_spool import NodeSpool
 from ..container.ranged import RangedTensors
+from ..container.spooled_writer import SpooledWriter
 from .array_header import METADATA_KEY, ArrayHeader
 
 #: More than the entries of the largest tree take.
@@ -51,53 +48,32 @@ class Group(NamedTuple):
         return f"group {self.number} (frames {self.frames[0]} to {self.frames[-1]})"
 
 
-class ArrayWriter:
+class ArrayWriter(SpooledWriter):
     """Collects groups as they are made; the file appears, whole, when `finish` is called.
 
     Groups wait in the output's work file, so memory does not grow with the array.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        force: bool = False,
-        told: Mapping[str, Any] | None = None,
-        resume: bool = False,
-    ) -> None:
-        """told: what the groups depend on, so that another run can go on; resume: take up what one left.
-
-        Raises `OutputError` if nothing may be written at `path`, another run makes it, or what was left is of
-        something else.
-        """
-        self._path, self._force = path, force
-        self._target = checked_target(path, force=force)
-        with contextlib.ExitStack() as stack:
-            self._work = stack.enter_context(work_on(self._target, told, resume=resume))
-            self._spool = NodeSpool(self._work)
-            self._stack = stack.pop_all()
-        self._finished = False
-
     def take_up(self) -> int:
         """Take up the groups that an interrupted run left: how many frames they hold. Before `add`."""
         with writing(self._path):
             if self._work.found:
-                self._spool.take_up(1)
-        return sum(frames for frames, *_ in self._spool.table)
+                self._nodes.take_up(1)
+        return sum(frames for frames, *_ in self._nodes.table)
 
     def add(self, frames: int, data: bytes) -> None:
         """Append the bytes of the next group."""
         with writing(self._path):
-            self._spool.add(frames, data)
+            self._nodes.add(frames, data)
 
     @property
     def groups(self) -> int:
         """How many there are so far."""
-        return len(self._spool)
+        return len(self._nodes)
 
     def finish(self, header: ArrayHeader, model: bytes = b"") -> None:
         """Write header, table, the tree's bytes where there is one, and groups."""
-        table = np.array(self._spool.table, "<u4").reshape(-1, 3)
+        table = np.array(self._nodes.table, "<u4").reshape(-1, 3)
         total = int(table[:, 1].sum(dtype=np.int64))
         checksums = {"table": zlib.crc32(table.tobytes())}
         layout: dict[str, Any] = {"table": tensor_entry(np.dtype(np.uint32), table.shape, 0, table.nbytes)}
@@ -112,27 +88,9 @@ class ArrayWriter:
             file.write(layout_bytes(layout))
             file.write(table.tobytes())
             file.write(model)
-            for data in self._spool:
+            for data in self._nodes:
                 file.write(data)
         self._finished = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            self._stack.__exit__(kind, error, trace)
-            return
-        with self._stack:
-            if not self._finished:
-                raise RuntimeError("ArrayWriter left without finish()")
-            # Checked again: somebody may have made the file while we worked.
-            check_output(self._target, force=self._force)
-            self._work.about_to_appear()
-            with writing(self._path):
-                self._work.part.replace(self._target)
 
 
 class ArrayFile:

@@ -1,7 +1,5 @@
 """The student of a tree of vectors: distilled, and as a compressor like the others."""
 
-import hashlib
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,7 +12,7 @@ from ...network import IMFN, Student, Update
 from ...training.budget import Budget
 from ...training.checkpoint import load_checkpoint
 from ...training.distiller import Distiller
-from ..trained_cache import load_trained, save_trained
+from ..trained_cache import load_trained, save_trained, trained_path
 from ..vectors.compressors import TreeCompressor
 from .states import States
 
@@ -88,7 +86,7 @@ def distil_student(
 
     held: of the training text, chooses the best weights.   key: of the network.   cache: of checkpoints.
     """
-    done = cache and cache / f"language-student-{_hash(plan, key)}.pt"
+    done = trained_path(cache, "language-student", asdict(plan), key)
     torch.manual_seed(plan.seed)
     if done and done.is_file():
         with load_trained(done) as state:
@@ -121,7 +119,3 @@ def distil_student(
     if done:
         save_trained(done, {"update": None if learned is None else learned.state_dict()})
     return None if learned is None else learned.requires_grad_(False).eval()
-
-
-def _hash(plan: StudentPlan, key: str) -> str:
-    return hashlib.sha256(json.dumps([asdict(plan), key], sort_keys=True).encode()).hexdigest()[:12]

@@ -1,6 +1,5 @@
 """Training the language model: AdamW over a number of steps, so that the same text gives the same model."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...training.schedule import learning_rate_at
-from ..trained_cache import load_trained, save_trained
+from ..trained_cache import load_trained, save_trained, trained_path
 from .corpus import Corpus
 from .language_model import LanguageModel, LanguageShape
 
@@ -58,7 +57,7 @@ def train_language_model(
     groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=plan.weight_decay, fused=True)
     text = bytes_tensor(corpus.train)
-    path = _path(cache, shape, plan, corpus)
+    path = trained_path(cache, "language-model", asdict(shape), asdict(plan), corpus.sha256)
     done = 0
     if path is not None and path.is_file():
         with load_trained(path) as state:
@@ -99,11 +98,3 @@ def _draw(text: Tensor, count: int, length: int, random: np.random.Generator) ->
     """`count` random stretches of `text`, (count, length)."""
     starts = torch.from_numpy(random.integers(len(text) - length + 1, size=count))
     return text[starts[:, None] + torch.arange(length)]
-
-
-def _path(cache: Path | None, shape: LanguageShape, plan: LanguagePlan, corpus: Corpus) -> Path | None:
-    """Where the checkpoint of a run lies: the name depends on all that its result depends on."""
-    if cache is None:
-        return None
-    key = json.dumps([asdict(shape), asdict(plan), corpus.sha256], sort_keys=True)
-    return cache / f"language-model-{hashlib.sha256(key.encode()).hexdigest()[:12]}.pt"

@@ -1,7 +1,6 @@
 """Learned branches of a tree of vectors: the paper's inverse loss level by level, then end to end."""
 
 import copy
-import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from ...training.rate import RateModel
 from ...training.recipe import Recipe
 from ...training.schedule import learning_rate_at
 from ...training.start import starting_network
-from ..trained_cache import load_trained, save_trained
+from ..trained_cache import load_trained, save_trained, trained_path
 from .states import States
 
 #: Called while a tree trains: (what is done, seconds spent, seconds in all).
@@ -83,7 +82,7 @@ def train_tree(
     folder cannot be written.
     """
     training = _Training(linear, plan, train)
-    path = _path(cache, plan, train, linear.config.levels)
+    path = trained_path(cache, "language-tree", asdict(plan), train.key, linear.config.levels)
     if path is not None and path.is_file():
         with load_trained(path) as state:
             training.resume(state)
@@ -225,11 +224,3 @@ class _Training:
     def _frames(self, level: int, count: int) -> Tensor:
         """`count` windows of 2**level states."""
         return self._train.frame_windows(count, 1 << level, 1, self._random, flips=False)
-
-
-def _path(cache: Path | None, plan: TreePlan, train: States, levels: int) -> Path | None:
-    """Where the checkpoint of a run lies: the name depends on all that its result depends on."""
-    if cache is None:
-        return None
-    key = json.dumps([asdict(plan), train.key, levels], sort_keys=True)
-    return cache / f"language-tree-{hashlib.sha256(key.encode()).hexdigest()[:12]}.pt"

@@ -4,7 +4,6 @@ With a folder for checkpoints, a run that was stopped goes on where it was, and 
 again.
 """
 
-import hashlib
 import json
 import math
 import time
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from ...errors import ImfnError
 from ...training.schedule import learning_rate_at
-from ..trained_cache import load_trained, save_trained
+from ..trained_cache import load_trained, save_trained, trained_path
 from .baselines import SequenceAutoencoder, Shape
 from .compressors import Components
 
@@ -198,11 +197,7 @@ def _length(longest: int, longest_share: float, random: np.random.Generator) -> 
 
 
 def _path(cache: Path | None, shape: Shape, plan: BaselinePlan, data: int | str) -> Path | None:
-    """Where the checkpoint of a run lies: the name depends on all that its result depends on."""
-    if cache is None:
-        return None
-    key = json.dumps([asdict(shape), asdict(plan), data], sort_keys=True)
-    return cache / f"{shape.kind}-{plan.seed}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.pt"
+    return trained_path(cache, f"{shape.kind}-{plan.seed}", asdict(shape), asdict(plan), data)
 
 
 def _save(
