@@ -74,15 +74,23 @@ def _follow_parent() -> None:
 
 def _at_work(function: Callable[..., R], arguments: tuple[Any, ...]) -> R:
     global _working
-    _working = True
     try:
-        return function(*arguments)
-    finally:
-        _working = False
+        _working = True
+        try:
+            return function(*arguments)
+        finally:
+            _working = False
+    except _ToldToLeave as told:
+        # The pool would take it for what came of the work, and wait for more.
+        os._exit(told.code)
+
+
+class _ToldToLeave(SystemExit):
+    code: int
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
     # At work it unwinds through every `with`; at rest there is nothing to unwind.
     if _working:
-        raise SystemExit(128 + number)
+        raise _ToldToLeave(128 + number)
     os._exit(128 + number)

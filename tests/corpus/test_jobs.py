@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ def work(argument: Any, progress: None = None) -> Any:
     tried.write_text("x" * (tries + 1))
     if what == "dies" or (what == "dies once" and not tries):
         os.kill(os.getpid(), signal.SIGKILL)
+    if what == "sleeps":
+        time.sleep(2)
     if what == "fails":
         raise InputError(f"{value}: is bad")
     return value
@@ -60,6 +63,16 @@ def test_whatever_happens_each_has_one_outcome(
     assert (tmp_path / "8.tried").read_text() == "xxx"
     for number in came.keys() - {3, 8}:
         assert came[number] == number
+
+
+@pytest.mark.parametrize("runner", [processes, cluster])
+def test_one_that_dies_takes_nobody_along(
+    runner: Callable[[Queue], Generator[Outcome]], tmp_path: Path
+) -> None:
+    """Who is at work beside it is ended, and begun anew."""
+    kinds = ("sleeps", "dies once", "works")
+    queue = Queue(Job(number, (what, number, str(tmp_path))) for number, what in enumerate(kinds))
+    assert {job.index: outcome for job, outcome in runner(queue)} == {0: 0, 1: 1, 2: 2}
 
 
 def test_here(tmp_path: Path) -> None:
