@@ -53,7 +53,7 @@ def command(words: list[str], fork: bool) -> None:
     os.setsid()
     if fork:
         # Importing PyTorch in each worker of each run takes most of the time; kills are the same.
-        workers.METHOD = "fork"
+        workers.CONTEXT = multiprocessing.get_context("fork")
     sys.argv = ["imfn", *words]
     main()
 

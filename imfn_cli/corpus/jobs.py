@@ -7,13 +7,11 @@ runs them may add jobs.
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ImfnError
-from ..system.workers import worker_processes
+from ..system.workers import Task, WorkerDied, worker_processes
 
 #: How often a job is begun.
 TRIES = 3
@@ -72,34 +70,20 @@ def in_processes(
     arguments: tuple[Any, ...] = (),
 ) -> Generator[Outcome]:
     """By `count` processes, each of which calls start(*arguments) first."""
-    # When a process died nobody knows which of those at work it was: they go on one at a time.
-    suspects: deque[Job] = deque()
-    more = True
-    while more:
-        flight: dict[Future[Any], Job] = {}
-        with worker_processes(count, start, arguments) as workers:
-            try:
-                while True:
-                    most = 1 if suspects else count + 1
-                    while len(flight) < most:
-                        job = suspects.popleft() if suspects else queue.take()
-                        if job is None:
-                            break
-                        flight[workers.submit(work, job.argument, None)] = job
-                    if not flight:
-                        more = False
-                        break
-                    for future in wait(flight, return_when=FIRST_COMPLETED).done:
-                        error = future.exception()
-                        if isinstance(error, BrokenProcessPool):
-                            raise error
-                        job = flight.pop(future)
-                        yield job, future.result() if error is None else error
-            except BrokenProcessPool:
-                pass
-        for job in flight.values():
-            job.tries += 1
-            if job.tries < TRIES:
-                suspects.append(job)
+    flight: dict[Task, Job] = {}
+    with worker_processes(count, start, arguments) as workers:
+        while True:
+            while len(flight) < count and (job := queue.take()) is not None:
+                flight[workers.submit(work, job.argument, None)] = job
+            if not flight:
+                return
+            task = workers.done()
+            job = flight.pop(task)
+            if isinstance(task.error, WorkerDied):
+                job.tries += 1
+                if job.tries < TRIES:
+                    queue.add(job)
+                else:
+                    yield job, died(job.tries)
             else:
-                yield job, died(job.tries)
+                yield job, task.result if task.error is None else task.error

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import product
 from math import ceil, log10
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ METHOD = "pchip"
 BEST = f"{IMFN} best"
 # An overlap of fewer dB deserves a word.
 _NARROW = 1.0
-# dB from point to point of the best curve.
+# dB from point to point of a curve that the best of several is made of.
 _SPACING = 0.25
 
 
@@ -151,43 +151,34 @@ def front(points: Iterable[Point]) -> list[Point]:
     return rising
 
 
-def hull(points: Iterable[Point]) -> list[Point]:
-    """The upper convex hull over log10 of the rate: what one gets who chooses the ratio for each rate."""
-    corners: list[Point] = []
-    for point in front(points):
-        # Points in a row stay, whatever rounding makes of their slopes.
-        while len(corners) > 1 and _slope(corners[-2], corners[-1]) < _slope(corners[-2], point) - 1e-9:
-            corners.pop()
-        corners.append(point)
-    return corners
+def best(curves: Iterable[Iterable[Point]]) -> list[Point]:
+    """What one gets who chooses the ratio for each rate: the front of curves, each interpolated by itself.
 
-
-def best(points: Iterable[Point]) -> list[Point]:
-    """The hull as a curve: straight lines over log10 of the rate, a point at least every `_SPACING` dB.
-
-    A cubic through the hull's corners would swing: some lie close together and the next many dB away. The
-    true curve between two corners lies above the line.
+    A point at least every `_SPACING` dB of each. So it promises at no PSNR fewer bits than the curve of some
+    ratio does, but where none reaches and one must choose the next.
     """
-    corners = hull(points)
-    curve = corners[:1]
-    for one, other in pairwise(corners):
-        parts = max(1, ceil((other.psnr - one.psnr) / _SPACING))
-        for part in range(1, parts):
-            share = part / parts
-            rate = one.rate ** (1 - share) * other.rate**share
-            curve.append(Point(rate, one.psnr + share * (other.psnr - one.psnr)))
-        curve.append(other)
-    return curve
+    reached: list[Point] = []
+    for curve in map(front, curves):
+        reached += curve
+        if len(curve) > 1:
+            low, high = curve[0].psnr, curve[-1].psnr
+            parts = ceil((high - low) / _SPACING)
+            psnrs = [low + (high - low) * part / parts for part in range(1, parts)]
+            logs = pchip.values([point.psnr for point in curve], _log_rates(curve), psnrs)
+            reached += [Point(10**log, psnr) for log, psnr in zip(logs, psnrs, strict=True)]
+    return front(reached)
 
 
-def _slope(one: Point, other: Point) -> float:
-    return (other.psnr - one.psnr) / (log10(other.rate) - log10(one.rate))
+def best_of(rows: Iterable[Row]) -> list[Point]:
+    """The best curve over the ratios of our rows."""
+    ours = [row for row in rows if row.codec == IMFN]
+    return best(points_of(row for row in ours if row.label == label) for label in {row.label for row in ours})
 
 
 def _curve(rows: Sequence[Row], label: str) -> list[Point]:
     """One clip's curve of this label."""
     if label == BEST:
-        return best(points_of(row for row in rows if row.codec == IMFN))
+        return best_of(rows)
     return points_of(row for row in rows if row.label == label)
 
 

@@ -1,4 +1,4 @@
-"""Monotone piecewise cubic interpolation (PCHIP), and its mean over an interval, exactly.
+"""Monotone piecewise cubic interpolation (PCHIP): its values, and its mean over an interval, exactly.
 
 F. N. Fritsch, J. Butland: A method for constructing local monotone piecewise cubic interpolants, SIAM J. Sci.
 Stat. Comput. 5 (1984); at both ends the three-point formula of C. Moler's `pchiptx`. What SciPy's
@@ -13,33 +13,51 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 
+def values(x: Sequence[float], y: Sequence[float], places: Sequence[float]) -> list[float]:
+    """The curve through the points (x, y) at `places`.   x: two values at least, which rise; within them."""
+    curve = _Curve(x, y)
+    return [float(value) for value in curve.values(np.asarray(places, np.float64))]
+
+
 def mean(x: Sequence[float], y: Sequence[float], low: float, high: float) -> float:
     """The mean over low … high of the curve through the points (x, y).
 
     x: two values at least, which rise; low < high lie within them.
     """
-    knots, values = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    ends = np.clip([low, high], knots[0], knots[-1])
-    first, last = _integrals(knots, values, ends)
+    ends = np.clip([low, high], x[0], x[-1])
+    first, last = _Curve(x, y).integrals(ends)
     return float((last - first) / (ends[1] - ends[0]))
 
 
-def _integrals(x: Values, y: Values, ends: Values) -> Values:
-    """The integral from x[0] to each of `ends`."""
-    step = np.diff(x)
-    secant = np.diff(y) / step
-    slope = _slopes(step, secant)
-    # Each piece as a polynomial in the distance from its left end.
-    square = (3 * secant - 2 * slope[:-1] - slope[1:]) / step
-    cube = (slope[:-1] + slope[1:] - 2 * secant) / step**2
+class _Curve:
+    """Each piece as a polynomial in the distance from its left end."""
 
-    def within(piece: NDArray[np.intp], distance: Values) -> Values:
-        terms = y[piece], slope[piece] / 2, square[piece] / 3, cube[piece] / 4
+    def __init__(self, x: Sequence[float], y: Sequence[float]) -> None:
+        self.x, self.y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+        self.step = np.diff(self.x)
+        secant = np.diff(self.y) / self.step
+        self.slope = slope = _slopes(self.step, secant)
+        self.square = (3 * secant - 2 * slope[:-1] - slope[1:]) / self.step
+        self.cube = (slope[:-1] + slope[1:] - 2 * secant) / self.step**2
+
+    def values(self, places: Values) -> Values:
+        piece = self._piece_of(places)
+        distance = places - self.x[piece]
+        terms = self.y[piece], self.slope[piece], self.square[piece], self.cube[piece]
+        return terms[0] + distance * (terms[1] + distance * (terms[2] + distance * terms[3]))
+
+    def integrals(self, ends: Values) -> Values:
+        """From x[0] to each of `ends`."""
+        before = np.concatenate([[0.0], np.cumsum(self._within(np.arange(len(self.step)), self.step))])
+        piece = self._piece_of(ends)
+        return before[piece] + self._within(piece, ends - self.x[piece])
+
+    def _within(self, piece: NDArray[np.intp], distance: Values) -> Values:
+        terms = self.y[piece], self.slope[piece] / 2, self.square[piece] / 3, self.cube[piece] / 4
         return distance * (terms[0] + distance * (terms[1] + distance * (terms[2] + distance * terms[3])))
 
-    before = np.concatenate([[0.0], np.cumsum(within(np.arange(len(step)), step))])
-    piece = np.clip(np.searchsorted(x, ends, side="right") - 1, 0, len(step) - 1)
-    return before[piece] + within(piece, ends - x[piece])
+    def _piece_of(self, places: Values) -> NDArray[np.intp]:
+        return np.clip(np.searchsorted(self.x, places, side="right") - 1, 0, len(self.step) - 1)
 
 
 def _slopes(step: Values, secant: Values) -> Values:

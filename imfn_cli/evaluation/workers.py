@@ -4,8 +4,6 @@ import gc
 import os
 import tempfile
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import torch
 from ..errors import ImfnError
 from ..media import Sequence as Frames
 from ..system.allocator import reuse_freed_memory
-from ..system.workers import worker_processes
+from ..system.workers import WorkerDied, worker_processes
 from .clip import Clip, held
 from .measure import Task, measure
 from .rows import Row
@@ -31,14 +29,16 @@ def measure_tasks(tasks: Sequence[Task], jobs: int) -> Generator[tuple[Task, Row
         tempfile.TemporaryDirectory(prefix="imfn-eval-") as folder,
         worker_processes(min(jobs, len(tasks)), _start_worker, (folder,)) as workers,
     ):
-        try:
-            futures: dict[Future[Row | str], Task] = {workers.submit(_work, task): task for task in tasks}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool as error:
-            raise ImfnError(
-                "a worker process died, perhaps for want of memory; try fewer --jobs, or fewer --frames"
-            ) from error
+        given = {workers.submit(_work, task): task for task in tasks}
+        while given:
+            done = workers.done()
+            if isinstance(done.error, WorkerDied):
+                raise ImfnError(
+                    "a worker process died, perhaps for want of memory; try fewer --jobs, or fewer --frames"
+                ) from done.error
+            if done.error is not None:
+                raise done.error
+            yield given.pop(done), done.result
 
 
 @dataclass

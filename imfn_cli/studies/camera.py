@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import workflows
 from ..errors import InputError
-from ..evaluation.bd import Delta, best, delta, points_of
+from ..evaluation.bd import Delta, best_of, delta, points_of
 from ..evaluation.engine import clips_of, evaluate, settings_of
 from ..evaluation.peers import sweep
 from ..evaluation.rows import IMFN, Row
@@ -143,7 +143,7 @@ def write_camera(folder: Path, results: CameraResults) -> None:
 
 def _deltas(rows: dict[str, list[Row]], anchors: Sequence[str]) -> list[Delta]:
     """Every curve, the best of its ratios at each rate, against each of `anchors`."""
-    curves = {name: best(points_of(some)) for name, some in rows.items()}
+    curves = {name: points_of(some) if name == PEER else best_of(some) for name, some in rows.items()}
     clip = next(iter(rows.values()))[0].clip
     return [
         delta(curves[anchor], curve, clip=clip, names=(anchor, name))

@@ -40,7 +40,11 @@ def test_two_hosts_train_one_model(tmp_path: Path) -> None:
         )
         for rank, (name, output) in enumerate(hosts.items())
     ]
-    ended = [process.communicate(timeout=300) for process in running]
+    try:
+        ended = [process.communicate(timeout=120) for process in running]
+    finally:
+        for process in running:
+            process.kill()
     assert [process.returncode for process in running] == [0, 0], ended
     made = json.loads(ended[0][0])
     assert made["data"]["clips"] == 8

