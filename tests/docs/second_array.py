@@ -38,7 +38,7 @@ def decode_array(path: Path) -> tuple[dict[str, Any], bytes]:
     metadata, data, layout = read_container(path)
     header = checked(metadata["imfn_array"])
     assert header["checksums"] == {"table": zlib.crc32(data["table"])}
-    assert header["format"] == 1
+    assert header["format"] in (1, 3)
     table = numbers(layout["table"], data["table"])
     found, at = b"", 0
     for row in range(table.shape[0]):
@@ -77,7 +77,8 @@ def _samples_of(header: dict[str, Any], frames: int, data: bytes) -> bytes:
 
     if data[0] == 0:
         return turned(data[1:])
-    assert data[0] == 1
+    # Files of version 1 have no groups of kind 2.
+    assert data[0] == 1 or (data[0] == 2 and header["differences"])
     length, at = read_varint(data, 1)
     exceptions, at = data[at : at + length], at + length
     low = [0] * count
@@ -87,7 +88,12 @@ def _samples_of(header: dict[str, Any], frames: int, data: bytes) -> bytes:
         text = "".join(f"{byte:08b}" for byte in data[at : at + whole])
         low = [int(text[i * bits : (i + 1) * bits], 2) for i in range(count)]
         at += whole
-    group = Group(header, (frames, height, width, channels), data[at:])
+    references: dict[int, int | None] = dict.fromkeys(range(channels))
+    if data[0] == 2:
+        pairs = [(data[at + 2 * i], data[at + 2 * i + 1]) for i in range(channels)]
+        references = {channel: other - 1 if other else None for channel, other in pairs}
+        at += 2 * channels
+    group = Group(header, (frames, height, width, channels), references, data[at:])
     values = group.decode()
     raw = bytearray()
     for value, rest in zip(values, low, strict=True):
@@ -136,11 +142,24 @@ def _put(raw: bytearray, exceptions: bytes, frames: int, size: int) -> None:
 
 
 class Group:
-    """Whole numbers (T, H, W, C) of a group."""
+    """Whole numbers (T, H, W, C) of a group.
 
-    def __init__(self, header: dict[str, Any], shape: tuple[int, int, int, int], data: bytes) -> None:
+    references: by channel, in the order in which they are coded, which one it is the difference to.
+    """
+
+    def __init__(
+        self,
+        header: dict[str, Any],
+        shape: tuple[int, int, int, int],
+        references: dict[int, int | None],
+        data: bytes,
+    ) -> None:
         self.frames, self.height, self.width, self.channels = shape
+        self.references = references
         self.low, self.high = header["limits"]
+        if any(other is not None for other in references.values()):
+            width = self.high - self.low
+            self.low, self.high = min(self.low, -width), max(self.high, width)
         self.step = 2 * header["error_steps"] + 1
         (size,) = struct.unpack_from("<I", data)
         self.offsets = struct.unpack_from(f"<{self.channels}q", data, 4)
@@ -169,7 +188,7 @@ class Group:
             for first in range(0, len(frames), each):
                 for index, one in enumerate(self.passes):
                     new: list[dict[tuple[int, int, int], int]] = []
-                    for c in range(self.channels):
+                    for c in self.references:
                         part = frames[first : first + each]
                         new.insert(0, self._pass(part, distance, index, one, c, new[:2], means, found))
             for t in frames:
@@ -179,6 +198,11 @@ class Group:
             self.known += frames
         assert self.used == len(self.weights)
         assert self.residuals.finished
+        for c, other in self.references.items():
+            if other is not None:
+                for mine, theirs in zip(self.values[c], self.values[other], strict=True):
+                    for place in mine:
+                        mine[place] += theirs[place]
         return [
             self.values[c][t][y, x]
             for t in range(self.frames)

@@ -26,6 +26,8 @@ def test_what_was_written_once(name: str) -> None:
     [
         ((5, 37, 45), "<u2", "smooth", {"max_error": 2}),
         ((6, 50, 3, 2), "<i2", "noise", {"lossless": True}),
+        ((4, 20, 21, 3), "|u1", "colour", {"lossless": True}),
+        ((3, 33, 18, 5), "<u2", "colour", {"max_error": 2}),
         ((3, 34, 36, 4), "|u1", "smooth", {"lossless": True}),
         ((40, 9), "<f4", "gaps", {"max_error": 0.25}),
         ((7, 21), "<f2", "wide", {"lossless": True}),

@@ -9,12 +9,15 @@ from pydantic.dataclasses import dataclass
 
 from ...system.validation import first_problem
 from ..container.header import HeaderError, Text, opened, sealed
+from .channel_plan import difference_limits
 from .group import MOST_BITS
 
 #: The one metadata key of the file.
 METADATA_KEY = "imfn_array"
-#: The newest version; files without a tree are of version 1.
-ARRAY_VERSION = 2
+#: The newest version; files without a tree and without differences are of version 1.
+ARRAY_VERSION = 3
+# Fields that not every version has, and the one that has each.
+_ONLY = {"tree": 2, "differences": 3}
 #: Most samples of a frame, and of a group: what a crafted header can make a reader allocate.
 MAX_SAMPLES = 1 << 28
 _INT64 = 1 << 63
@@ -103,7 +106,8 @@ class ArrayHeader:
     source_kind: "array", "images" (TIFF), "hdf5", "zarr", "video" or "folder" (of images).
     source_bytes: size of the source.
     about: what else the source says of itself, such as the size of a pixel.
-    tree: of memories, else None; since version 2.
+    tree: of memories, else None; in version 2.
+    differences: whether groups may code channels as differences to others; in version 3.
     """
 
     tool: Text
@@ -125,18 +129,24 @@ class ArrayHeader:
     about: dict[str, Text | int | float | list[float]]
     # JSON has objects where Python has dataclasses.
     tree: Annotated[Tree | None, BeforeValidator(_tree)] = None
+    differences: bool = False
 
     @model_validator(mode="after")
     def _fits(self) -> "ArrayHeader":
         if len(self.axes) != len(self.shape) or self.frame_axes >= len(self.shape):
             raise ValueError("its axes do not fit its shape")
-        low, high = self.limits
-        if low > high or max(-low, high) + 2 * self.error_steps + 1 >= 1 << MOST_BITS - 1:
+        low, high = difference_limits(self.limits) if self.differences else self.limits
+        if (
+            self.limits[0] > self.limits[1]
+            or max(-low, high) + 2 * self.error_steps + 1 >= 1 << MOST_BITS - 1
+        ):
             raise ValueError("its limits are not those of whole numbers that are coded")
         if (self.coding == "memories") != (self.tree is not None) or (self.max_error is None) != bool(
             self.tree
         ):
             raise ValueError("its coding, its tree and its error do not fit together")
+        if self.differences and self.tree is not None:
+            raise ValueError("memories are no differences of channels")
         if self.frame_samples * min(self.frames, self.group_frames) > MAX_SAMPLES:
             raise ValueError("its groups are larger than imfn can restore")
         return self
@@ -163,10 +173,11 @@ class ArrayHeader:
 
     def to_json(self, **checksums: int) -> str:
         """Sorted JSON with its own CRC-32; `checksums` are those of the tensors beside it."""
+        version = 3 if self.differences else 1 if self.tree is None else 2
         values = asdict(self)
-        if self.tree is None:
-            del values["tree"]
-        version = 1 if self.tree is None else ARRAY_VERSION
+        for name, since in _ONLY.items():
+            if since != version:
+                del values[name]
         return sealed({**values, "format": version, "checksums": checksums})
 
     @classmethod
@@ -174,7 +185,7 @@ class ArrayHeader:
         """What `to_json` wrote. Raises `HeaderError`."""
         values = opened(text, ARRAY_VERSION, f"array latents of 1 to {ARRAY_VERSION}")
         version, checksums = values.pop("format"), values.pop("checksums", None)
-        names = {field.name for field in fields(cls)} - ({"tree"} if version == 1 else set())
+        names = {field.name for field in fields(cls) if _ONLY.get(field.name, version) == version}
         if version < 1 or not isinstance(checksums, dict) or set(values) != names:
             raise HeaderError("its header is malformed")
         for name in ("max_error", "quality"):

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .channel_plan import ChannelPlan, difference_limits
 from .kernels import encode_samples, energies, restore_samples
 from .lattice import Pass, levels, margin, passes
 from .prediction import (
@@ -55,6 +56,8 @@ class _Coder(Protocol):
         self, place: "_Place", prediction: Integers, contexts: NDArray[np.uint8], into: "_Into"
     ) -> Integers: ...
 
+    def restored(self, place: "_Place", samples: Array) -> None: ...
+
 
 class _Into(NamedTuple):
     """What a pass fills: restored samples and magnitudes of residuals.   limits, step: of samples."""
@@ -77,31 +80,46 @@ class _Place:
         return samples[self.frames, one.top :: one.stride, one.left :: one.stride, self.channel]
 
 
-def encode_group(samples: Array, limits: tuple[int, int], max_error: int) -> tuple[bytes, Integers]:
+def encode_group(
+    samples: Array, limits: tuple[int, int], max_error: int, plan: ChannelPlan | None = None
+) -> tuple[bytes, Integers]:
     """The bytes of a group, and what `decode_group` makes of them.
 
     samples: whole numbers (T, H, W, C) within `limits`.   max_error: that they come back with, 0 or more.
+    plan: of channels; the bytes do not hold it. None: all as they are.
     """
-    coder = _Encoder(samples, max_error)
-    walk = _Walk(samples.shape, limits, 2 * max_error + 1, coder)
+    plan = plan or ChannelPlan.plain(samples.shape[3])
+    coder = _Encoder(samples, max_error, plan)
+    walk = _Walk(samples.shape, limits, 2 * max_error + 1, coder, plan)
     walk.go()
     return coder.to_bytes(), walk.samples() if max_error else samples
 
 
 def decode_group(
-    data: bytes, shape: tuple[int, int, int, int], limits: tuple[int, int], max_error: int
+    data: bytes,
+    shape: tuple[int, int, int, int],
+    limits: tuple[int, int],
+    max_error: int,
+    plan: ChannelPlan | None = None,
 ) -> Integers:
     """What `encode_group` was given, each within `max_error`. Raises `ValueError` where bytes are damaged."""
     coder = _Decoder(data, shape[3])
-    walk = _Walk(shape, limits, 2 * max_error + 1, coder)
+    plan = plan or ChannelPlan.plain(shape[3])
+    walk = _Walk(shape, limits, 2 * max_error + 1, coder, plan)
     walk.go()
     if not coder.finished:
         raise ValueError("bytes are left over")
     return walk.samples()
 
 
-def plane_bytes(frames: int, height: int, width: int, limits: tuple[int, int], max_error: int) -> int:
-    """Bytes that a channel of a group takes while it is decoded; arguments as in `decode_group`."""
+def plane_bytes(
+    frames: int, height: int, width: int, limits: tuple[int, int], max_error: int, differences: bool
+) -> int:
+    """Bytes that a channel of a group takes while it is decoded; arguments as in `decode_group`.
+
+    differences: whether it may be one of two channels.
+    """
+    limits = difference_limits(limits) if differences else limits
     rows, columns = (length + 2 * margin for length, margin in _with_margins(height, width))
     stored = np.dtype(_stored_type(limits, 2 * max_error + 1)).itemsize
     return rows * columns * (frames * (stored + 4) + 8)
@@ -122,11 +140,21 @@ def _stored_type(limits: tuple[int, int], step: int) -> type[np.int32] | type[np
 
 
 class _Encoder:
-    def __init__(self, samples: Array, max_error: int) -> None:
+    def __init__(self, samples: Array, max_error: int, plan: ChannelPlan) -> None:
+        self._plan = plan
+        # Within an error what is restored is taken off, pass by pass: errors must not add up.
+        self._within_error = max_error > 0
         self._samples = samples
+        if plan.differs:
+            self._samples = samples.copy() if self._within_error else plan.subtracted(samples)
+        self._restored: dict[int, Integers] = {}
         self._writer = ResidualWriter()
         self._weights: list[bytes] = []
-        self._offsets = [int(samples[0, :, :, c].mean()) for c in range(samples.shape[3])]
+        means = [float(samples[0, :, :, c].mean()) for c in range(samples.shape[3])]
+        self._offsets = [
+            int(mean if other is None else mean - means[other])
+            for mean, other in zip(means, plan.references, strict=True)
+        ]
 
     def offset(self, channel: int) -> int:
         return self._offsets[channel]
@@ -156,6 +184,19 @@ class _Encoder:
         )  # fmt: skip
         self._writer.write(found, contexts)
         return found
+
+    def restored(self, place: _Place, samples: Array) -> None:
+        """Take a pass of a channel, as the decoder will have it, off those that are coded as differences."""
+        followers = self._plan.followers(place.channel)
+        if not (self._within_error and followers):
+            return
+        reference = self._plan.references[place.channel]
+        whole = samples.astype(np.int64)
+        if reference is not None:
+            whole += self._restored[reference]
+        self._restored[place.channel] = whole
+        for channel in followers:
+            _Place(channel, place.frames, place.one).of(self._samples)[...] -= whole
 
     def to_bytes(self) -> bytes:
         weights = b"".join(self._weights)
@@ -204,6 +245,9 @@ class _Decoder:
         )
         return found
 
+    def restored(self, place: _Place, samples: Array) -> None:
+        """Nothing to be done: differences are added up at the end."""
+
     @property
     def finished(self) -> bool:
         return self._at == len(self._weights) and self._reader.finished
@@ -212,10 +256,13 @@ class _Decoder:
 class _Walk:
     """Both sides' way through a group: by level, some frames at a time, by pass, by channel."""
 
-    def __init__(self, shape: tuple[int, ...], limits: tuple[int, int], step: int, coder: _Coder) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], limits: tuple[int, int], step: int, coder: _Coder, plan: ChannelPlan
+    ) -> None:
         self._frames, height, width, self._channels = shape
         self._size = (height, width)
-        self._limits, self._step, self._coder = limits, step, coder
+        limits = plan.limits(limits)
+        self._limits, self._step, self._coder, self._plan = limits, step, coder, plan
         self._passes = passes(height, width)
         (_, down), (_, right) = _with_margins(height, width)
         margins = (down, right)
@@ -247,6 +294,7 @@ class _Walk:
         whole = np.empty((self._frames, *self._size, self._channels), np.int64)
         for channel, plane in enumerate(self._planes):
             whole[..., channel] = plane.inner
+        self._plan.add(whole)
         return whole
 
     def _references(self, channel: int, frames: slice, distance: int) -> References | None:
@@ -286,7 +334,7 @@ class _Walk:
         chosen = slice(first, min(frames.stop, last), frames.step)
         for index, one in enumerate(self._passes):
             innovations: list[Samples] = []
-            for c in range(self._channels):
+            for c in self._plan.order:
                 around = references[c]
                 here = None if around is None else around.frames(part)
                 new = self._code_pass(_Place(c, chosen, one), index, here, innovations[:2])
@@ -328,6 +376,7 @@ class _Walk:
         contexts = _contexts(one, sizes, around.sizes if around else None, target.shape)
         into = _Into(self._limits, self._step, target, sizes.own(one))
         residuals = self._coder.residuals(place, prediction, contexts, into)
+        self._coder.restored(place, target)
         if self._channels == 1:
             return prediction
         new = (residuals * self._step).reshape(target.shape)

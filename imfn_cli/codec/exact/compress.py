@@ -15,6 +15,7 @@ from ...media.arrays.source import ArraySource
 from ...reports import ArrayReport
 from ...version import __version__
 from .analysis import look, sample_map
+from .channels import may_differ
 from .group_bytes import encode
 from .planes import plane_shape, to_planes
 from .tolerance import Tolerance
@@ -45,6 +46,9 @@ def compress_array(
     found = look(source.dtype, blocks_of(source, max(1, _LOOK // frame_samples(source))))
     max_error = tolerance.of_range(found.low, found.high)
     how, max_error = sample_map(found, max_error)
+    axes = source.axes[len(source.axes) - source.frame_axes :]
+    size = plane_shape(source.frame_shape, axes)
+    how = replace(how, differences=may_differ(size, how.limits, how.error_steps))
     group_frames = frames_in_group(frame_samples(source))
     header = ArrayHeader(
         tool=f"imfn {__version__}",
@@ -64,8 +68,8 @@ def compress_array(
         source_kind=source.kind,
         source_bytes=source.size_bytes,
         about=source.about,
+        differences=how.differences,
     )
-    axes = source.axes[len(source.axes) - source.frame_axes :]
     if told is not None:
         told = {**told, "error": repr(tolerance), "imfn": __version__, "numpy": np.__version__}
     with ArrayWriter(place, force=force, told=told, resume=resume) as writer:

@@ -1,9 +1,10 @@
 """A group of an array as bytes and back, whatever its samples are.
 
-u8        0: the samples as they are, little-endian; 1: coded
+u8        0: the samples as they are, little-endian; 1: coded; 2: coded, channels as differences to others
 varint    size of what follows of exceptions, 0: there are none
 …         exceptions
 …         low bits of all samples, where they are kept apart
+…         of 2: which channels (`bitstream.exact.channel_plan`)
 the rest  whole numbers (`bitstream.exact.group`)
 """
 
@@ -13,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...bitstream.entropy.varint import read_varint, varint
+from ...bitstream.exact.channel_plan import ChannelPlan
 from ...bitstream.exact.group import decode_group, encode_group
+from .channels import cheapest_plan
 from .exceptions import filled, packed_exceptions, put_exceptions
 from .samples import SampleMap
 
 Array = NDArray[Any]
 Shape = tuple[int, int, int, int]
 
-_RAW, _CODED = b"\0", b"\1"
+_RAW, _CODED, _DIFFERENT = b"\0", b"\1", b"\2"
 
 
 def encode(samples: Array, how: SampleMap, max_error: float) -> bytes:
@@ -28,12 +31,17 @@ def encode(samples: Array, how: SampleMap, max_error: float) -> bytes:
     finite = np.isfinite(samples) if how.dtype.kind == "f" else None
     whole = samples if finite is None or finite.all() else filled(samples, finite)
     values, low = how.to_whole(whole)
-    data, decoded = encode_group(values, how.limits, how.error_steps)
+    plan = ChannelPlan.plain(values.shape[3])
+    if how.differences:
+        plan = cheapest_plan(values, how.error_steps)
+    data, decoded = encode_group(values, how.limits, how.error_steps, plan)
     wrong = _wrong(samples, how.from_whole(decoded, low), max_error)
     exceptions = packed_exceptions(samples, wrong) if wrong.any() else b""
-    parts = [_CODED, varint(len(exceptions)), exceptions]
+    parts = [_DIFFERENT if plan.differs else _CODED, varint(len(exceptions)), exceptions]
     if low is not None:
         parts.append(_pack_low(low.ravel(), how.low_bits))
+    if plan.differs:
+        parts.append(plan.to_bytes())
     coded = b"".join([*parts, data])
     if len(coded) <= samples.nbytes:
         return coded
@@ -44,7 +52,8 @@ def decode(data: bytes, shape: Shape, how: SampleMap) -> Array:
     """The samples (T, H, W, C) of a group. Raises `ValueError` where its bytes are damaged."""
     if data[:1] == _RAW:
         return np.frombuffer(data[1:], how.dtype.newbyteorder("<")).reshape(shape).astype(how.dtype)
-    if data[:1] != _CODED:
+    different = data[:1] == _DIFFERENT and how.differences
+    if data[:1] != _CODED and not different:
         raise ValueError("unknown kind of group")
     size, at = read_varint(data, 1)
     exceptions, at = data[at : at + size], at + size
@@ -54,7 +63,11 @@ def decode(data: bytes, shape: Shape, how: SampleMap) -> Array:
         end = at + -(-count * how.low_bits // 8)
         low = _unpack_low(data[at:end], count, how.low_bits).reshape(shape)
         at = end
-    samples = how.from_whole(decode_group(data[at:], shape, how.limits, how.error_steps), low)
+    plan = ChannelPlan.plain(shape[3])
+    if different:
+        plan = ChannelPlan.from_bytes(data[at:], shape[3])
+        at += 2 * shape[3]
+    samples = how.from_whole(decode_group(data[at:], shape, how.limits, how.error_steps, plan), low)
     if exceptions:
         put_exceptions(samples, exceptions)
     return samples

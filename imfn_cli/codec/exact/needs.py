@@ -38,5 +38,7 @@ def group_bytes(latent: ArrayFile) -> int:
         # Patches that frames do not fill are there all the same.
         samples = frames * channels * (height + _WIDEST_PATCH) * (width + _WIDEST_PATCH)
         return LIBRARIES + len(latent.model) + samples * _SAMPLE
-    planes = channels * plane_bytes(frames, height, width, header.limits, header.error_steps)
+    planes = channels * plane_bytes(
+        frames, height, width, header.limits, header.error_steps, header.differences
+    )
     return LIBRARIES + planes + samples * _SAMPLE + channels * _CHANNEL

@@ -22,7 +22,7 @@ _SIGN = 1 << 63
 
 @dataclass(frozen=True)
 class SampleMap:
-    """dtype ↔ whole numbers, as in `ArrayHeader`."""
+    """dtype ↔ whole numbers, and whether those of channels may be differences, as in `ArrayHeader`."""
 
     dtype: np.dtype[Any]
     coding: Coding
@@ -31,6 +31,7 @@ class SampleMap:
     base: int
     limits: tuple[int, int]
     error_steps: int
+    differences: bool = False
 
     @classmethod
     def of(cls, header: ArrayHeader) -> "SampleMap":
@@ -43,6 +44,7 @@ class SampleMap:
             header.base,
             header.limits,
             header.error_steps,
+            header.differences,
         )
 
     def to_whole(self, samples: Array) -> tuple[Integers, Integers | None]:

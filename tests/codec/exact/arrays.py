@@ -10,7 +10,7 @@ DTYPES = (
     *("|b1", "|i1", "|u1", "<i2", ">i2", "<u2", ">u2", "<i4", ">u4", "<i8", ">i8", "<u8", ">u8"),
     *("<f2", ">f2", "<f4", ">f4", "<f8", ">f8"),
 )
-KINDS = ("smooth", "noise", "constant", "wide", "gaps")
+KINDS = ("smooth", "noise", "constant", "wide", "gaps", "colour")
 
 dtypes = st.sampled_from([np.dtype(one) for one in DTYPES])
 kinds = st.sampled_from(KINDS)
@@ -23,7 +23,10 @@ shapes = st.one_of(
 
 
 def made(shape: tuple[int, ...], dtype: np.dtype[Any], kind: str, seed: int = 0) -> NDArray[Any]:
-    """An array of a kind; floats with gaps have NaN, infinities and negative zeros."""
+    """An array of a kind; floats with gaps have NaN, infinities and negative zeros.
+
+    Samples of colour hardly differ along the last axis.
+    """
     rng = np.random.default_rng(seed)
     if kind == "wide" and dtype.kind in "iu":
         limits = np.iinfo(dtype)
@@ -32,6 +35,8 @@ def made(shape: tuple[int, ...], dtype: np.dtype[Any], kind: str, seed: int = 0)
     values = rng.normal(size=shape) * 20
     if kind == "smooth":
         values = np.cumsum(values, axis=0) / 4 + 30
+    if kind == "colour":
+        values = rng.normal(size=(*shape[:-1], 1)) * 20 + rng.normal(size=shape) / 2 + 50
     if kind == "constant":
         values = np.full(shape, 42.5)
     if dtype.kind == "b":

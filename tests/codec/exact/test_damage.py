@@ -83,6 +83,10 @@ def test_any_bytes(
         {"max_error": -1.0},
         {"about": {"x": {"y": 1}}},
         {"more": 1},
+        {"differences": True},
+        {"format": 3},
+        {"format": 3, "differences": False, "limits": [0, 1 << 45]},
+        {"format": 3, "differences": True, "limits": [-(1 << 40), 1 << 40]},
     ],
     ids=str,
 )
