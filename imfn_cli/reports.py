@@ -112,6 +112,7 @@ class StreamReport(_Report):
 
     method: "student", "tree" or "adaptive", whose ratio is "auto".
     reconnects: how often the source was lost and came back.
+    dropped: frames that a camera or an address gave while this machine was busy, as gaps in its times tell.
     ended: "source", "limit" or "signal": what ended it.
     seconds: from the first frame on.   memory_mb: largest resident memory that was seen, 10^6 bytes.
     finished: False where the file could not be put into its final form; it is readable all the same.
@@ -135,6 +136,7 @@ class StreamReport(_Report):
     memory_mb: float | None
     ended: str
     reconnects: int
+    dropped: int
     finished: bool
     notes: tuple[str, ...]
 
@@ -157,6 +159,7 @@ class FadingMemoryReport(_Report):
     memory_mb: float | None
     ended: str
     reconnects: int
+    dropped: int
     notes: tuple[str, ...]
 
 
@@ -396,12 +399,16 @@ class InstalledModel(_Report):
 
 @dataclass(frozen=True)
 class SelfTest(_Report):
-    """A made-up clip, compressed and restored. psnr: dB, None where it did not come back; problem: why."""
+    """A made-up clip, compressed and restored. psnr: dB, None where it did not come back; problem: why.
+
+    ratio: "auto", as `imfn compress` takes it unless told; 16 where what that needs is not compiled yet.
+    """
 
     ok: bool
     seconds: float
     psnr: float | None
     problem: str
+    ratio: int | str
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """How far restored pixels differ from one way of computing them to another.
 
-`python -m tests.pixel_table CLIP [FRAMES [MODEL]]` compresses the first FRAMES (256) frames of CLIP in one
-GOP, at 1:1 and at 16:1 and as an adaptive forest, restores each file in processes of its own, and prints how
-far the pixels of any frame, and of the last one, differ from those of one thread, as Markdown.
+`python -m tests.pixel_table CLIP [FRAMES [MODEL [FILE …]]]` compresses the first FRAMES (256) frames of CLIP
+as each of FILES says, in one GOP, as intra nodes alone and as an adaptive forest, restores each file in
+processes of its own, and prints how far the pixels of any frame, and of the last one, differ from those of
+one thread, as Markdown.
 """
 
 import copy
@@ -10,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from imfn_cli.network import RootCoding, pixels_from_frames
 FILES: dict[str, dict[str, Any]] = {
     "1:1": {"ratio": 1, "gop": 256},
     "16:1": {"ratio": 16, "gop": 256},
+    "1:1, -g 0": {"ratio": 1, "gop": 0},
+    "16:1, -g 0": {"ratio": 16, "gop": 0},
     "adaptive": {"ratio": "auto"},
 }
 #: Ways to compute: name → environment.
@@ -50,9 +54,12 @@ def restore(latent: Path, output: Path, model: str) -> None:
     import torch
 
     loaded = imfn.load(model, device="cpu")
-    if os.environ.get("IMFN_TABLE") == "float64" and not open_latent(latent).header.adaptive:
-        np.save(output, in_float64(latent, loaded))
-        return
+    if os.environ.get("IMFN_TABLE") == "float64":
+        reader = open_latent(latent)
+        if not reader.header.adaptive and not Decoder(reader, loaded).shows_whole:
+            np.save(output, in_float64(latent, loaded))
+            return
+        loaded = replace(loaded, network=copy.deepcopy(loaded.network).double())
     if os.environ.get("IMFN_TABLE") == "no-onednn":
         torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
     imfn.decompress(latent, output, model=loaded, force=True)
@@ -73,11 +80,12 @@ def in_float64(latent: Path, model: imfn.Model) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def table(clip: str, frames: int, model: str) -> None:
-    """Print the rows."""
+def table(clip: str, frames: int, model: str, names: list[str]) -> None:
+    """Print the rows of these files."""
     print(f"| {model}, {frames} frames | " + " | ".join(WAYS) + " |\n" + "|---" * (len(WAYS) + 1) + "|")
     with tempfile.TemporaryDirectory() as folder:
-        for name, options in FILES.items():
+        for name in names:
+            options = FILES[name]
             latent = Path(folder) / "x.safetensors"
             imfn.compress(clip, latent, model=model, frames=(0, frames), force=True, **options)
             cells = []
@@ -115,4 +123,5 @@ if __name__ == "__main__":
             sys.argv[1],
             int(sys.argv[2]) if len(sys.argv) > 2 else 256,
             sys.argv[3] if len(sys.argv) > 3 else "video",
+            sys.argv[4:] or list(FILES),
         )

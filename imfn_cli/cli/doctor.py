@@ -3,12 +3,13 @@
 import textwrap
 from typing import TYPE_CHECKING
 
+from .. import defaults
 from . import options
 from .messages import say
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..reports import DoctorReport
+    from ..reports import DoctorReport, SelfTest
 
 _COLUMNS = 80
 
@@ -47,7 +48,7 @@ def human(report: "DoctorReport") -> list[str]:
         "threads": f"{report.threads} of PyTorch, {report.cores} cores",
         "models": ", ".join(models),
         "extras": ", ".join(extras) + without,
-        "self-test": f"{result}, {tested.seconds:.1f} s",
+        "self-test": f"{result}, {tested.seconds:.1f} s{_not_tested(tested)}",
     }
     wrapped = (
         line
@@ -55,3 +56,12 @@ def human(report: "DoctorReport") -> list[str]:
         for line in textwrap.wrap(f"{subject:12} {text}", _COLUMNS, subsequent_indent=" " * 13)
     )
     return [*wrapped, "all is well" if report.ok else f"{len(report.problems)} problems"]
+
+
+def _not_tested(tested: "SelfTest") -> str:
+    if tested.ratio == defaults.AUTO:
+        return ""
+    return (
+        f", with -r {tested.ratio}; what the default, -r {defaults.AUTO}, needs is compiled at first use, "
+        "about half a minute, and not tested before"
+    )

@@ -191,13 +191,16 @@ def stream(
         )
     for note in report.notes:
         out.note(f"{report.source}: {note}")
+    if report.dropped:
+        out.note(f"{report.source}: {_dropped(report)}")
     out.result(report.to_dict(), *human(report))
     return 0
 
 
 def human(report: StreamReport | FadingMemoryReport) -> list[str]:
     """The report in three lines."""
-    lost = f", lost and back {report.reconnects}×" if report.reconnects else ""
+    lost = f", {report.dropped:,} dropped" if report.dropped else ""
+    lost += f", lost and back {report.reconnects}×" if report.reconnects else ""
     memory = "" if report.memory_mb is None else f", {report.memory_mb:.0f} MB of memory"
     if isinstance(report, StreamReport):
         where = f"{report.nodes:,} nodes"
@@ -211,6 +214,15 @@ def human(report: StreamReport | FadingMemoryReport) -> list[str]:
         f"  {report.frames:,} frames of {report.width}×{report.height} in {where}, {size}{lost}",
         f"  {report.frames_per_second:.0f} frames/s{memory} (model {report.model}, {how})",
     ]
+
+
+def _dropped(report: StreamReport | FadingMemoryReport) -> str:
+    share = report.dropped / (report.frames + report.dropped)
+    return (
+        f"{report.dropped:,} frames ({share:.0%}) were dropped: the source gives more than the "
+        f"{report.frames_per_second:.0f} a second that this machine takes; --fps and --size ask a camera "
+        "for less"
+    )
 
 
 def _progress(line: Any) -> Any:

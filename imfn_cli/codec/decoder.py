@@ -9,11 +9,12 @@ Restoring, verifying and `info` go through the same walk; they differ in how far
 
 import math
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, repeat
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..bitstream.container.latent_reader import LatentReader
@@ -32,6 +33,7 @@ from .inter import InterPrediction, Memory
 from .needs import check_needs, decoding_threads
 from .synthesis import batch_frames, restored_parts
 from .whole_inter import WholeInter
+from .whole_pictures import shows_whole_numbers, whole_pictures
 
 # Where values are not kept.
 _NOTHING = np.zeros(0, np.float32)
@@ -55,15 +57,19 @@ class DecodedNode(NamedTuple):
 
     memory: (C, h, w), None where it was not asked for, or could not be restored.
     problem: why it cannot be restored, one line that names file and node; empty where it can.
+    whole: the memory in whole numbers, where frames are shown in those (`Decoder.shows_whole`).
     """
 
     entry: NodeEntry
     memory: Tensor | None
     problem: str
+    whole: Memory | None = None
 
 
 class Decoder:
     """The way of a latent's nodes. Without a model only checksums are compared.
+
+    shows_whole: whether frames are shown in whole numbers, as those of linear models are.
 
     Raises LatentError if the nodes are predicted from one another, or of a ratio, that the model cannot do.
     """
@@ -72,6 +78,7 @@ class Decoder:
         self.reader, self.model = reader, model
         header = reader.header
         self._state: InterPrediction | None = None
+        self.shows_whole = False
         if model is None:
             return
         levels = model.network.config.levels
@@ -84,7 +91,10 @@ class Decoder:
                 f"{reader.path}: its nodes are predicted from one another, which model {model.name!r} cannot"
             )
         size = header.height, header.width, header.channels
-        kind = WholeInter if header.whole_numbers else FloatInter
+        # Of groups of pictures in floats the reference frames are no whole numbers.
+        in_floats = header.gop_nodes > 1 and not header.whole_numbers
+        self.shows_whole = not in_floats and shows_whole_numbers(model)
+        kind = WholeInter if header.whole_numbers or self.shows_whole else FloatInter
         self._state = kind(model, size, header.quality)
 
     def walk(self, first: int = 0, last: int | None = None, *, restore: bool = True) -> Iterator[DecodedNode]:
@@ -101,16 +111,17 @@ class Decoder:
         # A worker of a DataLoader has one thread; others wait on it alone.
         alone = len(needed) == 1 or torch.get_num_threads() == 1
         for node, parsed, problem in map(parse, needed) if alone else map_ordered(parse, needed, threads):
-            memory = None
+            restored: Memory | None = None
             if header.is_intra(node.index):
                 broken = None
             if broken is not None:
                 problem = problem or f"{self.reader.path}: {node} builds on {broken}, which is damaged"
             elif parsed is not None:
-                memory, problem = self._restored(node, parsed, restore)
+                restored, problem = self._restored(node, parsed, restore)
             if problem:
                 broken = broken or node
-            yield DecodedNode(node, memory, problem)
+            memory = None if restored is None or self._state is None else self._state.floats(restored)
+            yield DecodedNode(node, memory, problem, restored if self.shows_whole else None)
 
     @property
     def memory_bytes(self) -> int:
@@ -156,13 +167,13 @@ class Decoder:
 
     # -- with them ------------------------------------------------------------------------------------------
 
-    def _restored(self, node: NodeEntry, parsed: ParsedNode, restore: bool) -> tuple[Tensor | None, str]:
+    def _restored(self, node: NodeEntry, parsed: ParsedNode, restore: bool) -> tuple[Memory | None, str]:
         """The memory of a node whose reference frame is known, if asked for, or why there is none."""
         state = self._state
         assert state is not None
         if self.reader.header.gop_nodes == 1:
             # Nothing is predicted from it.
-            return (state.floats(parsed.values) if restore else None), ""
+            return (parsed.values if restore else None), ""
         field: MotionField | None = None
         vectors = state.no_motion()
         if parsed.motion is not None:
@@ -177,7 +188,7 @@ class Decoder:
             return None, ""
         memory = state.restored(parsed.values, node.level, field)
         state.advance(node.level, memory, vectors)
-        return state.floats(memory), ""
+        return memory, ""
 
 
 @torch.inference_mode()
@@ -236,15 +247,41 @@ def _frames(
     damaged: list[DecodedNode] | None,
 ) -> Iterator[Frame]:
     """`restored_frames` of a forest of nodes, from the first that is wanted on."""
+    decoder = Decoder(reader, model)
+    nodes = _wanted(decoder, wanted[0].index, wanted[-1].index + 1, damaged)
+    shown = _whole_pictures if decoder.shows_whole else _float_pictures
+    for pixels in shown(reader, model, nodes, start, stop):
+        yield Frame(pixels, next(clock))
+
+
+def _whole_pictures(
+    reader: LatentReader, model: Model, nodes: Iterator[DecodedNode], start: int, stop: int
+) -> Iterator[NDArray[np.uint8]]:
+    """Frames start … stop − 1, (H, W, C) each, of a linear model, in whole numbers."""
     header = reader.header
-    nodes = _wanted(Decoder(reader, model), wanted[0].index, wanted[-1].index + 1, damaged)
+    shape = header.height, header.width, header.channels
+    last = np.full(shape, 128, np.uint8)
+    for node in nodes:
+        first, end = node.entry.first_frame, node.entry.frames.stop
+        window = max(start - first, 0), min(stop, end) - first
+        if node.whole is None:
+            yield from repeat(last, window[1] - window[0])
+            continue
+        for last in whole_pictures(model, node.whole, node.entry.level, shape, window):
+            yield last
+
+
+def _float_pictures(
+    reader: LatentReader, model: Model, nodes: Iterator[DecodedNode], start: int, stop: int
+) -> Iterator[NDArray[np.uint8]]:
+    """Frames start … stop − 1, (H, W, C) each, through the network."""
+    header = reader.header
     shape = header.height, header.width, header.channels
     last = np.full(shape, 128, np.uint8)
     for run in _runs(nodes, batch_frames(header.height, header.width)):
         first, end = run[0].entry.first_frame, run[-1].entry.frames[-1] + 1
         if run[0].memory is None:
-            for _ in range(max(start, first), min(stop, end)):
-                yield Frame(last, next(clock))
+            yield from repeat(last, min(stop, end) - max(start, first))
             continue
         level = run[0].entry.level
         held = [node.memory.permute(1, 2, 0) for node in run if node.memory is not None]
@@ -254,8 +291,7 @@ def _frames(
         coding = RootCoding(level, header.step)
         for part in restored_parts(model, memories, level, shape, window, coding):
             pixels = part.cpu().numpy()
-            for frame in pixels:
-                yield Frame(frame, next(clock))
+            yield from pixels
             last = pixels[-1]
 
 

@@ -111,6 +111,7 @@ def stream_into_memory(
         memory_mb=resident.largest,
         ended=intake.ended,
         reconnects=sequence.reconnects,
+        dropped=sequence.dropped,
         notes=(*notes_without_alpha(info), *sequence.warnings, *lost_tracks(sequence)),
     )
 

@@ -111,6 +111,7 @@ def stream_sequence(
         memory_mb=state.resident.largest,
         ended=intake.ended,
         reconnects=sequence.reconnects,
+        dropped=sequence.dropped,
         finished=not unfinished,
         notes=(*notes_without_alpha(info), *sequence.warnings, *unfinished, *lost),
     )

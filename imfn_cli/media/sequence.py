@@ -147,6 +147,9 @@ class Sequence(Closing, ABC):
     reconnects: int = 0
     """How often the source was lost and came back, so far."""
 
+    dropped: int = 0
+    """Frames that a camera or an address gave while nobody took them, so far, as gaps in its times tell."""
+
     def __init__(self, name: str, info: SequenceInfo) -> None:
         self.name = name
         """How to name the source to the user."""

@@ -73,7 +73,7 @@ def _whole_tree(network: IMFN) -> "WholeTree":
 
 
 class WholeTree:
-    """Merges, and the way down to a window's last frame, for rows of grid positions.
+    """Merges, and the way down to the frames of a window, for rows of grid positions.
 
     Pixels are in 1/PIXEL_UNIT grey levels, 0 … WHITE, memories in 1/MEMORY_UNIT, −LARGEST … LARGEST.
     top: the highest level that is one product from the pixels; above it memories are merged pair by pair.
@@ -90,8 +90,7 @@ class WholeTree:
         self._merges = [np.ascontiguousarray(narrowed(basis).T) for basis in bases]
         self._offsets = [mean @ merge for mean, merge in zip(means, self._merges, strict=True)]
         self._stills = [merge.reshape(-1, patch, config.channels).sum(axis=0) for merge in self._merges]
-        self._lasts = [np.ascontiguousarray(merge[-patch:].T) for merge in self._merges]
-        self._last_means = [mean[-patch:] for mean in means]
+        self._means, self._patch = means, patch
         self._check()
 
     def merge(self, level: int, rows: NDArray[Any]) -> Integers:
@@ -114,16 +113,43 @@ class WholeTree:
 
     def last_frame(self, level: int, memories: NDArray[Any]) -> Rows:
         """Memories (N, C) of `level` → the pixels (N, P) of their last frame."""
-        while level > self.top:
-            _, right = np.split(self._sweepers[level - 1], 2, axis=1)
-            _, centre = np.split(self._centres[level - 1], 2)
-            values = memories.astype(np.float64) @ right + centre * _UP
-            memories = np.clip(rounded(values / (1 << 14)), -LARGEST, LARGEST)
-            level -= 1
-        found = np.empty((len(memories), self._lasts[level].shape[1]), np.int16)
-        mean = self._last_means[level] * _UP
-        for part in _parts(memories):
-            values = memories[part].astype(np.float64) @ self._lasts[level]
+        ratio = 1 << level
+        return next(self.frames(level, memories, ratio - 1, ratio))
+
+    def frames(self, level: int, memories: NDArray[Any], start: int, stop: int) -> Iterator[Rows]:
+        """Memories (N, C) of `level` → the pixels (N, P) of each of their frames start … stop − 1, in order.
+
+        Only the splits on the way to those are made, and no more than one memory a level waits.
+        """
+        if level <= self.top:
+            yield from (self._frame(level, memories, frame) for frame in range(start, stop))
+            return
+        half = 1 << (level - 1)
+        if start < half:
+            yield from self.frames(level - 1, self._half(level, memories, 0), start, min(stop, half))
+        if stop > half:
+            yield from self.frames(
+                level - 1, self._half(level, memories, 1), max(start - half, 0), stop - half
+            )
+
+    def _half(self, level: int, memories: NDArray[Any], side: int) -> Integers:
+        """Memories (N, C) of `level` → those of level − 1 of their earlier (0) or later (1) frames."""
+        sweeper = np.split(self._sweepers[level - 1], 2, axis=1)[side]
+        centre = np.split(self._centres[level - 1], 2)[side]
+        values = memories.astype(np.float64) @ sweeper + centre * _UP
+        return _rounded_to(values, 14, -LARGEST, LARGEST).astype(np.int32)
+
+    def _frame(self, level: int, memories: NDArray[Any], frame: int) -> Rows:
+        """Memories (N, C) of `level`, at most top → the pixels (N, P) of one of their frames."""
+        pixels = slice(frame * self._patch, (frame + 1) * self._patch)
+        split, mean = self._merges[level][pixels].T, self._means[level][pixels] * _UP
+        # Of coarse memories most channels are zeros, and add nothing.
+        used = np.flatnonzero(memories.any(axis=0))
+        if len(used) < self.channels:
+            memories, split = memories[:, used], split[used]
+        found = np.empty((len(memories), self._patch), np.int16)
+        for part in _parts(found):
+            values = memories[part].astype(np.float64) @ split
             values += mean
             found[part] = _rounded_to(values, 18, 0, WHITE)
         return found
@@ -141,9 +167,9 @@ class WholeTree:
         """Raise ModelError unless every sum that can occur is a whole number that float64 holds exactly."""
         largest = [64 * WHITE * _sums(merge, 0) for merge in self._merges]
         largest += [np.abs(offset).max() for offset in self._offsets]
-        largest += [LARGEST * _sums(last, 0) for last in self._lasts]
+        largest += [LARGEST * _sums(merge, 1) for merge in self._merges]
         largest += [4 * LARGEST * max(_sums(sweeper, 0), _sums(sweeper, 1)) for sweeper in self._sweepers]
-        largest += [_UP * np.abs(mean).max() for mean in (*self._last_means, *self._centres)]
+        largest += [_UP * np.abs(mean).max() for mean in (*self._means, *self._centres)]
         # Two of them come together. Not `>`: nothing compares with what is no number.
         if not all(value < _EXACT / 2 for value in largest):
             raise ModelError("the model's maps are not orthonormal; --gop 0 does without groups of pictures")

@@ -35,6 +35,12 @@ def inlined(function: Callable[..., Any]) -> Any:
     return njit(nogil=True, inline="always")(function)
 
 
+def is_on_disk(dispatcher: Any) -> bool:
+    """Whether a kernel was compiled before on this machine, and need not be any more."""
+    cache = dispatcher._cache
+    return isinstance(cache, KernelCache) and cache.holds(dispatcher.targetctx.codegen().magic_tuple())
+
+
 class _Watch(event.Listener):
     """Numba says when it compiles, and nothing where it reads what it has compiled before."""
 

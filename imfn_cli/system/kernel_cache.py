@@ -38,6 +38,13 @@ class KernelCache(FunctionCache):
             # The index is written first: it may name a file of an older version now.
             self._forget()
 
+    def holds(self, target: Any) -> bool:
+        """Whether something is kept that was compiled for this machine: what Numba calls its magic tuple."""
+        try:
+            return any(target in key for key in self._cache_file._load_index())
+        except Exception:
+            return False
+
     def _forget(self) -> None:
         """Remove the index, without which no other file is read."""
         with suppress(OSError):

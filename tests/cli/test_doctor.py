@@ -20,6 +20,7 @@ def test_a_whole_installation(cli: Cli) -> None:
     (report,) = ran.json
     assert (ran.code, report["ok"], report["problems"]) == (0, True, [])
     assert report["self_test"]["psnr"] > 25
+    assert report["self_test"]["ratio"] in ("auto", 16)
     assert all(report["encoders"].values())
     assert [model["name"] for model in report["models"] if model["default"]] == ["video-1"]
 
@@ -40,6 +41,21 @@ def test_for_people(cli: Cli) -> None:
     ]
     assert [line.split()[0] for line in lines[:-1] if line[0] != " "] == subjects
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_what_is_not_compiled_is_not_tested_and_said(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    monkeypatch.setattr("imfn_cli.diagnosis.is_on_disk", lambda _: compiled)
+    name = "compress_sequence" if compiled else "compress_adaptive"
+    monkeypatch.setattr(f"imfn_cli.codec.{name}", None)
+    ran = cli("doctor", "--json")
+    (report,) = ran.json
+    assert (ran.code, report["self_test"]["ratio"]) == (0, "auto" if compiled else 16)
+    assert report["self_test"]["psnr"] > 25
+    told = " ".join(cli("doctor").out.split())
+    assert ("with -r 16; what the default, -r auto, needs is compiled at first use" in told) != compiled
 
 
 def test_extras_that_are_missing_are_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

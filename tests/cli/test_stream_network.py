@@ -607,3 +607,24 @@ def test_a_signal_ends_waiting_for_the_first_frame(
     assert (ran.code, ran.out) == (130, "")
     assert ran.line == "interrupted; nothing half-written was left"
     assert not output.exists()
+
+
+@pytest.mark.parametrize("forget", [False, True])
+def test_dropped_frames_are_told(
+    cli: Cli,
+    serve: Callable[[Handler], int],
+    clip: bytes,
+    output: Path,
+    model: Words,
+    monkeypatch: pytest.MonkeyPatch,
+    forget: bool,
+) -> None:
+    monkeypatch.setattr("imfn_cli.media.sources.dropped.DroppedFrames.__call__", lambda *_: 2)
+    address = f"tcp://{HOST}:{serve(lambda connection: connection.sendall(clip))}"
+    words = ("stream", address, "-o", output, *(model[:2] if forget else model), *["--forget"] * forget)
+    ran = cli(*words, "--json")
+    assert (ran.json[0]["frames"], ran.json[0]["dropped"]) == (40, 80)
+    assert "80 frames (67%) were dropped: the source gives more than the" in ran.err
+    address = f"tcp://{HOST}:{serve(lambda connection: connection.sendall(clip))}"
+    ran = cli("stream", address, *words[2:], "-f")
+    assert "80 dropped" in ran.out

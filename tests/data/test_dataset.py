@@ -64,7 +64,7 @@ def test_memories_restore_nothing(
     def refused(*_: Any, **__: Any) -> None:
         raise AssertionError("restored")
 
-    monkeypatch.setattr("imfn_cli.codec.decoder.restored_parts", refused)
+    monkeypatch.setattr("imfn_cli.codec.decoder.whole_pictures", refused)
     windows = LatentDataset(latents, 8, what="memories", model=tiny_model)
     assert len([windows[index] for index in range(len(windows))]) == 6
     with pytest.raises(AssertionError, match="restored"):

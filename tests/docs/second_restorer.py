@@ -1,4 +1,4 @@
-"""The floating-point half of the second decoder, after docs/FORMAT.md: memories to frames in numpy.
+"""The second half of the second decoder, after docs/FORMAT.md: memories to frames in numpy.
 
 For linear models of gray frames, which is what the fixtures are of.
 """
@@ -104,10 +104,11 @@ def kernel(distance: Floats) -> Floats:
 def restore_latent(path: Path, model: Model) -> Pixels:
     """All frames of a latent (T, H, W)."""
     header, nodes, _ = read_latent(path)
+    if header.get("whole_numbers") or "chain" not in header:
+        whole = WholeNetwork(model, header["height"], header["width"])
+        shown = np.concatenate([whole.frames(memory, level) for level, memory in whole_memories(path, model)])
+        return ((shown[:, : header["height"], : header["width"]] + 8) >> 4).astype(np.uint8)
     network = Network(model, header["height"], header["width"])
-    if header.get("whole_numbers"):
-        memories = whole_memories(path, model)
-        return np.concatenate([network.split(memory / 65_280, level) for level, memory in memories])
     step = 2 ** ((100 - header["quality"]) / 10) / 255
     block = 2 * network.ph, 2 * network.pw
     frames: list[Pixels] = []
@@ -121,7 +122,7 @@ def restore_latent(path: Path, model: Model) -> Pixels:
 
 
 def whole_memories(path: Path, model: Model) -> Iterator[tuple[int, Ints]]:
-    """Section 7: level and memory (C, h, w) of each node of a latent with `whole_numbers`."""
+    """Section 7: level and memory (C, h, w) of each node of a latent whose references are no floats."""
     header, nodes, _ = read_latent(path)
     network, step = WholeNetwork(model, header["height"], header["width"]), step_of(header["quality"])
     reference = np.zeros((0, 0), np.int64)
@@ -130,7 +131,7 @@ def whole_memories(path: Path, model: Model) -> Iterator[tuple[int, Ints]]:
         memory = clipped(np.floor(values * step + 0.5).astype(np.int64))
         if field is not None:
             memory = clipped(memory + network.predicted(reference, field, node.level))
-        reference = network.last_frame(memory, node.level)
+        reference = network.frames(memory, node.level)[-1]
         yield node.level, memory
 
 

@@ -1,4 +1,4 @@
-"""GOPs in whole numbers, after docs/FORMAT.md, section 7, alone: numpy, for models of gray frames."""
+"""Whole numbers, after docs/FORMAT.md, section 7, alone: numpy, for linear models of gray frames."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ def step_of(quality: float) -> int:
 
 
 class WholeNetwork:
-    """Merges, last frames and predictions in whole numbers."""
+    """Merges, predictions, frames in whole numbers."""
 
     def __init__(self, model: Model, height: int, width: int) -> None:
         self.patch = model.patch[0]
@@ -85,18 +85,22 @@ class WholeNetwork:
         sums = 64 * (window.reshape(self.h, self.w, -1) @ basis.T) - basis @ self.mu[level]
         return clipped((sums + (1 << 15)) >> 16)
 
-    def last_frame(self, memory: Ints, level: int) -> Ints:
-        """A memory (C, h, w) → its last frame, (h · patch, w · patch)."""
-        memory = np.moveaxis(memory, 0, -1)
-        while level > self.top:
-            _, right = np.split(self.sweepers[level], 2, axis=1)
-            _, centre = np.split(self.centres[level], 2)
-            memory = clipped((memory @ right + (centre << 12) + (1 << 13)) >> 14)
-            level -= 1
-        pixels = self.patch**2
-        sums = memory @ self.bases[level][:, -pixels:] + (self.mu[level][-pixels:] << 12)
-        cut = ((sums + (1 << 17)) >> 18).clip(0, 4080).reshape(self.h, self.w, self.patch, self.patch)
-        return cut.transpose(0, 2, 1, 3).reshape(self.h * self.patch, self.w * self.patch)
+    def frames(self, memory: Ints, level: int) -> Ints:
+        """A memory (C, h, w) → its frames (2^level, h · patch, w · patch)."""
+        return np.stack(self._frames(np.moveaxis(memory, 0, -1), level))
+
+    def _frames(self, memory: Ints, level: int) -> list[Ints]:
+        if level > self.top:
+            found = []
+            halves = np.split(self.sweepers[level], 2, axis=1), np.split(self.centres[level], 2)
+            for half, centre in zip(*halves, strict=True):
+                below = clipped((memory @ half + (centre << 12) + (1 << 13)) >> 14)
+                found += self._frames(below, level - 1)
+            return found
+        sums = memory @ self.bases[level] + (self.mu[level] << 12)
+        values = ((sums + (1 << 17)) >> 18).clip(0, 4080)
+        cut = values.reshape(self.h, self.w, -1, self.patch, self.patch).transpose(2, 0, 3, 1, 4)
+        return list(cut.reshape(-1, self.h * self.patch, self.w * self.patch))
 
     def compensated(self, reference: Ints, field: Field, t: int, ratio: int) -> Ints:
         """Frame t = 1 … ratio of the compensated window, (h · patch, w · patch)."""

@@ -86,7 +86,7 @@ def test_symbols_of_every_version(folder: Path) -> None:
 
 
 def test_frames_of_every_version(folder: Path) -> None:
-    """Of a linear gray model; floating-point results may differ by one level."""
+    """Of a linear gray model; where references are floats, results may differ by one level."""
     found = restore_latent(folder / "latent.safetensors", Model(folder / "model"))
     wanted = np.load(folder / "frames.npy")[..., 0]
     assert found.shape == wanted.shape

@@ -1,4 +1,4 @@
-"""docs/FORMAT.md is enough to restore groups of pictures: the same memories, to the last bit."""
+"""docs/FORMAT.md is enough to restore whole numbers: the same memories and pixels, to the last bit."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,14 +8,15 @@ import pytest
 
 import imfn_cli as imfn
 from imfn_cli.bitstream.open import open_latent
-from imfn_cli.codec import Decoder
+from imfn_cli.codec import Decoder, restored_frames
 from imfn_cli.network import folded, whole_tree
 
 from . import second_whole
 from .second_decoder import Model
-from .second_restorer import whole_memories
+from .second_restorer import restore_latent, whole_memories
 
-FOLDER = Path(__file__).parents[1] / "bitstream" / "fixtures" / "v6"
+FIXTURES = Path(__file__).parents[1] / "bitstream" / "fixtures"
+MODEL = FIXTURES / "v6" / "model"
 
 
 def moving(count: int, height: int, width: int) -> np.ndarray:
@@ -41,10 +42,15 @@ def compare(path: Path, folder: Path) -> None:
         assert node.memory is not None
         assert node.entry.level == level
         assert np.array_equal(memory, np.round(node.memory.double().numpy() * 65_280))
+    shown = np.stack([frame.pixels for frame in restored_frames(reader, model)])[..., 0]
+    assert np.array_equal(restore_latent(path, Model(folder)), shown)
 
 
-def test_the_fixture() -> None:
-    compare(FOLDER / "latent.safetensors", FOLDER / "model")
+@pytest.mark.parametrize("version", [1, 6])
+def test_the_fixtures(version: int) -> None:
+    """Of version 1 all nodes are intra nodes."""
+    folder = FIXTURES / f"v{version}"
+    compare(folder / "latent.safetensors", folder / "model")
 
 
 @pytest.fixture
@@ -57,14 +63,15 @@ def no_tree_of_others() -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_tree_of_others")
 @pytest.mark.parametrize("folds", [True, False])
+@pytest.mark.parametrize("gop", [256, 0])
 @pytest.mark.parametrize(("ratio", "quality"), [(1, 55.5), (2, 70), (4, 90)])
-def test_memories_of_a_film_that_moves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ratio: int, quality: float, folds: bool
+def test_memories_and_pixels_of_a_film_that_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ratio: int, quality: float, gop: int, folds: bool
 ) -> None:
     """Frames of no whole number of blocks, with vectors; also where windows are too long for one basis."""
     if not folds:
         for module, name in ((folded, "_LARGEST"), (second_whole, "LARGEST_BASIS")):
             monkeypatch.setattr(module, name, 8 * 16 if ratio < 4 else 2 * 8 * 16)
     path = tmp_path / "x.safetensors"
-    imfn.compress(moving(13, 27, 45), path, model=str(FOLDER / "model"), ratio=ratio, quality=quality)
-    compare(path, FOLDER / "model")
+    imfn.compress(moving(13, 27, 45), path, model=str(MODEL), ratio=ratio, quality=quality, gop=gop)
+    compare(path, MODEL)

@@ -60,21 +60,42 @@ def test_what_stands_still_is_merged_alike_by_the_short_way(tree: WholeTree, lev
     assert np.array_equal(tree.merge_still(level, rows), climb(tree, window, level))
 
 
-@pytest.mark.parametrize("level", [0, 3])
-def test_sums_are_exact_in_any_order(tree: WholeTree, level: int) -> None:
+@pytest.mark.parametrize(("level", "frame"), [(0, 0), (3, 0), (3, 5), (3, 7)])
+def test_sums_are_exact_in_any_order(tree: WholeTree, level: int, frame: int) -> None:
     """Python's integers come to the same, for the largest numbers that there can be."""
     random = np.random.default_rng(1)
     memory = random.choice([-LARGEST, LARGEST], (1, 192))
-    while level > tree.top:
-        level -= 1
-    last, mean = tree._lasts[level].astype(int), tree._last_means[level].astype(int)
+    level, frame = min(level, tree.top), frame % (1 << min(level, tree.top))
+    pixels = slice(192 * frame, 192 * (frame + 1))
+    split, mean = tree._merges[level][pixels].astype(int), tree._means[level][pixels].astype(int)
     sums = [
-        sum(int(a) * int(b) for a, b in zip(memory[0], column, strict=True)) + (int(one) << 12)
-        for column, one in zip(last.T, mean, strict=True)
+        sum(int(a) * int(b) for a, b in zip(memory[0], row, strict=True)) + (int(one) << 12)
+        for row, one in zip(split, mean, strict=True)
     ]
     wanted = [min(max((value + (1 << 17)) >> 18, 0), WHITE) for value in sums]
-    assert tree.last_frame(level, memory)[0].tolist() == wanted
+    (found,) = tree.frames(level, memory, frame, frame + 1)
+    assert found[0].tolist() == wanted
     assert max(abs(value) for value in sums) > 1 << 40
+
+
+@pytest.mark.parametrize("level", [0, 1, 3])
+def test_all_frames_and_some_and_the_last_are_the_same(tree: WholeTree, level: int) -> None:
+    """Also where most channels are zeros, which are left out."""
+    ratio = 1 << level
+    memories = climb(tree, np.stack([pixels(30, seed=t) for t in range(ratio)], axis=1), level)
+    memories[:, 40:] = 0
+    memories[:, 3] = 0
+    whole = list(tree.frames(level, memories, 0, ratio))
+    assert len(whole) == ratio
+    assert np.array_equal(whole[-1], tree.last_frame(level, memories))
+    for start in range(ratio):
+        some = list(tree.frames(level, memories, start, ratio))
+        assert np.array_equal(some, whole[start:])
+        assert np.array_equal(list(tree.frames(level, memories, 0, start + 1)), whole[: start + 1])
+    # One row that uses a channel more brings it in for all.
+    more = np.concatenate((memories, np.full((1, 192), 7, np.int32)))
+    for one, other in zip(tree.frames(level, more, 0, ratio), whole, strict=True):
+        assert np.array_equal(one[:-1], other)
 
 
 def test_maps_of_any_size_are_refused_before_sums_lose_bits(tiny_model: imfn.Model) -> None:

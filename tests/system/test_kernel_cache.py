@@ -11,6 +11,7 @@ import pytest
 from numba.core import config
 
 from imfn_cli.system import kernel_cache
+from imfn_cli.system.compiled import is_on_disk
 
 from ..cli.running import environment
 
@@ -56,6 +57,20 @@ def test_kept(folder: Path) -> None:
     assert len(list(folder.rglob("*.nb?"))) == 2
     again = made(folder)
     assert (again(21), hits(again)) == (42, 1)
+
+
+def test_whether_it_is_kept(folder: Path) -> None:
+    """A kernel of another version, or of another machine, is as good as none."""
+    assert not is_on_disk(made(folder))
+    made(folder)(21)
+    one = made(folder)
+    assert is_on_disk(one)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(one.targetctx.codegen()), "magic_tuple", lambda _: ("another",))
+        assert not is_on_disk(one)
+    (path,) = folder.rglob("*.nbi")
+    path.write_bytes(b"\x80\x05junk")
+    assert not is_on_disk(made(folder))
 
 
 def test_a_new_version_compiles_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

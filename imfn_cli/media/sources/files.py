@@ -49,7 +49,7 @@ def _opened(source: Source, start: int, stop: int | None, stream: int | None, au
     with reading(name, "cannot be read"):
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            return StillImages(still_images(path), name, start=start, stop=stop)
+            return StillImages(still_images(path), name, start=start, stop=stop, folder=True)
         if not stat.S_ISREG(mode):
             raise InputError(f"{name}: is not a regular file; save the stream to a file first")
         with path.open("rb") as file:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...errors import InputError
 from ..pixels import Traits
 
-_NUMBERED = re.compile(r"(.*?)[0-9]+\.[^.]*")
+_NUMBERED = re.compile(r"(.*?)([0-9]+)\.[^.]*")
 # Groups that are named in a line.
 _NAMED = 3
 
@@ -33,21 +33,41 @@ def check_alike(paths: Sequence[Path], traits: Sequence[Traits], name: str) -> N
     raise InputError(f"{name}: its images are of several kinds: {'; '.join(told)}{more}; {remedy}")
 
 
-def series_note(paths: Sequence[Path]) -> list[str]:
-    """A line about images that are numbered in several series, which become one film all the same."""
+def series_note(paths: Sequence[Path], name: str, *, folder: bool) -> list[str]:
+    """A line about images that are numbered in several series, which become one film all the same.
+
+    folder: whether they are all of a folder, which nobody has chosen. Raises `InputError`, with the groups,
+    for those of a folder whose names say that they are several films: other words, and the same numbers.
+    """
     series: dict[str, list[Path]] = {}
+    numbers: dict[int, set[str]] = {}
     for path in paths:
         numbered = _NUMBERED.fullmatch(path.name)
         if numbered is None:
             return []
         series.setdefault(numbered[1], []).append(path)
+        # Times of day count from 0 again too, after digits that went on.
+        numbers.setdefault(int(numbered[2]), set()).add(re.sub(r"[0-9]+", "", numbered[1]))
     if len(series) < 2 or min(map(len, series.values())) < 2:
         return []
+    if folder and any(len(words) > 1 for words in numbers.values()):
+        told = [f"{len(members)} of {_named(members, paths)}" for members in list(series.values())[:_NAMED]]
+        more = f", {len(series) - _NAMED} more" if len(series) > _NAMED else ""
+        raise InputError(
+            f"{name}: its images are {len(series)} numbered series: {'; '.join(told)}{more}; name one of "
+            f"them, or '{paths[0].parent / '*'}' for one film of all, one after another"
+        )
     first = next(iter(series.values()))
     pattern = pattern_of(first, paths)
     names = ", ".join(f"{prefix}…" for prefix in list(series)[:_NAMED])
     remedy = f"; '{pattern}' names one of them" if pattern else ""
     return [f"{len(series)} numbered series ({names}) read as one film, one after another{remedy}"]
+
+
+def _named(members: Sequence[Path], paths: Sequence[Path]) -> str:
+    """A pattern for these images; the first and the last of them where there is none."""
+    pattern = pattern_of(members, paths)
+    return f"'{pattern}'" if pattern else f"{members[0].name}{_more(members)}"
 
 
 def pattern_of(members: Sequence[Path], all_of_them: Sequence[Path]) -> str | None:

@@ -27,9 +27,18 @@ class StillImages(Sequence):
     """One frame per image file, in the order given, 25 to the second."""
 
     def __init__(
-        self, paths: SequenceOf[Path], name: str, *, start: int = 0, stop: int | None = None
+        self,
+        paths: SequenceOf[Path],
+        name: str,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        folder: bool = False,
     ) -> None:
-        """Reads all headers, and all samples where they have 16 bits. Raises `InputError`."""
+        """Reads all headers, and all samples where they have 16 bits. Raises `InputError`.
+
+        folder: whether they are all images of a folder, and may be several films.
+        """
         check_selection(name, start, stop)
         if not paths:
             raise InputError(f"{name}: no images or videos in this directory")
@@ -38,7 +47,7 @@ class StillImages(Sequence):
         self._paths = paths
         self._chosen = select(name, len(paths), start, stop)
         self._range = self._range_over_all() if self._traits[0].deep else None
-        notes = [*notes_of(self._traits), *series_note(paths)]
+        notes = [*notes_of(self._traits), *series_note(paths, name, folder=folder)]
         if self._range is not None:
             notes.append(str(self._range))
         if more := sum(_pictures_beside(path) for path in paths):

@@ -24,8 +24,13 @@ _LARGEST_HEADER = 1 << 12
 class ImagesArray(ArraySource):
     """Images of one size, type and number of channels as stored, not turned: (T, H, W) or (T, H, W, C)."""
 
-    def __init__(self, paths: Sequence[Path], name: str, *, exact: bool = False) -> None:
-        """Reads the first image. exact: refuse palettes, of which RGB would be made. Raises `InputError`."""
+    def __init__(
+        self, paths: Sequence[Path], name: str, *, exact: bool = False, folder: bool = False
+    ) -> None:
+        """Reads the first image. Raises `InputError`.
+
+        exact: refuse palettes, of which RGB would be made.   folder: whether they are all images of a folder.
+        """
         for path in paths:
             if path.suffix.lower() not in IMAGE_ENDINGS:
                 raise InputError(
@@ -35,7 +40,7 @@ class ImagesArray(ArraySource):
         self._paths, self._exact, self._note = paths, exact, ""
         first = self._image(paths[0], name)
         tiff = paths[0].suffix.lower() in _TIFF
-        notes = [*series_note(paths), *([self._note] if self._note else [])]
+        notes = [*series_note(paths, name, folder=folder), *([self._note] if self._note else [])]
         super().__init__(
             name,
             (len(paths), *first.shape),

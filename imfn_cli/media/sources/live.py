@@ -17,8 +17,9 @@ from ...errors import InputError
 from ...system.pipes import check_stdin
 from ...system.threads import interruptible
 from ..problems import reading, reason
-from ..sequence import Frame, Sequence
+from ..sequence import DEFAULT_RATE, Frame, Sequence
 from .decoding import Clock, Damage, decode, nominal_rate, video_stream
+from .dropped import DroppedFrames
 from .files import open_sequence
 from .picture import Picture, describe
 from .raw_video import RawVideo
@@ -131,6 +132,7 @@ class LiveVideo(Sequence):
         self._frames = decode(container, self._stream, route.name, self._damage)
         try:
             self._first = next(self._frames)
+            self._came = time.monotonic()
         except BaseException as error:
             container.close()
             if isinstance(error, InputError) and (remedy := route.remedy()) is not None:
@@ -143,6 +145,8 @@ class LiveVideo(Sequence):
             self._damage.skipped = 0
         self._picture: Picture = Picture.of(self._first) if like is None else like._picture
         self._begun = False
+        # Pipes and files wait until they are read.
+        self._may_drop = route.timed and not self.whole
         info = describe(self._stream, self._first, self._picture, frame_count=None, size_bytes=0)
         if container.streams.audio:
             note = "sound left out: this source is read once; compress a file to keep it"
@@ -157,7 +161,10 @@ class LiveVideo(Sequence):
         if self._begun:
             raise RuntimeError(f"{self.name} can be read only once")
         self._begun = True
-        clock = Clock(nominal_rate(self._stream), self.info.time_base)
+        rate = nominal_rate(self._stream)
+        clock = Clock(rate, self.info.time_base)
+        dropped = DroppedFrames(float(1 / (rate or DEFAULT_RATE)))
+        came, kept, waited = self._came, 0.0, 0.0
         convert = self._picture.converter()
         decoded = self._first
         count = 0
@@ -166,9 +173,15 @@ class LiveVideo(Sequence):
                 with reading(self.name, f"frame {count} cannot be converted to RGB"):
                     pixels, alpha = convert(decoded)
                 self._damage.resized += (decoded.width, decoded.height) != self._picture.size
-                yield Frame(pixels, clock(decoded), alpha)
+                shown = clock(decoded)
+                if self._may_drop:
+                    self.dropped += dropped(shown * float(self.info.time_base), kept, waited)
+                yield Frame(pixels, shown, alpha)
                 count += 1
+                asked = time.monotonic()
                 following = next(self._frames, None)
+                kept, came = asked - came, time.monotonic()
+                waited = came - asked
                 if following is None:
                     break
                 decoded = following

@@ -55,6 +55,7 @@ class Reconnecting(Sequence):
         latest, lags = 0, deque[float](maxlen=_LOOKED_AT)
         while connection is not None:
             scale, lost = connection.info.time_base / base, None
+            dropped = self.dropped
             shift = None if self.reconnects else 0
             try:
                 with closing(connection.frames()) as frames:
@@ -68,6 +69,7 @@ class Reconnecting(Sequence):
                         # Ticks of another length may fall on one another.
                         latest = max(latest + 1, ticks + shift) if lags or self.reconnects else ticks + shift
                         lags.append(now - latest * float(base))
+                        self.dropped = dropped + connection.dropped
                         yield frame._replace(time=latest)
             except InputError as error:
                 lost = error

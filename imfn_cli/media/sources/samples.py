@@ -53,7 +53,7 @@ def _opened(source: Source, stream: int | None, exact: bool) -> ArraySource | No
             images = still_images(path)
         if not images:
             raise InputError(f"{source.name}: {_WANTED}")
-        return ImagesArray(images, source.name, exact=exact)
+        return ImagesArray(images, source.name, exact=exact, folder=True)
     if is_array(source.name) or not path.is_file():
         return None
     if _is_video(path, source.name):

@@ -1,0 +1,62 @@
+"""What a linear model shows, in whole numbers: the same pixels on every machine."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import ModelError
+from ..network.whole_tree import PIXEL_UNIT, whole_tree
+from ..zoo import Model
+
+Pixels = NDArray[np.uint8]
+# Luma of Rec. 601 in thousandths, for a gray film and a model of RGB.
+_LUMA = np.array([299, 587, 114], np.int32)
+
+
+def shows_whole_numbers(model: Model) -> bool:
+    """Whether a model's frames are shown so: it is linear, and its maps are orthonormal.
+
+    Not under autocast: who asks for products of less precision asks for speed.
+    """
+    if not model.network.config.is_linear or torch.is_autocast_enabled(model.device.type):
+        return False
+    try:
+        whole_tree(model.network)
+    except ModelError:
+        return False
+    return True
+
+
+def whole_pictures(
+    model: Model,
+    memory: NDArray[Any],
+    level: int,
+    size: tuple[int, int, int],
+    wanted: tuple[int, int],
+) -> Iterator[Pixels]:
+    """A memory (C, h, w) of `level` → frames wanted[0] … wanted[1] − 1 of its 2^level, (H, W, 1 or 3) each.
+
+    memory: whole numbers, in 1/256 grey levels, as `WholeTree` has them.   size: (H, W, 1 or 3).
+    """
+    config = model.network.config
+    height, width, channels = size
+    h, w = config.grid(height, width)
+    rows = np.ascontiguousarray(memory.reshape(len(memory), -1).T)
+    for patches in whole_tree(model.network).frames(level, rows, *wanted):
+        parts = _as_pixels(patches.reshape(-1, config.in_channels), channels)
+        cut = parts.reshape(h, w, config.patch_height, config.patch_width, channels).swapaxes(1, 2)
+        whole = cut.reshape(h * config.patch_height, w * config.patch_width, channels)
+        yield np.ascontiguousarray(whole[:height, :width])
+
+
+def _as_pixels(values: NDArray[np.int16], channels: int) -> Pixels:
+    """Values (N, 1 or 3) in 1/PIXEL_UNIT grey levels → pixels (N, channels)."""
+    if channels == 1 and values.shape[1] == 3:
+        unit = PIXEL_UNIT * int(_LUMA.sum())
+        gray = (values @ _LUMA + unit // 2) // unit
+        return gray.astype(np.uint8)[:, None]
+    pixels = ((values + PIXEL_UNIT // 2) // PIXEL_UNIT).astype(np.uint8)
+    return pixels if channels == values.shape[1] else pixels.repeat(channels, axis=1)
