@@ -23,6 +23,10 @@ class BusyError(OutputError):
     """Another run makes the same output right now."""
 
 
+class ClusterError(ImfnError):
+    """There is no cluster, or it went away: nothing of a batch can go on."""
+
+
 class LatentError(ImfnError):
     """The latent file is damaged, cut short, of a future version, or not a latent at all."""
 

@@ -1,4 +1,4 @@
-"""Random kills of a batch: its driver or one of its workers, by SIGKILL, until a run gets through.
+"""Random kills of a batch, by SIGKILL: its driver, a worker, its Ray cluster, until a run gets through.
 
     python -m tests.corpus_kills --kills 20 [--clips 60] [--ray] [--seed 1]
 
@@ -36,14 +36,14 @@ _PATIENCE = 600.0
 class Tally:
     """What the kills came to.   killed: kind → how often.   kept: outputs that were there at a kill."""
 
-    killed: dict[str, int] = field(default_factory=lambda: {"driver": 0, "worker": 0})
+    killed: dict[str, int] = field(default_factory=lambda: {"driver": 0, "worker": 0, "cluster": 0})
     kept: int = 0
     wrong: list[str] = field(default_factory=list)
 
     def line(self) -> str:
         """For people."""
         told = f"WRONG: {'; '.join(self.wrong[:5])}" if self.wrong else "all as uninterrupted"
-        kills = ", ".join(f"{count} of a {kind}" for kind, count in self.killed.items())
+        kills = ", ".join(f"{count} of a {kind}" for kind, count in self.killed.items() if count)
         return f"kills: {kills}; {self.kept} finished outputs were there at them, each kept; {told}"
 
 
@@ -73,8 +73,10 @@ def finished(output: Path) -> dict[str, bytes]:
     return {str(path.relative_to(output)): path.read_bytes() for path in output.rglob("[!.]*.safetensors")}
 
 
-def children(session: int) -> list[int]:
-    """Processes of a session, or those that Ray began in it, other than its first."""
+def targets(session: int, kind: str) -> list[int]:
+    """What of a run may be killed: its driver, its workers, or what Ray's node cannot do without."""
+    if kind == "driver":
+        return [session]
     found = []
     for path in Path("/proc").iterdir():
         if not path.name.isdigit() or int(path.name) == session:
@@ -84,7 +86,11 @@ def children(session: int) -> list[int]:
             called = (path / "cmdline").read_bytes()
         except OSError:
             continue
-        if int(stat[3]) == session and (b"ray::" in called or b"ray" not in called):
+        if int(stat[3]) != session:
+            continue
+        of_node = called.startswith(b"ray::") and b"Agent" in called.split(b"\0")[0]
+        worker = not of_node and (called.startswith(b"ray::") or b"ray" not in called)
+        if of_node if kind == "cluster" else worker:
             found.append(int(path.name))
     return found
 
@@ -121,27 +127,27 @@ def _one_batch(
 ) -> None:
     kept: dict[str, bytes] = {}
     while True:
+        kind = ""
         process = begin(source, output, how)
         assert process.pid is not None
         while sum(tally.killed.values()) < kills and _waited(process, output, len(reference), chance):
-            kind = chance.choice(("driver", "worker"))
-            targets = [process.pid] if kind == "driver" else children(process.pid)
-            if targets:
-                try:
-                    os.kill(chance.choice(targets), signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-                tally.killed[kind] += 1
-                now = finished(output)
-                tally.kept += len(now)
-                _compare(now, reference, kept, tally)
-                kept = now
-            if kind == "driver":
+            # A cluster that goes away takes the run along, so seldom.
+            kind = chance.choices(("driver", "worker", "cluster"), (4, 4, int("--ray" in how)))[0]
+            try:
+                os.kill(chance.choice(targets(process.pid, kind)), signal.SIGKILL)
+            except (IndexError, ProcessLookupError):
+                continue
+            tally.killed[kind] += 1
+            now = finished(output)
+            tally.kept += len(now)
+            _compare(now, reference, kept, tally)
+            kept = now
+            if kind != "worker":
                 break
         process.join(_PATIENCE)
         if process.exitcode == 0:
             break
-        if process.exitcode != -signal.SIGKILL:
+        if process.exitcode != {"driver": -signal.SIGKILL, "cluster": 1}.get(kind):
             tally.wrong.append(f"a run ended with code {process.exitcode}")
             return
         # Its workers see that it is gone.

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ..corpus.cluster import on_cluster
 from ..corpus.films import Cut, PartDone
-from ..corpus.jobs import Job, Outcome, Queue, in_processes, in_this_process
 from ..corpus.ledger import Ledger
 from ..errors import BusyError, ImfnError, OutputError
 from ..system.allocator import reuse_freed_memory
+from ..system.cluster import on_cluster
 from ..system.files import check_output
+from ..system.jobs import Job, Outcome, Queue, in_processes, in_this_process
 from ..system.remote import Stamp, is_remote, joined
 from ..system.work_file import unfinished
 from .output import Output, Progress
@@ -306,7 +306,8 @@ class Batch(Generic[T, R]):
 
     def _outcomes(self, queue: Queue, names: Sequence[str], count: int) -> Generator[Outcome]:
         if self.ray is not None and count:
-            return on_cluster(queue, self.work, self.ray, self.jobs if self.jobs > 1 else None)
+            most = self.jobs if self.jobs > 1 else None
+            return on_cluster(queue, self.work, self.ray, most, _start_worker, (1,))
         if self.apart and count:
             threads = max(1, (os.cpu_count() or 1) // self.jobs)
             return in_processes(queue, self.work, self.jobs, _start_worker, (threads,))

@@ -13,9 +13,9 @@ from ..corpus import films
 from ..corpus.films import SEGMENT, Cut, PartDone
 from ..corpus.items import Item, expanded
 from ..corpus.ledger import Ledger
-from ..corpus.staging import staged
 from ..errors import ImfnError, InputError
 from ..limits import Limits
+from ..media.elsewhere import source_in, staged
 from ..reports import ArrayReport
 from ..system.pipes import STANDARD, check_stdout, is_standard
 from ..system.remote import is_remote
@@ -25,7 +25,6 @@ from .output import Output, Progress
 from .process import settle_for
 
 if TYPE_CHECKING:
-    from ..media import Source
     from ..reports import CompressReport, TargetReport
     from ..zoo import Model
 
@@ -240,7 +239,7 @@ class _Task:
 
 def _work(task: _Task, progress: Progress | None) -> "CompressReport | Cut | PartDone":
     with staged(task.item.files, task.item.name, task.place) as (copied, place):
-        source = task.item.source if copied is None else _only(copied, task.item.name)
+        source = task.item.source if copied is None else source_in(copied, task.item.name)
         assert source is not None
         named, settings = task.model, task.settings
         guaranteed = settings["lossless"] or settings["max_error"] is not None
@@ -271,14 +270,6 @@ def _work(task: _Task, progress: Progress | None) -> "CompressReport | Cut | Par
     # By the names that the user knows.
     copied_any = copied is not None or str(place) != task.place
     return replace(report, source=task.item.name, output=task.place) if copied_any else report
-
-
-def _only(path: Path, name: str) -> "Source":
-    """The source in a copy. Raises `InputError`."""
-    found = media.expand_inputs([str(path)])
-    if len(found) != 1:
-        raise InputError(f"{name}: holds {len(found)} sequences; name one")
-    return found[0]
 
 
 def _model_hash(model: str | None, guaranteed: bool) -> str | None:

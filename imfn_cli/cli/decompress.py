@@ -9,8 +9,8 @@ import typer
 from .. import api, bitstream, codec, media, zoo
 from ..corpus.found import Found, latents_in
 from ..corpus.ledger import Ledger
-from ..corpus.staging import staged
 from ..errors import ImfnError, InputError, OutputError
+from ..media.elsewhere import staged
 from ..system.pipes import is_standard
 from ..system.remote import RemotePath, is_remote, place_of
 from ..system.work_file import unfinished

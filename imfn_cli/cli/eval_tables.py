@@ -23,7 +23,9 @@ _COLUMNS = {
 
 def tables(document: dict[str, Any]) -> list[Table | str]:
     """The means, and the Bjøntegaard deltas where there are any."""
-    clips, jobs = len({row["clip"] for row in document["rows"]}), document["environment"]["jobs"]
+    clips, environment = len({row["clip"] for row in document["rows"]}), document["environment"]
+    jobs, ray = environment["jobs"], environment["ray"]
+    where = f"{jobs} rows at a time" if ray in (None, "local") else f"on the Ray cluster {ray}"
     model = next((row["model"] for row in document["rows"] if row["model"]), "")
     means = Table("codec", "", title=f"mean over {clips} clip{'s' if clips != 1 else ''}, model {model}")
     # Without its package, or for gray clips, a measure has no value anywhere.
@@ -44,7 +46,7 @@ def tables(document: dict[str, Any]) -> list[Table | str]:
     of_ssim = ", SSIM of that Y" if "ssim" in columns else ""
     notes = [
         f"PSNR in dB; Y and YUV (6 Y + U + V) / 8 of BT.601 8-bit 4:4:4{of_ssim}. "
-        f"Frames a second on one compute thread, {jobs} rows at a time; MB: peak RSS above the idle process."
+        f"Frames a second on one compute thread, {where}; MB: peak RSS above the idle process."
     ]
     return [means, *notes, *_bd_tables(document)]
 

@@ -11,6 +11,7 @@ import typer
 
 from .. import bitstream, codec, defaults
 from ..limits import DEFAULT_LIMITS, Limits
+from ..system.remote import is_remote
 
 #: As many rows at a time as this machine has cores.
 JOBS = os.cpu_count() or 1
@@ -296,9 +297,23 @@ EvalRatios = Annotated[
         show_default=EVAL_RATIOS,
     ),
 ]
+
+
+def _cache(folder: Path | None) -> Path | None:
+    # A path has one slash where an address has two.
+    if folder is not None and is_remote(str(folder).replace(":/", "://", 1)):
+        raise typer.BadParameter(f"{folder}: rows are kept on this machine; name a folder")
+    return folder
+
+
 Cache = Annotated[
     Path | None,
-    typer.Option("--cache", metavar="DIR", help="Keep finished rows here; they are not computed again."),
+    typer.Option(
+        "--cache",
+        metavar="DIR",
+        callback=_cache,
+        help="Keep finished rows here; they are not computed again.",
+    ),
 ]
 Jobs = Annotated[
     int,

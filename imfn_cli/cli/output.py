@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 from rich.table import Column
 from rich.text import Text
 
-from ..errors import ImfnError
+from ..errors import ClusterError, ImfnError
 from .messages import debugging, describe, escaped, hint, say, take_hint_back
 
 # Columns of a terminal from which a bar has its rate, itself and its counts, the time left.
@@ -75,7 +75,7 @@ class Output:
         for index, name in enumerate(names):
             try:
                 codes.append(work(index))
-            except BrokenPipeError:
+            except (BrokenPipeError, ClusterError):
                 raise
             except Exception as error:
                 if debugging():

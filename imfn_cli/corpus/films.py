@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import api, bitstream, codec, defaults, media
 from ..errors import InputError
+from ..media.elsewhere import staged
 from ..reports import CompressReport
 from ..system.remote import Stamp, is_remote, joined, remove_files, stamp_of
 from ..version import __version__
 from .manifest import settings_hash
-from .staging import staged
 
 if TYPE_CHECKING:
     from ..zoo import Model

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .. import bitstream, codec
+from ..media.elsewhere import files_in
 from ..system.pipes import is_standard
 from ..system.remote import Stamp, is_remote, joined, stamp_of, without_file_scheme
-from .staging import files_in
 
 # What a folder is searched for.
 _RESTORED = ("latent", "growing latent", "fading memory", "array latent")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import media
+from ..media.elsewhere import Elsewhere, sources_in, stamp_of_source
 from ..system.remote import Stamp, is_remote, joined, without_file_scheme
-from .staging import Elsewhere, sources_in, stamp_of_source
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,11 @@ class Item:
     def name(self) -> str:
         """What the user calls it."""
         return self.source.name if self.source is not None else self._there.name
+
+    @property
+    def place(self) -> "media.Source | Elsewhere":
+        """Where it is."""
+        return self.source if self.source is not None else self._there
 
     @property
     def files(self) -> tuple[str, ...]:

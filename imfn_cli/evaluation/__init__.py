@@ -7,8 +7,9 @@ from ..system.lazy import lazy_attributes
 if TYPE_CHECKING:
     from .array_comparison import ArrayRow, array_rows, missing_peers
     from .bd import Delta, against_model
+    from .clip import clips_of
     from .document import COLUMNS, mean_rows, to_document
-    from .engine import Evaluation, check_settings, clips_of, evaluate, settings_of
+    from .engine import Evaluation, Failure, check_settings, evaluate, settings_of
     from .extra import installed, left_out, require
     from .float_psnr import FloatRow, float_rows, mean_by_ratio
     from .peak_rss import PeakRssRow, peak_rss_rows
@@ -28,6 +29,7 @@ __all__ = [
     "ArrayRow",
     "Delta",
     "Evaluation",
+    "Failure",
     "FloatRow",
     "PeakRssRow",
     "Peer",
@@ -64,7 +66,8 @@ __getattr__, __dir__ = lazy_attributes(
         "array_comparison": ("ArrayRow", "array_rows", "missing_peers"),
         "bd": ("Delta", "against_model"),
         "document": ("COLUMNS", "mean_rows", "to_document"),
-        "engine": ("Evaluation", "check_settings", "clips_of", "evaluate", "settings_of"),
+        "clip": ("clips_of",),
+        "engine": ("Evaluation", "Failure", "check_settings", "evaluate", "settings_of"),
         "extra": ("installed", "left_out", "require"),
         "float_psnr": ("FloatRow", "float_rows", "mean_by_ratio"),
         "peak_rss": ("PeakRssRow", "peak_rss_rows"),

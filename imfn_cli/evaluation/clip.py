@@ -1,7 +1,10 @@
 """The clips that are measured: which frames of which source, and the same frames held resident."""
 
-from collections.abc import Iterator
+import posixpath
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +12,9 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..media import Frame, Source, open_sequence
 from ..media import Sequence as Frames
+from ..media.elsewhere import Elsewhere
+from ..media.sequence import notes_without_alpha
+from ..media.sources.copies import open_elsewhere
 
 Pixels = NDArray[np.uint8]
 #: Bytes of a clip's frames that are held resident, twice; longer clips are read and restored twice instead.
@@ -17,16 +23,70 @@ HELD_BYTES = 256 << 20
 
 @dataclass(frozen=True)
 class Clip:
-    """A source and the frames start … stop − 1 of it, under the name that the rows give it."""
+    """A source, here or elsewhere, and its frames start … stop − 1, under the name that the rows give it."""
 
     name: str
-    source: Source
+    source: Source | Elsewhere
     start: int = 0
     stop: int | None = None
 
     def open(self) -> Frames:
-        """Raises `InputError` as `open_sequence` does."""
+        """A copy of what is elsewhere. Raises `InputError` as `open_sequence` does."""
+        if isinstance(self.source, Elsewhere):
+            return open_elsewhere(self.source, start=self.start, stop=self.stop)
         return open_sequence(self.source, start=self.start, stop=self.stop)
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """What the clip is. frames: as counted where it was measured."""
+
+    name: str
+    source: str
+    frames: int | None
+    width: int
+    height: int
+    channels: int
+    frame_rate: float | None
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, clip: Clip, frames: Frames) -> "ClipInfo":
+        """What an opened clip says of itself."""
+        info = frames.info
+        return cls(
+            clip.name,
+            clip.source.name,
+            info.frame_count,
+            info.width,
+            info.height,
+            info.channels,
+            float(info.frame_rate) if info.frame_rate else None,
+            notes_without_alpha(info),
+        )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "ClipInfo":
+        """What `asdict` gave, also by way of JSON. Raises `TypeError` for missing or unknown fields."""
+        return cls(**{**values, "notes": tuple(values.get("notes", ()))})
+
+
+def clips_of(sources: Sequence[Source | Elsewhere], start: int = 0, stop: int | None = None) -> list[Clip]:
+    """The sources as clips, named by their file where that is not ambiguous; the same one counts once."""
+    by_place = {source.name if isinstance(source, Elsewhere) else source: source for source in sources}
+    sources = list(by_place.values())
+    short = [_file_name(source) for source in sources]
+    often = Counter(short)
+    return [
+        Clip(name if name and often[name] == 1 else source.name, source, start, stop)
+        for name, source in zip(short, sources, strict=True)
+    ]
+
+
+def _file_name(source: Source | Elsewhere) -> str:
+    if isinstance(source, Elsewhere):
+        return posixpath.basename(source.name)
+    return source.paths[0].name if len(source.paths) == 1 else source.name
 
 
 class HeldFrames(Frames):

@@ -2,7 +2,7 @@
 
 {"schema": "imfn.eval/1",
  "tool": "imfn 0.1.0",
- "environment": {"python", "torch", "libraries", "machine", "jobs"},
+ "environment": {"python", "torch", "libraries", "machine", "jobs", "ray"},
  "clips": [{"name", "source", "frames", "width", "height", "channels", "frame_rate", "notes"}, …],
  "rows": one per clip and setting, clip by clip: the fields of `rows.Row`,
  "means": one per setting: the fields of a row without clip, psnr_per_frame and notes, and "clips", how many
@@ -43,8 +43,8 @@ COLUMNS = tuple(
 )
 
 
-def to_document(evaluation: Evaluation, *, jobs: int) -> dict[str, Any]:
-    """`evaluation` as JSON values."""
+def to_document(evaluation: Evaluation, *, jobs: int, ray: str | None = None) -> dict[str, Any]:
+    """`evaluation` as JSON values.   jobs, ray: who measured it, as `evaluate` takes them."""
     found = bd.deltas(evaluation.rows)
     return {
         "schema": SCHEMA,
@@ -55,6 +55,7 @@ def to_document(evaluation: Evaluation, *, jobs: int) -> dict[str, Any]:
             "libraries": libraries(),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "jobs": jobs,
+            "ray": ray,
         },
         "clips": [asdict(clip) for clip in evaluation.clips],
         "rows": [row.to_dict() for row in evaluation.rows],

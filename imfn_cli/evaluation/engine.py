@@ -9,22 +9,21 @@ from typing import Any, Self
 from .. import defaults
 from ..errors import ImfnError, InputError
 from ..media import Source
-from ..media.sequence import notes_without_alpha
 from ..network import level_of_ratio
 from ..version import __version__
 from ..zoo import Model, load
 from . import peer_coding
-from .cache import RowCache, content_hash
-from .clip import Clip
+from .cache import RowCache
+from .clip import Clip, ClipInfo
 from .extra import installed
-from .measure import Task
+from .measure import Measured, Task
 from .rows import IMFN, Row, Setting
 from .workers import measure_tasks
 
 #: Called with (rows done, rows in all).
 Progress = Callable[[int, int], None]
-#: (tasks, jobs) → each task with its row, or with why there is none, in any order; as `measure_tasks`.
-Measure = Callable[[Sequence[Task], int], Generator[tuple[Task, Row | str], None, None]]
+#: (tasks, jobs, a cluster's address) → each task with what came of it, in any order; as `measure_tasks`.
+Measure = Callable[[Sequence[Task], int, str | None], Generator[tuple[Task, Measured], None, None]]
 # To be raised when the same setting comes to give other numbers.
 _MEASURE_VERSION = 2
 
@@ -36,20 +35,6 @@ class Failure:
     clip: str
     codec: str | None
     error: str
-
-
-@dataclass(frozen=True)
-class ClipInfo:
-    """What the clip is. frames: as counted where it was measured."""
-
-    name: str
-    source: str
-    frames: int | None
-    width: int
-    height: int
-    channels: int
-    frame_rate: float | None
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -69,16 +54,6 @@ class Evaluation:
         if self.failures:
             raise InputError(f"{self.failures[0].clip}: {self.failures[0].error}")
         return self
-
-
-def clips_of(sources: Sequence[Source], start: int = 0, stop: int | None = None) -> list[Clip]:
-    """The sources as clips, named by their file where that is not ambiguous; the same one counts once."""
-    sources = list(dict.fromkeys(sources))
-    short = [source.paths[0].name if len(source.paths) == 1 else source.name for source in sources]
-    return [
-        Clip(name if name and short.count(name) == 1 else source.name, source, start, stop)
-        for name, source in zip(short, sources, strict=True)
-    ]
 
 
 def settings_of(
@@ -123,83 +98,104 @@ def evaluate(
     model: str | None = None,
     device: str = "cpu",
     jobs: int = 1,
+    ray: str | None = None,
     cache: Path | None = None,
     progress: Progress = lambda *_: None,
+    failed: Callable[[Failure], None] = lambda _: None,
     measure: Measure = measure_tasks,
 ) -> Evaluation:
     """Measure every setting on every clip, `jobs` rows at a time, each in a process with one compute thread.
 
-    Clips that cannot be read, and codecs that refuse a clip, become failures; the others go on. A row is in
-    the cache as soon as it is done. measure: what does the work, here in worker processes. Raises `ImfnError`
-    for what concerns all clips, such as the model.
+    ray: a cluster's address, which does the work then. Clips that cannot be read, and codecs that refuse a
+    clip, become failures, of which `failed` is told at once, the same once for a clip; the others go on. A
+    row is in the cache as soon as it is done. measure: what does the work, here in worker processes. Raises
+    `ImfnError` for what concerns all clips, such as the model.
     """
     loaded = load(model, device="cpu") if any(setting.codec == IMFN for setting in settings) else None
     check_settings(settings, loaded)
+    depends = {setting: _depends_on(setting, loaded, device) for setting in settings}
     store = RowCache(cache)
-    infos: list[ClipInfo] = []
-    failures: list[Failure] = []
+    infos: dict[str, ClipInfo] = {}
+    failures = _Failures(failed)
     rows: dict[Task, Row] = {}
     keys: dict[Task, dict[str, Any]] = {}
     tasks: list[Task] = []
     for clip in clips:
         try:
-            infos.append(_info(clip))
-            content = content_hash(clip.source) if cache is not None else ""
+            _check_there(clip)
+            content = store.content_of(clip.source)
+            here = [Task(clip, setting, model, device) for setting in settings]
+            for task in here:
+                if content is None:
+                    continue
+                key = {**depends[task.setting], "clip": content, "frames": [clip.start, clip.stop]}
+                kept = store.get(key)
+                if kept is None:
+                    keys[task] = key
+                    continue
+                rows[task] = replace(kept.row, clip=clip.name, label=task.setting.label)
+                if kept.clip is not None:
+                    infos[clip.name] = replace(kept.clip, name=clip.name, source=clip.source.name)
+            if clip.name not in infos and all(task in rows for task in here):
+                # Rows of earlier versions say nothing of their clip.
+                with clip.open() as sequence:
+                    infos[clip.name] = ClipInfo.of(clip, sequence)
         except ImfnError as error:
-            failures.append(Failure(clip.name, None, str(error)))
+            failures.add(Failure(clip.name, None, str(error)))
             continue
-        for setting in settings:
-            task = Task(clip, setting, model, device)
-            tasks.append(task)
-            keys[task] = _key(task, content, loaded)
-            if (row := store.get(keys[task])) is not None:
-                rows[task] = replace(row, clip=clip.name, label=setting.label)
+        tasks += here
     missing = [task for task in tasks if task not in rows]
-    computed = 0
+    computed = done = 0
     progress(len(rows), len(tasks))
-    with contextlib.closing(measure(missing, jobs)) as found:
-        for task, result in found:
-            if isinstance(result, Row):
-                store.put(keys[task], result)
-                rows[task] = result
-                computed += 1
-                progress(len(rows), len(tasks))
+    with contextlib.closing(measure(missing, jobs, ray)) as found:
+        for done, (task, measured) in enumerate(found, 1):
+            if measured.clip is not None:
+                infos[task.clip.name] = measured.clip
+            if measured.row is None:
+                failures.add(Failure(task.clip.name, task.setting.codec, measured.error))
             else:
-                failures.append(Failure(task.clip.name, task.setting.codec, result))
+                if task in keys:
+                    store.put(keys.pop(task), measured.row, measured.clip)
+                rows[task] = measured.row
+                computed += 1
+            progress(len(tasks) - len(missing) + done, len(tasks))
     ordered = tuple(rows[task] for task in tasks if task in rows)
     counted = {row.clip: row.frames for row in ordered}
+    told = [infos[clip.name] for clip in clips if clip.name in infos]
     return Evaluation(
-        clips=tuple(replace(info, frames=counted.get(info.name, info.frames)) for info in infos),
+        clips=tuple(replace(info, frames=counted.get(info.name, info.frames)) for info in told),
         rows=ordered,
-        failures=tuple(_merged(failures, settings, [clip.name for clip in clips])),
+        failures=tuple(_merged(failures.found, settings, [clip.name for clip in clips])),
         computed=computed,
     )
 
 
-def _info(clip: Clip) -> ClipInfo:
-    with clip.open() as sequence:
-        info = sequence.info
-        rate = float(info.frame_rate) if info.frame_rate else None
-        return ClipInfo(
-            clip.name,
-            clip.source.name,
-            info.frame_count,
-            info.width,
-            info.height,
-            info.channels,
-            rate,
-            notes_without_alpha(info),
-        )
+class _Failures:
+    """What failed so far. told: called with each that is new."""
+
+    def __init__(self, told: Callable[[Failure], None]) -> None:
+        self.found: list[Failure] = []
+        self._told, self._known = told, set[tuple[str, str]]()
+
+    def add(self, failure: Failure) -> None:
+        """Take one more."""
+        self.found.append(failure)
+        if (failure.clip, failure.error) not in self._known:
+            self._known.add((failure.clip, failure.error))
+            self._told(failure)
 
 
-def _key(task: Task, content: str, model: Model | None) -> dict[str, Any]:
-    """What the row of a task depends on, as JSON values."""
-    setting = task.setting
+def _check_there(clip: Clip) -> None:
+    """Raise `InputError` for what is not there, before a process is begun for it."""
+    if isinstance(clip.source, Source) and clip.source.kind in ("missing", "stdin"):
+        clip.open().close()
+
+
+def _depends_on(setting: Setting, model: Model | None, device: str) -> dict[str, Any]:
+    """What a row of a setting depends on beside its clip, as JSON values."""
     key: dict[str, Any] = {
         "tool": f"imfn {__version__}",
         "measure": _MEASURE_VERSION,
-        "clip": content,
-        "frames": [task.clip.start, task.clip.stop],
         # As rows of earlier versions were stored: the GOP was called a group.
         "setting": {"group" if name == "gop" else name: value for name, value in vars(setting).items()},
     }
@@ -208,7 +204,7 @@ def _key(task: Task, content: str, model: Model | None) -> dict[str, Any]:
         key["without"] = ["ssim", "ms_ssim"]
     if setting.codec == IMFN:
         assert model is not None
-        return {**key, "model": [model.name, model.sha256], "device": task.device}
+        return {**key, "model": [model.name, model.sha256], "device": device}
     return {**key, "options": peer_coding.options_of(setting), "ffmpeg": peer_coding.libraries()}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..media import Sequence as Frames
 from ..system.peak_rss import PeakRss
 from ..zoo import load
-from .clip import Clip, HeldFrames
+from .clip import Clip, ClipInfo, HeldFrames
 from .coding import Coded, code_imfn, code_peer
 from .metrics import Comparison, Metrics
 from .rows import IMFN, Row, Setting
@@ -23,6 +23,15 @@ class Task:
     setting: Setting
     model: str | None
     device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of a task.   row: None where there is none.   error: why.   clip: None where nobody knows."""
+
+    row: Row | None
+    error: str = ""
+    clip: ClipInfo | None = None
 
 
 @dataclass(frozen=True)

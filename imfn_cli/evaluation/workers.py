@@ -1,89 +1,112 @@
-"""Worker processes that measure rows, each with one compute thread."""
+"""Rows from worker processes, here or on a cluster, each with one compute thread."""
 
 import gc
 import os
 import tempfile
 from collections.abc import Generator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from ..errors import ImfnError
+from ..errors import ImfnError, InputError
 from ..media import Sequence as Frames
 from ..system.allocator import reuse_freed_memory
-from ..system.workers import WorkerDied, worker_processes
-from .clip import Clip, held
-from .measure import Task, measure
-from .rows import Row
+from ..system.cluster import on_cluster
+from ..system.jobs import Job, Queue, in_processes
+from ..system.leftovers import temporary_folder
+from .clip import Clip, ClipInfo, HeldFrames, held
+from .measure import Measured, Task, measure
 
 
-def measure_tasks(tasks: Sequence[Task], jobs: int) -> Generator[tuple[Task, Row | str], None, None]:
-    """Each task with its row, or with why there is none, as they are done, `jobs` at a time.
+def measure_tasks(
+    tasks: Sequence[Task], jobs: int, ray: str | None = None
+) -> Generator[tuple[Task, Measured], None, None]:
+    """Each task with what came of it, as they are done, `jobs` at a time.
 
-    However the iterator is left, the processes are ended and their files are gone.
+    ray: a cluster's address, which does the work then. A task whose process dies is begun anew, three times
+    at most. However the iterator is left, the processes are ended and their files are gone.
     """
     if not tasks:
         return
-    with (
-        tempfile.TemporaryDirectory(prefix="imfn-eval-") as folder,
-        worker_processes(min(jobs, len(tasks)), _start_worker, (folder,)) as workers,
-    ):
-        given = {workers.submit(_work, task): task for task in tasks}
-        while given:
-            done = workers.done()
-            if isinstance(done.error, WorkerDied):
-                raise ImfnError(
-                    "a worker process died, perhaps for want of memory; try fewer --jobs, or fewer --frames"
-                ) from done.error
-            if done.error is not None:
-                raise done.error
-            yield given.pop(done), done.result
+    queue = Queue(Job(number, task) for number, task in enumerate(tasks))
+    with tempfile.TemporaryDirectory(prefix="imfn-eval-") as folder:
+        if ray is None:
+            outcomes = in_processes(queue, _work, min(jobs, len(tasks)), _start_worker, (folder,))
+        else:
+            outcomes = on_cluster(queue, _work, ray, jobs, _start_worker)
+        with closing(outcomes):
+            for job, outcome in outcomes:
+                if isinstance(outcome, ImfnError):
+                    outcome = Measured(None, f"{job.argument.clip.name}: {outcome}")
+                elif isinstance(outcome, Exception):
+                    raise outcome
+                yield job.argument, outcome
 
 
 @dataclass
 class _Worker:
-    """What a worker process holds: its folder for files, and the frames of the clip that it saw last."""
+    """What a worker process holds: where its files go, and the clip that it saw last.
 
-    folder: Path
+    frames: of that clip, where they fit in memory.   problem: why it could not be read.
+    """
+
+    folder: str | None
     clip: Clip | None = None
+    info: ClipInfo | None = None
     frames: Frames | None = None
+    problem: str | None = None
 
-    def frames_of(self, clip: Clip) -> Frames:
-        """The frames of `clip`. Raises `InputError` where it cannot be read."""
-        if self.clip != clip or self.frames is None:
-            if self.frames is not None:
-                self.frames.close()
-            self.clip = self.frames = None
-            self.frames = held(clip.open())
+    def frames_of(self, clip: Clip, stack: ExitStack) -> Frames:
+        """The frames of `clip`; what is opened for them is closed by `stack`. Raises `InputError`."""
+        if self.clip == clip and self.problem is not None:
+            raise InputError(self.problem)
+        if self.clip == clip and self.frames is not None:
+            return self.frames
+        self.clip = self.info = self.frames = self.problem = None
+        try:
+            opened = stack.enter_context(clip.open())
+            self.info = ClipInfo.of(clip, opened)
+            frames = held(opened)
+            if isinstance(frames, HeldFrames):
+                opened.close()
+                self.frames = frames
+        except ImfnError as error:
+            self.problem = str(error)
+            raise
+        finally:
             self.clip = clip
-        return self.frames
+        return frames
 
 
-_worker: _Worker | None = None
+_worker = _Worker(None)
 
 
-def _start_worker(folder: str) -> None:
-    global _worker
+def _start_worker(folder: str | None = None) -> None:
+    """folder: of all workers; None: this machine's for temporary files."""
     reuse_freed_memory()
     torch.set_num_threads(1)
-    own = Path(folder) / str(os.getpid())
-    own.mkdir()
-    _worker = _Worker(own)
+    _worker.folder = folder
     # Before every row garbage is collected; what was imported by now is none, and long to look through.
     gc.freeze()
 
 
-def _work(task: Task) -> Row | str:
-    assert _worker is not None
+def _work(task: Task, progress: None = None) -> Measured:
     try:
-        return measure(task, _worker.frames_of(task.clip), _worker.folder)
+        with (
+            ExitStack() as stack,
+            temporary_folder(Path(_worker.folder or tempfile.gettempdir()), "imfn-eval") as folder,
+        ):
+            frames = _worker.frames_of(task.clip, stack)
+            return Measured(measure(task, frames, folder), clip=_worker.info)
     except ImfnError as error:
-        return str(error)
+        problem = str(error)
     except MemoryError:
-        return f"{task.clip.name}: out of memory; try fewer --jobs, or fewer --frames"
+        problem = f"{task.clip.name}: out of memory; try fewer --jobs, or fewer --frames"
     except Exception as error:
         if os.environ.get("IMFN_DEBUG") == "1":
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        return f"{task.clip.name}: {reason} (IMFN_DEBUG=1 shows where)"
+        problem = f"{task.clip.name}: {reason} (IMFN_DEBUG=1 shows where)"
+    return Measured(None, problem, _worker.info if _worker.clip == task.clip else None)

@@ -12,7 +12,8 @@ from typing import Any
 from .. import workflows
 from ..errors import InputError
 from ..evaluation.bd import Delta, best_of, delta, points_of
-from ..evaluation.engine import clips_of, evaluate, settings_of
+from ..evaluation.clip import clips_of
+from ..evaluation.engine import evaluate, settings_of
 from ..evaluation.peers import sweep
 from ..evaluation.rows import IMFN, Row
 from ..evaluation.tables import write_csv, write_rows

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -113,6 +114,24 @@ def test_a_format_for_all(cli: Cli, footage: Path, model: list[str], tmp_path: P
 def test_a_folder_without_any(cli: Cli, tmp_path: Path) -> None:
     ran = cli("decompress", tmp_path)
     assert (ran.code, ran.line) == (1, f"{tmp_path}: no latent found; name a file, or a folder with some")
+
+
+@pytest.mark.parametrize("command", ["compress", "eval"])
+def test_without_a_cluster_that_is_said_once(
+    cli: Cli,
+    footage: Path,
+    model: list[str],
+    tmp_path: Path,
+    command: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing can go on, so no input is called a failure."""
+    monkeypatch.setitem(sys.modules, "ray", None)
+    more = ["-o", tmp_path / "out"] if command == "compress" else ["-q", "40"]
+    ran = cli(command, footage, *more, *model, "--ray", "local")
+    assert ran.code == 1
+    told = [line for line in ran.err.splitlines() if "…" not in line]
+    assert told == ["imfn: --ray: Ray is not installed; pip install 'imfn[cluster]'"]
 
 
 def test_ctrl_c_ends_all_of_them_and_leaves_nothing_half(

@@ -125,6 +125,8 @@ def test_a_bad_clip_does_not_stop_the_others(evaluate: Cli, short: Path, tmp_pat
         (["-q", "20,101"], "101.0: must be a number from 0 to 100"),
         (["-r", "eight"], "'eight' is no ratio; name a power of two from 1 to 64, or auto"),
         (["--frames", "9:3"], "selects no frames"),
+        (["--cache", "s3://bucket/rows"], "rows are kept on this machine; name a folder"),
+        (["--ray", "nowhere"], "name auto, local or ray://HOST:PORT"),
         (["-r", "4,16"], "ratio 16: this model offers powers of two from 1 to 8"),
     ],
 )
@@ -221,6 +223,7 @@ def test_ctrl_c_leaves_finished_rows_and_nothing_else(
     assert "Traceback" not in err
     assert list(temporary.iterdir()) == []
     assert not (tmp_path / "rows.csv").exists()
-    stored = list(cache.iterdir())
+    stored = list(cache.glob("[!.]*.json"))
+    assert len(list(cache.iterdir())) == len(stored) + 1
     assert 1 <= len(stored) < 150
     assert all(json.loads(path.read_text())["row"]["clip"] == "clip.mkv" for path in stored)

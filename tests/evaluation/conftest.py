@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from imfn_cli.errors import ImfnError
-from imfn_cli.evaluation.clip import HELD_BYTES, held
-from imfn_cli.evaluation.engine import Evaluation, clips_of, evaluate
-from imfn_cli.evaluation.measure import Task, measure
+from imfn_cli.evaluation.clip import HELD_BYTES, ClipInfo, clips_of, held
+from imfn_cli.evaluation.engine import Evaluation, evaluate
+from imfn_cli.evaluation.measure import Measured, Task, measure
 from imfn_cli.evaluation.rows import Row, Setting
 from imfn_cli.media import expand_inputs
 
@@ -30,15 +30,18 @@ class Here:
         """Evaluate a clip, or a folder of them; start and stop: its frames."""
         return evaluated(name, *settings, model=self.model, measure=self.measure, **more)
 
-    def measure(self, tasks: Sequence[Task], jobs: int) -> Generator[tuple[Task, Row | str], None, None]:
+    def measure(
+        self, tasks: Sequence[Task], jobs: int, ray: str | None
+    ) -> Generator[tuple[Task, Measured], None, None]:
         """As `measure_tasks`, without processes."""
         for task in tasks:
             self.done.append(task)
             try:
                 with task.clip.open() as sequence:
-                    yield task, measure(task, held(sequence, most=self.held_bytes), self.folder)
+                    row = measure(task, held(sequence, most=self.held_bytes), self.folder)
+                    yield task, Measured(row, clip=ClipInfo.of(task.clip, sequence))
             except ImfnError as error:
-                yield task, str(error)
+                yield task, Measured(None, str(error))
 
 
 def evaluated(

@@ -20,7 +20,7 @@ def fingerprint(paths: Sequence[Path], name: str) -> str:
     """
     digest = hashlib.sha256()
     with reading(name, "cannot be read"):
-        files = _files_in(paths[0]) if paths[0].is_dir() else paths
+        files = files_of(paths)
         for path in files:
             stat = path.stat()
             digest.update(os.fsencode(path.name) + f"\0{stat.st_size} {stat.st_mtime_ns}\0".encode())
@@ -32,7 +32,10 @@ def fingerprint(paths: Sequence[Path], name: str) -> str:
     return digest.hexdigest()
 
 
-def _files_in(directory: Path) -> Sequence[Path]:
-    if is_zarr(directory):
-        return sorted(path for path in directory.rglob("*") if path.is_file())
-    return still_images(directory)
+def files_of(paths: Sequence[Path]) -> Sequence[Path]:
+    """The files of a source: itself, those of a directory of images or of a Zarr store. Raises `OSError`."""
+    if not paths[0].is_dir():
+        return paths
+    if is_zarr(paths[0]):
+        return sorted(path for path in paths[0].rglob("*") if path.is_file())
+    return still_images(paths[0])

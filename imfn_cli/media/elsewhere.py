@@ -5,16 +5,17 @@ import hashlib
 import posixpath
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 from .. import media
-from ..errors import ImfnError
+from ..errors import ImfnError, InputError
 from ..system.leftovers import temporary_folder
 from ..system.remote import Stamp, download, found_in, is_remote, stamp_of, upload
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from .sources.inputs import Source
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def stamp_of_all(stamps: Sequence[Stamp]) -> Stamp:
     return Stamp(sum(stamp.size for stamp in stamps), hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
-def stamp_of_source(source: "media.Source") -> Stamp | None:
+def stamp_of_source(source: "Source") -> Stamp | None:
     """Of a source on this machine; None where it is not there, or can be read only once."""
     paths = list(source.paths)
     if len(paths) == 1 and paths[0].is_dir():
@@ -59,7 +60,7 @@ def stamp_of_source(source: "media.Source") -> Stamp | None:
 
 
 def sources_in(address: str) -> list[Elsewhere]:
-    """The sequences at an address: a file, or those in a folder, by their names; as `media.expand_inputs`.
+    """The sequences at an address: a file, or those in a folder, by their names; as `expand_inputs`.
 
     Empty where there is nothing. Raises `InputError`.
     """
@@ -107,25 +108,66 @@ def staged(files: Sequence[str], name: str, target: str) -> Iterator[tuple[Path 
     an address. What the block makes, if it does, is whole there, or not there. Messages name the places, not
     the copies.
     """
-    if not files and not is_remote(target):
-        yield None, Path(target)
-        return
-    with temporary_folder(Path(tempfile.gettempdir()), "imfn") as folder:
-        source: Path | None = None
-        if files:
-            (folder / "in").mkdir()
-            for file in files:
-                download(file, folder / "in" / posixpath.basename(file))
-            is_folder = len(files) > 1 or posixpath.basename(name) != posixpath.basename(files[0])
-            source = folder / "in" if is_folder else folder / "in" / posixpath.basename(files[0])
-        place = Path(target)
-        if is_remote(target):
-            (folder / "out").mkdir()
-            place = folder / "out" / posixpath.basename(target)
-        try:
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(copied(files, name)) if files else None
+        if not is_remote(target):
+            yield source, Path(target)
+            return
+        folder = stack.enter_context(temporary_folder(Path(tempfile.gettempdir()), "imfn"))
+        place = folder / posixpath.basename(target)
+        with naming(place, target):
             yield source, place
-        except ImfnError as error:
-            text = str(error).replace(str(place), target)
-            raise type(error)(text if source is None else text.replace(str(source), name)) from error
-        if is_remote(target) and place.exists():
+        if place.exists():
             upload(place, target)
+
+
+@contextlib.contextmanager
+def copied(files: Sequence[str], name: str) -> Iterator[Path]:
+    """A copy of an input on this machine for the block, a file or a folder; messages name the input.
+
+    files: its addresses.   name: what the user calls it. Raises `InputError`.
+    """
+    with temporary_folder(Path(tempfile.gettempdir()), "imfn") as hidden:
+        folder = hidden / "in"
+        folder.mkdir()
+        for file in files:
+            download(file, folder / posixpath.basename(file))
+        is_folder = len(files) > 1 or posixpath.basename(name) != posixpath.basename(files[0])
+        copy = folder if is_folder else folder / posixpath.basename(files[0])
+        with naming(copy, name):
+            yield copy
+
+
+@contextlib.contextmanager
+def naming(copy: Path, name: str) -> Iterator[None]:
+    """Errors of the block say `name`, not the path of its copy."""
+    try:
+        yield
+    except ImfnError as error:
+        text = str(error)
+        if str(copy) not in text:
+            raise
+        raise type(error)(text.replace(str(copy), name)) from error
+
+
+def source_in(copy: Path, name: str) -> "Source":
+    """The sequence in a copy.   name: what the user calls it. Raises `InputError` where it holds several."""
+    found = media.expand_inputs([str(copy)])
+    if len(found) != 1:
+        raise InputError(f"{name}: holds {len(found)} sequences; name one")
+    return found[0]
+
+
+@contextlib.contextmanager
+def reachable(source: "Source | Elsewhere") -> Iterator["Source | Elsewhere"]:
+    """A source that other processes see too, for the block: what is in this one's memory is copied."""
+    if not isinstance(source, Elsewhere) or not source.name.startswith("memory://"):
+        yield source
+        return
+    with contextlib.ExitStack() as stack:
+        reached: Source | Elsewhere = source
+        # Of what is not there whoever opens it says so.
+        with contextlib.suppress(InputError):
+            copy = stack.enter_context(copied(source.files, source.name))
+            reached = replace(source_in(copy, source.name), name=source.name)
+        yield reached

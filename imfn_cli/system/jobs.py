@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ImfnError
-from ..system.workers import Task, WorkerDied, worker_processes
+from .workers import Task, WorkerDied, worker_processes
 
 #: How often a job is begun.
 TRIES = 3

@@ -4,11 +4,10 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-from ..errors import ImfnError
-from ..system.allocator import reuse_freed_memory
+from ..errors import ClusterError, ImfnError
 from ..version import __version__
 from .jobs import TRIES, Job, Outcome, Queue, died
 
@@ -20,17 +19,23 @@ _CONNECT_SECONDS = 10.0
 
 
 def on_cluster(
-    queue: Queue, work: Callable[..., Any], address: str, count: int | None = None
+    queue: Queue,
+    work: Callable[..., Any],
+    address: str,
+    count: int | None,
+    start: Callable[..., None],
+    arguments: tuple[Any, ...] = (),
 ) -> Generator[Outcome]:
-    """By Ray's workers, one core each.
+    """By Ray's workers, one core each, each of which calls start(*arguments) first.
 
     address: "local" begins a cluster on this machine, of `count` workers (None: one for each core); "auto"
-    takes the one that this machine is in; ray://host:port another. Raises `ImfnError` where there is none.
+    takes the one that this machine is in; ray://host:port another. Raises `ClusterError` where there is none,
+    or no Ray here, and where it goes away.
     """
     try:
         import ray
     except ImportError as error:
-        raise ImfnError("--ray: Ray is not installed; pip install 'imfn[cluster]'") from error
+        raise ClusterError("--ray: Ray is not installed; pip install 'imfn[cluster]'") from error
     _connect(ray, address, count)
     try:
         remote = ray.remote(num_cpus=1, max_retries=TRIES - 1)(_at_work)
@@ -41,12 +46,16 @@ def on_cluster(
                 if time.monotonic() - looked > _LOOK_EVERY:
                     most, looked = _window(ray), time.monotonic()
                 while len(flight) < most and (job := queue.take()) is not None:
-                    flight[remote.remote(__version__, work, job.argument)] = job
+                    with _there(ray, address):
+                        flight[remote.remote(__version__, (start, arguments), work, job.argument)] = job
                 if not flight:
                     return
-                done, _ = ray.wait(list(flight), num_returns=1, timeout=_LOOK_EVERY)
+                with _there(ray, address):
+                    done, _ = ray.wait(list(flight), num_returns=1, timeout=_LOOK_EVERY)
                 for reference in done:
-                    yield flight.pop(reference), _result(ray, reference)
+                    with _there(ray, address):
+                        result = _result(ray, reference)
+                    yield flight.pop(reference), result
         finally:
             for reference in flight:
                 with contextlib.suppress(Exception):
@@ -73,9 +82,20 @@ def _connect(ray: Any, address: str, count: int | None) -> None:
             ray.init(address, **how)
     except Exception as error:
         why = " ".join(str(error).split()) or type(error).__name__
-        raise ImfnError(
+        raise ClusterError(
             f"--ray {address}: no cluster answers ({why:.160}); begin one with 'ray start --head', "
             "or use --ray local"
+        ) from error
+
+
+@contextlib.contextmanager
+def _there(ray: Any, address: str) -> Iterator[None]:
+    """Tell a cluster that is gone from a job that fails."""
+    try:
+        yield
+    except (ray.exceptions.LocalRayletDiedError, ray.exceptions.RaySystemError, ConnectionError) as error:
+        raise ClusterError(
+            f"--ray {address}: the cluster is gone; what was finished is kept, run it again for the rest"
         ) from error
 
 
@@ -88,32 +108,35 @@ def _result(ray: Any, reference: Any) -> Any:
         result, error = ray.get(reference)
     except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError):
         return died(TRIES)
+    except (ray.exceptions.LocalRayletDiedError, ConnectionError):
+        raise
     except Exception as raised:
         return ImfnError(" ".join(str(raised).split())[:300])
     return result if error is None else error
 
 
-def _at_work(version: str, work: Callable[..., Any], argument: Any) -> tuple[Any, Exception | None]:
+def _at_work(
+    version: str,
+    start: tuple[Callable[..., None], tuple[Any, ...]],
+    work: Callable[..., Any],
+    argument: Any,
+) -> tuple[Any, Exception | None]:
     """On a worker: what `work` gives, or what it raised."""
     if version != __version__:
         return None, ImfnError(f"--ray: this worker has imfn {__version__}, not {version}; install the same")
-    _settle()
     try:
+        _begin(*start)
         return work(argument, None), None
     except Exception as error:
         return None, error
 
 
-_settled = False
+_began = False
 
 
-def _settle() -> None:
-    """Once for each worker."""
-    global _settled
-    if _settled:
-        return
-    import torch
-
-    torch.set_num_threads(1)
-    reuse_freed_memory()
-    _settled = True
+def _begin(start: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    """Once for each worker: Ray hands none on to another driver."""
+    global _began
+    if not _began:
+        start(*arguments)
+        _began = True

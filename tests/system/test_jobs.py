@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from imfn_cli.corpus.cluster import on_cluster
-from imfn_cli.corpus.jobs import Job, Outcome, Queue, in_processes, in_this_process
 from imfn_cli.errors import ImfnError, InputError
+from imfn_cli.system.cluster import on_cluster
+from imfn_cli.system.jobs import Job, Outcome, Queue, in_processes, in_this_process
 
 
 def start() -> None:
@@ -39,7 +39,7 @@ def processes(queue: Queue) -> Generator[Outcome]:
 
 def cluster(queue: Queue) -> Generator[Outcome]:
     pytest.importorskip("ray", reason="no Ray: pip install 'imfn[cluster]', 240 MB")
-    return on_cluster(queue, work, "local", 2)
+    return on_cluster(queue, work, "local", 2, start)
 
 
 @pytest.mark.parametrize("runner", [processes, cluster])
@@ -86,4 +86,4 @@ def test_here(tmp_path: Path) -> None:
 def test_no_cluster_is_said_at_once() -> None:
     pytest.importorskip("ray", reason="no Ray: pip install 'imfn[cluster]', 240 MB")
     with pytest.raises(ImfnError, match=r"^--ray 127\.0\.0\.1:1: no cluster answers"):
-        list(on_cluster(Queue(iter([])), work, "127.0.0.1:1"))
+        list(on_cluster(Queue(iter([])), work, "127.0.0.1:1", None, start))
