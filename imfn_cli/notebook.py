@@ -1,6 +1,6 @@
-"""Reports as tables in a notebook: what IPython asks objects for (`_repr_html_`)."""
+"""Reports and models as tables in a notebook: what IPython asks objects for (`_repr_html_`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from html import escape
 from typing import Any
@@ -11,18 +11,24 @@ _MOST = 20
 
 def to_html(report: Any) -> str:
     """A report (a data class) as an HTML table of its fields, nested reports as tables in it."""
-    rows = "".join(
-        f"<tr><th style='text-align:left'>{escape(name)}</th><td style='text-align:left'>{text}</td></tr>"
-        for name, text in _rows(report)
+    return table(type(report).__name__, _rows(report))
+
+
+def table(caption: str, rows: Iterable[tuple[str, Any]]) -> str:
+    """Names and values as an HTML table."""
+    cells = "".join(
+        f"<tr><th style='text-align:left'>{escape(name)}</th>"
+        f"<td style='text-align:left'>{_cell(value)}</td></tr>"
+        for name, value in rows
     )
-    return f"<table><caption>{escape(type(report).__name__)}</caption>{rows}</table>"
+    return f"<table><caption>{escape(caption)}</caption>{cells}</table>"
 
 
-def _rows(report: Any) -> Iterator[tuple[str, str]]:
+def _rows(report: Any) -> Iterator[tuple[str, Any]]:
     for field in fields(report):
         value = getattr(report, field.name)
         if value is not None and value not in ((), {}, ""):
-            yield field.name.replace("_", " "), _cell(value)
+            yield field.name.replace("_", " "), value
 
 
 def _cell(value: Any) -> str:

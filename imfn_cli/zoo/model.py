@@ -23,6 +23,7 @@ from ..network import (
     level_of_ratio,
     pixels_from_frames,
 )
+from ..notebook import table
 from ..system.files import writing
 from .folder import CARD_FILE, RECIPE_FILE, STUDENT_FILE, check_free
 from .student_file import read_update
@@ -57,6 +58,34 @@ class Model:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+
+    def __repr__(self) -> str:
+        """Not the network's layers, and hundreds of measurements."""
+        config = self.network.config
+        return (
+            f"<Model {self.name!r}: {self._kind}, ratios 1 to {config.ratios[-1]}, {config.channels} numbers "
+            f"for {config.patch_height}×{config.patch_width} pixels, sha256 {self.sha256[:12]}>"
+        )
+
+    def _repr_html_(self) -> str:
+        config = self.network.config
+        rows = {
+            "name": self.name,
+            "kind": self._kind,
+            "ratios": f"1 to {config.ratios[-1]}",
+            "levels": config.levels,
+            "channels": config.channels,
+            "patch": f"{config.patch_height}×{config.patch_width}×{config.in_channels}",
+            "weights": sum(parameter.numel() for parameter in self.network.parameters()),
+            "device": self.device,
+            "path": self.path,
+            "sha256": self.sha256,
+        }
+        return table(type(self).__name__, rows.items())
+
+    @property
+    def _kind(self) -> str:
+        return "linear" if self.network.config.is_linear else "learned"
 
     def to(self, device: str | torch.device) -> "Model":
         """The same model on another device; this one stays where it is."""

@@ -20,6 +20,22 @@ def test_a_loaded_model_is_ready(tiny_model: Model, tiny_model_dir: Path) -> Non
     assert tiny_model.description["kind"] == "linear"
 
 
+def test_it_prints_as_one_line(tiny_model: Model) -> None:
+    assert repr(tiny_model) == (
+        f"<Model 'tiny': linear, ratios 1 to 8, 192 numbers for 8×8 pixels, sha256 {tiny_model.sha256[:12]}>"
+    )
+    assert "'a\\x1b[31m'" in repr(replace(tiny_model, name="a\x1b[31m")), "no escape sequence of a stranger's"
+
+
+def test_notebooks_show_a_table(tiny_model: Model) -> None:
+    page = replace(tiny_model, name="<b>mine</b>")._repr_html_()
+    assert "&lt;b&gt;mine&lt;/b&gt;" in page
+    assert f">{tiny_model.sha256}<" in page
+    assert ">8×8×3<" in page
+    assert "<tr><th style='text-align:left'>levels</th><td style='text-align:left'>3</td></tr>" in page
+    assert len(page) < 2000
+
+
 def test_methods_pass_on_to_the_network(tiny_model: Model, clip_frames: np.ndarray) -> None:
     frames = torch.from_numpy(clip_frames[:8]).permute(0, 3, 1, 2) / 255
     memories = tiny_model.compress(frames, 4)
