@@ -36,7 +36,7 @@ class ModelError(ImfnError):
 
 
 class LimitError(ImfnError):
-    """A file asks for more than the limits allow; the message names the option that raises them."""
+    """A file, or what reads it, asks for more than is allowed; the message says what raises the limit."""
 
 
 class RatioError(ImfnError):

@@ -7,6 +7,7 @@ from typing import Any
 from numba.core.caching import FunctionCache
 
 from ..version import __version__
+from .address_space import check_room_for_scipy
 
 
 class KernelCache(FunctionCache):
@@ -22,7 +23,11 @@ class KernelCache(FunctionCache):
         self._cache_file._source_stamp = (self._cache_file._source_stamp, __version__)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """What was compiled before for these types; None where it is not there, or damaged."""
+        """What was compiled before for these types; None where it is not there, or damaged.
+
+        Raises `LimitError` where there is no address space for what numba loads here, the first time.
+        """
+        check_room_for_scipy()
         try:
             return super().load_overload(sig, target_context)
         except Exception:
