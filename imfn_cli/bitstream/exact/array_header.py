@@ -102,7 +102,7 @@ class ArrayHeader:
     error_steps: largest difference of a coded whole number.
     max_error: largest difference of a sample; 0: none; None: nothing is promised.
     quality: 0 … 100, where that set it, else None.
-    group_frames: frames in a group, a power of two; the last one may have fewer.
+    group_frames: frames in a group; the last one may have fewer.
     source_kind: "array", "images" (TIFF), "hdf5", "zarr", "video" or "folder" (of images).
     source_bytes: size of the source.
     about: what else the source says of itself, such as the size of a pixel.

@@ -5,13 +5,13 @@ The decoder does what the encoder did, in whole numbers: what it predicts is the
 
 import math
 import struct
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .channel_plan import ChannelPlan, difference_limits
-from .kernels import encode_samples, energies, restore_samples
+from .kernels import Into, encode_samples, energies, restore_samples
 from .lattice import Pass, levels, margin, passes
 from .prediction import (
     FEWEST_CHOSEN,
@@ -32,7 +32,6 @@ from .tables import HIGHEST_ENERGY, UNKNOWN, contexts_of
 #: Samples are coded as whole numbers of at most this many bits, sign included.
 MOST_BITS = 42
 _LARGEST_MAGNITUDE = HIGHEST_ENERGY >> 4
-_WIDEST = (1 << 31) - 1
 # Contexts of small magnitudes, looked up.
 _CONTEXTS = contexts_of(np.arange(1 << 12))
 # Samples that are worked on at a time, at least one frame.
@@ -53,19 +52,10 @@ class _Coder(Protocol):
     ) -> int: ...
 
     def residuals(
-        self, place: "_Place", prediction: Integers, contexts: NDArray[np.uint8], into: "_Into"
-    ) -> Integers: ...
+        self, place: "_Place", prediction: Integers, contexts: NDArray[np.uint8], into: Into
+    ) -> None: ...
 
     def restored(self, place: "_Place", samples: Array) -> None: ...
-
-
-class _Into(NamedTuple):
-    """What a pass fills: restored samples and magnitudes of residuals.   limits, step: of samples."""
-
-    limits: tuple[int, int]
-    step: int
-    samples: Array
-    sizes: Array
 
 
 class _Place:
@@ -89,7 +79,7 @@ def encode_group(
     plan: of channels; the bytes do not hold it. None: all as they are.
     """
     plan = plan or ChannelPlan.plain(samples.shape[3])
-    coder = _Encoder(samples, max_error, plan)
+    coder = _Encoder(samples, limits, max_error, plan)
     walk = _Walk(samples.shape, limits, 2 * max_error + 1, coder, plan)
     walk.go()
     return coder.to_bytes(), walk.samples() if max_error else samples
@@ -140,8 +130,8 @@ def _stored_type(limits: tuple[int, int], step: int) -> type[np.int32] | type[np
 
 
 class _Encoder:
-    def __init__(self, samples: Array, max_error: int, plan: ChannelPlan) -> None:
-        self._plan = plan
+    def __init__(self, samples: Array, limits: tuple[int, int], max_error: int, plan: ChannelPlan) -> None:
+        self._plan, self._limits = plan, plan.limits(limits)
         # Within an error what is restored is taken off, pass by pass: errors must not add up.
         self._within_error = max_error > 0
         self._samples = samples
@@ -160,7 +150,7 @@ class _Encoder:
         return self._offsets[channel]
 
     def weights(self, place: _Place, taps: list[Samples], innovations: list[Samples]) -> Weights:
-        weights = fitted_weights(place.of(self._samples), taps, innovations)
+        weights = fitted_weights(place.of(self._samples), taps, innovations, self._limits)
         self._weights.append(weights.astype("<i2").tobytes())
         return weights
 
@@ -175,15 +165,9 @@ class _Encoder:
         self._weights.append(bytes([chosen]))
         return chosen
 
-    def residuals(
-        self, place: _Place, prediction: Integers, contexts: NDArray[np.uint8], into: _Into
-    ) -> Integers:
-        found = encode_samples(
-            prediction, into.limits, place.of(self._samples), into.step, into.samples, into.sizes,
-            _LARGEST_MAGNITUDE,
-        )  # fmt: skip
+    def residuals(self, place: _Place, prediction: Integers, contexts: NDArray[np.uint8], into: Into) -> None:
+        found = encode_samples(prediction, place.of(self._samples), into)
         self._writer.write(found, contexts)
-        return found
 
     def restored(self, place: _Place, samples: Array) -> None:
         """Take a pass of a channel, as the decoder will have it, off those that are coded as differences."""
@@ -236,14 +220,9 @@ class _Decoder:
         self._at += size
         return part
 
-    def residuals(
-        self, place: _Place, prediction: Integers, contexts: NDArray[np.uint8], into: _Into
-    ) -> Integers:
+    def residuals(self, place: _Place, prediction: Integers, contexts: NDArray[np.uint8], into: Into) -> None:
         found = self._reader.read(contexts)
-        restore_samples(
-            prediction, into.limits, found, into.step, into.samples, into.sizes, _LARGEST_MAGNITUDE
-        )
-        return found
+        restore_samples(prediction, found, into)
 
     def restored(self, place: _Place, samples: Array) -> None:
         """Nothing to be done: differences are added up at the end."""
@@ -338,7 +317,8 @@ class _Walk:
                 around = references[c]
                 here = None if around is None else around.frames(part)
                 new = self._code_pass(_Place(c, chosen, one), index, here, innovations[:2])
-                innovations.insert(0, new)
+                if new is not None:
+                    innovations.insert(0, new)
 
     def _weights_of(
         self, place: _Place, taps: list[Samples], innovations: list[Samples], inter: bool
@@ -358,7 +338,8 @@ class _Walk:
         index: int,
         around: References | None,
         innovations: list[Samples],
-    ) -> Array:
+    ) -> Array | None:
+        """Code a channel's pass; returns its innovations, for the channels after it."""
         one, c = place.one, place.channel
         plane, sizes = self._planes[c].frames(place.frames), self._sizes[c].frames(place.frames)
         plane.extend(one)
@@ -374,15 +355,12 @@ class _Walk:
                 self._level_weights[index, c] = weights
             prediction = predicted(taps, innovations, weights)
         contexts = _contexts(one, sizes, around.sizes if around else None, target.shape)
-        into = _Into(self._limits, self._step, target, sizes.own(one))
-        residuals = self._coder.residuals(place, prediction, contexts, into)
+        # The last channel's are looked at by no other.
+        last = c == self._plan.order[-1]
+        new = None if last else np.empty(target.shape, target.dtype)
+        into = Into(self._limits, self._step, _LARGEST_MAGNITUDE, target, sizes.own(one), new)
+        self._coder.residuals(place, prediction, contexts, into)
         self._coder.restored(place, target)
-        if self._channels == 1:
-            return prediction
-        new = (residuals * self._step).reshape(target.shape)
-        if target.dtype == np.int32:
-            # So they are, unless bytes are damaged.
-            new = new.clip(-_WIDEST, _WIDEST).astype(np.int32)
         return new
 
 

@@ -5,7 +5,7 @@ Views are handed over by address and strides, so that a kernel is compiled once,
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import carray
@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 from ...system.compiled import inner, kernel
 
 Array = NDArray[Any]
+
+_WIDEST = (1 << 31) - 1
+# Samples of which products are summed up together.
+_GRAM = 1 << 12
 
 
 class Scattered:
@@ -91,42 +95,63 @@ def energies(
     return contexts
 
 
-def encode_samples(
-    prediction: NDArray[np.int64],
-    limits: tuple[int, int],
-    target: Array,
-    step: int,
-    plane: Array,
-    sizes: Array,
-    most: int,
-) -> NDArray[np.int64]:
-    """Residuals (N,) of samples `target`, in steps; restored samples go to `plane`, magnitudes to `sizes`."""
+class Into(NamedTuple):
+    """What a pass fills (T, H, W): restored samples, magnitudes of residuals (at most `most`), and what was
+    added to predictions, where another channel is going to look at that.   limits, step: of samples.
+    """
+
+    limits: tuple[int, int]
+    step: int
+    most: int
+    samples: Array
+    sizes: Array
+    innovations: Array | None
+
+    @property
+    def arrays(self) -> list[Samples]:
+        """All that there is to fill."""
+        return [self.samples, self.sizes, *([] if self.innovations is None else [self.innovations])]
+
+
+def encode_samples(prediction: NDArray[np.int64], target: Array, into: Into) -> NDArray[np.int64]:
+    """Residuals (N,) of samples `target`, in steps; fills `into`."""
     residuals = np.empty(prediction.size, np.int64)
-    views = Views([target, plane, sizes])
-    _encode(prediction, limits[0], limits[1], step, views.frames, views.strides, most, residuals)
+    views = Views([target, *into.arrays])
+    _encode(prediction, *into.limits, into.step, views.frames, views.strides, into.most, residuals)
     return residuals
 
 
-def restore_samples(
-    prediction: NDArray[np.int64],
-    limits: tuple[int, int],
-    residuals: NDArray[np.int64],
-    step: int,
-    plane: Array,
-    sizes: Array,
-    most: int,
-) -> None:
-    """What `encode_samples` put into `plane` and `sizes`."""
-    views = Views([plane, plane, sizes])
-    _restore(prediction, limits[0], limits[1], step, views.frames, views.strides, most, residuals)
+def restore_samples(prediction: NDArray[np.int64], residuals: NDArray[np.int64], into: Into) -> None:
+    """Fill what `encode_samples` filled."""
+    views = Views(into.arrays)
+    _restore(prediction, *into.limits, into.step, views.frames, views.strides, into.most, residuals)
 
 
-def differences(base: Array, arrays: Sequence[Samples], plain: Sequence[Samples]) -> NDArray[np.float64]:
-    """Rows of numbers: each of `arrays` less `base`, then `plain` as they are."""
-    views = Views([base, *arrays, *plain])
-    matrix = np.empty((len(views.arrays) - 1, base.size))
-    _differences(views.frames, views.strides, len(arrays), *base.shape, matrix)
-    return matrix
+def gram(
+    base: Array,
+    arrays: Sequence[Samples],
+    plain: Sequence[Samples],
+    target: Array,
+    dtype: type[np.floating[Any]],
+) -> NDArray[np.float64]:
+    """(N, N): sums of products of any two of `arrays` less `base`, `plain` as they are, `target` less `base`.
+
+    dtype: of the products.
+    """
+    views = Views([base, *arrays, *plain, target])
+    frames, rows, columns = base.shape
+    count = len(views.arrays) - 1
+    # Some rows at a time, which stay in the processor's cache.
+    at_once = max(1, _GRAM // columns)
+    matrix = np.empty((count, min(at_once, frames * rows) * columns), dtype)
+    total = np.zeros((count, count))
+    for first in range(0, frames * rows, at_once):
+        last = min(frames * rows, first + at_once)
+        part = matrix[:, : (last - first) * columns]
+        ends = len(arrays), len(arrays) + len(plain)
+        _differences(views.frames, views.strides, *ends, rows, columns, first, last, part)
+        total += part @ part.T
+    return total
 
 
 @intrinsic
@@ -196,19 +221,24 @@ def _weighted(starts, strides, weights, rounding, shift, total):
 @kernel
 def _energies(starts, strides, weights, rows, columns, of, most, contexts):
     frames = starts.shape[1]
-    sums = np.empty(columns, np.int64)
+    # Weights are 16 in all, and magnitudes at most 2^26.
+    sums = np.empty(columns, np.int32)
     place = 0
     for t in range(frames):
         for y in range(rows):
             sums[:] = 0
             for k in range(len(weights)):
                 at = starts[k, t] + y * strides[k, 0]
-                step, weight = np.uint64(strides[k, 1] // 4), weights[k]
+                step, weight = np.uint64(strides[k, 1] // 4), np.int32(weights[k])
                 row = carray(_pointer(at), (1 << 40,), np.int32)
-                for x in range(columns):
-                    sums[x] += weight * row[np.uint64(x) * step]
+                if step == 2:
+                    for x in range(columns):
+                        sums[x] += weight * row[np.uint64(2) * np.uint64(x)]
+                else:
+                    for x in range(columns):
+                        sums[x] += weight * row[np.uint64(x) * step]
             for x in range(columns):
-                energy, more = sums[x], 0
+                energy, more = np.int64(sums[x]), 0
                 if energy > most:
                     energy += 1
                     if energy >= 1 << 24:
@@ -223,48 +253,76 @@ def _energies(starts, strides, weights, rows, columns, of, most, contexts):
 
 
 @inner
-def _put(starts, strides, k, t, y, x, value):
-    """Write a number of a view."""
-    at = starts[k, t] + y * strides[k, 0] + x * strides[k, 1]
-    if strides[k, 2] == 4:
-        carray(_pointer(at), (1,), np.int32)[0] = value
+def _write(starts, strides, k, t, y, values):
+    """Write a row of a view; 32 bits hold less only where bytes are damaged."""
+    at = starts[k, t] + y * strides[k, 0]
+    size = strides[k, 2]
+    step = np.uint64(strides[k, 1] // size)
+    if size == 4:
+        narrow = carray(_pointer(at), (1 << 40,), np.int32)
+        if step == 2:
+            for x in range(len(values)):
+                narrow[np.uint64(2) * np.uint64(x)] = min(max(values[x], -_WIDEST), _WIDEST)
+        else:
+            for x in range(len(values)):
+                narrow[np.uint64(x) * step] = min(max(values[x], -_WIDEST), _WIDEST)
     else:
-        carray(_pointer(at), (1,), np.int64)[0] = value
+        wide = carray(_pointer(at), (1 << 40,), np.int64)
+        for x in range(len(values)):
+            wide[np.uint64(x) * step] = values[x]
+
+
+@inner
+def _fill(starts, strides, first, t, y, guesses, residuals, step, most, row):
+    """A row of everything in `Into`, whose views begin at `first`. row: for numbers on their way."""
+    columns = len(row)
+    for x in range(columns):
+        row[x] = guesses[x] + residuals[x] * step
+    _write(starts, strides, first, t, y, row)
+    for x in range(columns):
+        row[x] = min(abs(residuals[x]), most)
+    _write(starts, strides, first + 1, t, y, row)
+    if len(starts) > first + 2:
+        for x in range(columns):
+            row[x] = residuals[x] * step
+        _write(starts, strides, first + 2, t, y, row)
 
 
 @kernel
 def _encode(prediction, low, high, step, starts, strides, most, residuals):
     frames, rows, columns = prediction.shape
     error = (step - 1) // 2
+    row = np.empty(columns, np.int64)
     place = 0
     for t in range(frames):
         for y in range(rows):
+            guesses, found = prediction[t, y], residuals[place : place + columns]
             at = starts[0, t] + y * strides[0, 0]
             apart = np.uint64(strides[0, 1] // 8)
             target = carray(_pointer(at), (1 << 40,), np.int64)
             for x in range(columns):
-                guess = min(max(prediction[t, y, x], low), high)
-                residual = target[np.uint64(x) * apart] - guess
-                if error:
+                guesses[x] = min(max(guesses[x], low), high)
+                found[x] = target[np.uint64(x) * apart] - guesses[x]
+            if error:
+                for x in range(columns):
                     # Below 2^43, so that a float's quotient is never rounded to the next whole number.
-                    residual = np.int64(np.floor(np.float64(residual + error) / step))
-                residuals[place + x] = residual
-                _put(starts, strides, 1, t, y, x, guess + residual * step)
-                _put(starts, strides, 2, t, y, x, min(abs(residual), most))
+                    found[x] = np.int64(np.floor(np.float64(found[x] + error) / step))
+            _fill(starts, strides, 1, t, y, guesses, found, step, most, row)
             place += columns
 
 
 @kernel
 def _restore(prediction, low, high, step, starts, strides, most, residuals):
     frames, rows, columns = prediction.shape
+    row = np.empty(columns, np.int64)
     place = 0
     for t in range(frames):
         for y in range(rows):
+            guesses = prediction[t, y]
             for x in range(columns):
-                guess = min(max(prediction[t, y, x], low), high)
-                residual = residuals[place + x]
-                _put(starts, strides, 1, t, y, x, guess + residual * step)
-                _put(starts, strides, 2, t, y, x, min(abs(residual), most))
+                guesses[x] = min(max(guesses[x], low), high)
+            found = residuals[place : place + columns]
+            _fill(starts, strides, 0, t, y, guesses, found, step, most, row)
             place += columns
 
 
@@ -273,8 +331,12 @@ def _row(at, step, size, columns, out):
     """The numbers of a row as floats."""
     if size == 4:
         narrow = carray(_pointer(at), (1 << 40,), np.int32)
-        for x in range(columns):
-            out[x] = narrow[np.uint64(x) * np.uint64(step)]
+        if step == 2:
+            for x in range(columns):
+                out[x] = narrow[np.uint64(2) * np.uint64(x)]
+        else:
+            for x in range(columns):
+                out[x] = narrow[np.uint64(x) * np.uint64(step)]
     else:
         wide = carray(_pointer(at), (1 << 40,), np.int64)
         for x in range(columns):
@@ -282,22 +344,25 @@ def _row(at, step, size, columns, out):
 
 
 @kernel
-def _differences(starts, strides, taps, frames, rows, columns, matrix):
-    base = np.empty(columns)
+def _differences(starts, strides, plain, others, rows, columns, first, last, matrix):
+    base, row = np.empty(columns, matrix.dtype), np.empty(columns, matrix.dtype)
     place = 0
-    for t in range(frames):
-        for y in range(rows):
-            size = strides[0, 2]
-            _row(starts[0, t] + y * strides[0, 0], strides[0, 1] // size, size, columns, base)
-            for k in range(len(matrix)):
-                size = strides[k + 1, 2]
-                at = starts[k + 1, t] + y * strides[k + 1, 0]
-                out = matrix[k, place : place + columns]
-                _row(at, strides[k + 1, 1] // size, size, columns, out)
-                if k < taps:
-                    for x in range(columns):
-                        out[x] -= base[x]
-            place += columns
+    for line in range(first, last):
+        t, y = line // rows, line % rows
+        size = strides[0, 2]
+        _row(starts[0, t] + y * strides[0, 0], strides[0, 1] // size, size, columns, base)
+        for k in range(len(matrix)):
+            size = strides[k + 1, 2]
+            at = starts[k + 1, t] + y * strides[k + 1, 0]
+            _row(at, strides[k + 1, 1] // size, size, columns, row)
+            out = matrix[k, place : place + columns]
+            if k < plain or k >= others:
+                for x in range(columns):
+                    out[x] = row[x] - base[x]
+            else:
+                for x in range(columns):
+                    out[x] = row[x]
+        place += columns
 
 
 @kernel

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import Samples, Scattered, differences, weighted_sum
+from .kernels import Samples, Scattered, gram, weighted_sum
 from .lattice import Offset, Pass
 
 #: Weights are in units of 2^-PRECISION.
@@ -14,7 +14,9 @@ _ONE = 1 << PRECISION
 #: Passes of fewer samples are predicted by preset weights, and of even fewer by the first of those.
 FEWEST_FITTED, FEWEST_CHOSEN = 1024, 32
 # Samples that weights are fitted to, at most.
-_MOST_FITTED = 50_000
+_MOST_FITTED = 30_000
+# Samples below this, as those of 8 bits and their differences are, are fitted to in 32 bits.
+_SMALL = 1 << 9
 _LARGEST_WEIGHT = (1 << 15) - 1
 
 Array = NDArray[Any]
@@ -159,25 +161,36 @@ def preset_weights(one: Pass, size: tuple[int, int], inter: bool) -> list[Weight
     return found
 
 
-def fitted_weights(target: Array, taps: list[Samples], innovations: list[Samples]) -> Weights:
-    """Least squares: weights (taps + innovations) for `target`; those of taps sum to one."""
+def fitted_weights(
+    target: Array, taps: list[Samples], innovations: list[Samples], limits: tuple[int, int]
+) -> Weights:
+    """Least squares: weights (taps + innovations) for `target`; those of taps sum to one.
+
+    limits: of samples.
+    """
     chosen = _sample(target.shape)
     base = taps[0][chosen]
     assert isinstance(base, np.ndarray), "the first tap is of frames that lie evenly"
-    matrix = differences(base, [tap[chosen] for tap in taps[1:]], [one[chosen] for one in innovations])
-    square = matrix @ matrix.T
+    others = [tap[chosen] for tap in taps[1:]]
+    # Sums of larger products have to be more exact than noise is small.
+    dtype = np.float32 if max(-limits[0], limits[1]) < _SMALL else np.float64
+    products = gram(base, others, [one[chosen] for one in innovations], target[chosen], dtype)
+    square = products[:-1, :-1]
     square.flat[:: len(square) + 1] += 1e-9 * np.trace(square) / len(square) + 1
-    found = np.linalg.solve(square, matrix @ (target[chosen] - base).ravel().astype(np.float64))
+    found = np.linalg.solve(square, products[:-1, -1])
     weights = np.rint(found * _ONE).clip(-_LARGEST_WEIGHT, _LARGEST_WEIGHT).astype(np.int64)
     own = _ONE - int(weights[: len(taps) - 1].sum())
     return np.concatenate(([np.clip(own, -_LARGEST_WEIGHT, _LARGEST_WEIGHT)], weights))
 
 
 def _sample(shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Every so many frames and rows, about `_MOST_FITTED` samples."""
-    every = max(1, int(np.prod(shape)) // _MOST_FITTED)
+    """Every so many frames and rows, at most about `_MOST_FITTED` samples."""
+    every = -(-int(np.prod(shape)) // _MOST_FITTED)
     rows = min(every, max(1, shape[1] // 8))
-    return (slice(None, None, -(-every // rows)), slice(None, None, rows))
+    frames = -(-every // rows)
+    # An odd distance: pictures that were coded in blocks repeat themselves at even ones.
+    rows |= 1
+    return (slice(None, None, frames), slice(rows // 2, None, rows))
 
 
 def predicted(taps: list[Samples], innovations: list[Samples], weights: Weights) -> NDArray[np.int64]:

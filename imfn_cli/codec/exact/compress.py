@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...bitstream.exact.array_file import ArrayWriter
-from ...bitstream.exact.array_header import ArrayHeader
+from ...bitstream.exact.array_header import MAX_SAMPLES, ArrayHeader
 from ...media.arrays.source import ArraySource
 from ...reports import ArrayReport
 from ...version import __version__
@@ -49,7 +49,7 @@ def compress_array(
     axes = source.axes[len(source.axes) - source.frame_axes :]
     size = plane_shape(source.frame_shape, axes)
     how = replace(how, differences=may_differ(size, how.limits, how.error_steps))
-    group_frames = frames_in_group(frame_samples(source))
+    group_frames = even_groups(source.frames, frame_samples(source))
     header = ArrayHeader(
         tool=f"imfn {__version__}",
         shape=source.shape,
@@ -135,6 +135,16 @@ def frames_in_group(frame_samples: int) -> int:
     """A power of two: how many frames of so many samples are coded together."""
     fitting = max(1, _GROUP_SAMPLES // frame_samples)
     return min(_MOST, max(_FEWEST, 1 << fitting.bit_length() - 1))
+
+
+def even_groups(frames: int, frame_samples: int) -> int:
+    """Frames in each of an array's groups, but the last: so many that it has hardly fewer.
+
+    The first frame of a group costs several times as much as others, so that a short group does not pay.
+    """
+    most = frames_in_group(frame_samples)
+    each = -(-frames // max(1, round(frames / most)))
+    return each if frames > most and each * frame_samples <= MAX_SAMPLES else most
 
 
 def frame_samples(source: ArraySource) -> int:

@@ -31,12 +31,19 @@ def encode(samples: Array, how: SampleMap, max_error: float) -> bytes:
     finite = np.isfinite(samples) if how.dtype.kind == "f" else None
     whole = samples if finite is None or finite.all() else filled(samples, finite)
     values, low = how.to_whole(whole)
+    certain = how.coding == "integer" and how.error_steps == 0
+    if values.min() < how.limits[0] or values.max() > how.limits[1]:
+        # Rounding, or a source that has changed meanwhile.
+        np.clip(values, *how.limits, out=values)
+        certain = False
     plan = ChannelPlan.plain(values.shape[3])
     if how.differences:
         plan = cheapest_plan(values, how.error_steps)
     data, decoded = encode_group(values, how.limits, how.error_steps, plan)
-    wrong = _wrong(samples, how.from_whole(decoded, low), max_error)
-    exceptions = packed_exceptions(samples, wrong) if wrong.any() else b""
+    exceptions = b""
+    if not certain:
+        wrong = _wrong(samples, how.from_whole(decoded, low), max_error)
+        exceptions = packed_exceptions(samples, wrong) if wrong.any() else b""
     parts = [_DIFFERENT if plan.differs else _CODED, varint(len(exceptions)), exceptions]
     if low is not None:
         parts.append(_pack_low(low.ravel(), how.low_bits))

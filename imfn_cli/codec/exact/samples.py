@@ -48,7 +48,10 @@ class SampleMap:
         )
 
     def to_whole(self, samples: Array) -> tuple[Integers, Integers | None]:
-        """Samples, all finite, → whole numbers within `limits`, and their low bits where those are apart."""
+        """Samples, all finite, → whole numbers, and their low bits where those are apart.
+
+        The numbers are within `limits`, where samples are as they were when those were found.
+        """
         if self.coding == "scaled":
             scaled = np.ldexp(samples.astype(np.float64), -self.exponent)
             values = np.rint(scaled).astype(np.int64)
@@ -58,7 +61,7 @@ class SampleMap:
         if self.low_bits:
             values = values >> self.low_bits
         values -= self.base
-        return np.clip(values, *self.limits, out=values), low
+        return values, low
 
     def from_whole(self, values: Integers, low: Integers | None) -> Array:
         """The samples that whole numbers stand for, of `dtype`."""
