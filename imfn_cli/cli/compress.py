@@ -17,6 +17,7 @@ from ..errors import ImfnError, InputError
 from ..limits import Limits
 from ..media.elsewhere import source_in, staged
 from ..reports import ArrayReport
+from ..system.allocator import reuse_freed_memory
 from ..system.pipes import STANDARD, check_stdout, is_standard
 from ..system.remote import is_remote
 from . import options
@@ -175,6 +176,9 @@ def compress(
         # A wrong model or ratio is wrong for all inputs.
         settle_for(model)
         loaded = zoo.load(model, device=device, limits=limits)
+    elif not any(as_pictures):
+        # Arrays are coded by one thread, pass after pass in arrays as large.
+        reuse_freed_memory()
     if any(as_pictures) and isinstance(chosen, int):
         levels = _levels(model) if loaded is None else loaded.network.config.levels
         network.level_of_ratio(chosen, levels)

@@ -201,6 +201,20 @@ def test_depth() -> None:
             assert cell == ("–" if wanted is None else f"{float(wanted):.2f}")
 
 
+def test_cameras() -> None:
+    """Bits a sample of two fixed cameras."""
+    rows = read_csv(CSV / "arrays-camera.csv")
+    found = next(one for one in tables(RESULTS) if one.header[0] == "camera")
+    asked = {"lossless": "0", "1% of the range": "1%"}
+    assert len(found.rows) == 4
+    for what, *cells in found.rows:
+        name, error = what.split(", ")
+        for heading, cell in zip(found.header[1:], cells, strict=True):
+            wanted = (f"{name}.mp4", asked[error], ARRAY_CODECS[heading])
+            (row,) = (row for row in rows if (row["array"], row["asked"], row["codec"]) == wanted)
+            assert cell == f"{float(row['bits_per_sample']):.3f}"
+
+
 @pytest.mark.parametrize(("number", "column", "digits"), [(0, "after_perplexity", 3), (1, "mse", 3)])
 def test_language(number: int, column: str, digits: int) -> None:
     found = table(RESULTS, "Language", number)
