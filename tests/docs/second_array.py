@@ -50,7 +50,7 @@ def decode_array(path: Path) -> tuple[dict[str, Any], bytes]:
     return header, found
 
 
-def _size_of(header: dict[str, Any]) -> tuple[tuple[int, int, int], list[int]]:
+def size_of(header: dict[str, Any]) -> tuple[tuple[int, int, int], list[int]]:
     """(H, W, C) of a frame, and its axes in that order."""
     count = header["frame_axes"]
     shape = header["shape"][len(header["shape"]) - count :]
@@ -63,7 +63,7 @@ def _size_of(header: dict[str, Any]) -> tuple[tuple[int, int, int], list[int]]:
 
 
 def _samples_of(header: dict[str, Any], frames: int, data: bytes) -> bytes:
-    (height, width, channels), order = _size_of(header)
+    (height, width, channels), order = size_of(header)
     # Axes that are out of order are not needed by what is tested.
     assert order == sorted(order)
     code, size = header["dtype"][1], int(header["dtype"][2:])
@@ -100,7 +100,7 @@ def _samples_of(header: dict[str, Any], frames: int, data: bytes) -> bytes:
         number = ((value + header["base"]) << bits) | rest
         raw += _sample(number, header["coding"], code, size, header["exponent"])
     if exceptions:
-        _put(raw, exceptions, frames, size)
+        put_exceptions(raw, exceptions, frames, size)
     return turned(bytes(raw))
 
 
@@ -122,7 +122,8 @@ def _sample(number: int, coding: str, code: str, size: int, exponent: int) -> by
     return min(max(number, lowest), highest).to_bytes(size, "little", signed=True)
 
 
-def _put(raw: bytearray, exceptions: bytes, frames: int, size: int) -> None:
+def put_exceptions(raw: bytearray, exceptions: bytes, frames: int, size: int) -> None:
+    """Put exceptions in their places among samples of `size` bytes, little-endian."""
     length, at = read_varint(exceptions, 0)
     text = "".join(f"{byte:08b}" for byte in zlib.decompress(exceptions[at : at + length]))
     values = zlib.decompress(exceptions[at + length :])
