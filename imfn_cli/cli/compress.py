@@ -158,9 +158,10 @@ def compress(
         "limits": limits,
         "resume": resume,
     }
-    known = _model_hash(model, guaranteed)
     depends = {name: value for name, value in settings.items() if name not in _NOT_OF_THE_BYTES}
     folder = _folder(items, output)
+    # Reading all weights takes a moment, and only a manifest tells of them.
+    known = None if folder is None and manifest is None else _model_hash(model, guaranteed)
     ledger = Ledger.of(manifest, None if folder is None else str(folder), {**depends, "model": known})
     taken = Places(folder, force=force, skip_existing=skip_existing or resume, update=update, ledger=ledger)
     places = _places(items, output, folder, taken)

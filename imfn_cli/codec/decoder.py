@@ -55,7 +55,7 @@ class ParsedNode(NamedTuple):
 class DecodedNode(NamedTuple):
     """A node at the end of its way.
 
-    memory: (C, h, w), None where it was not asked for, or could not be restored.
+    memory: (C, h, w) in floats, None where it was not asked for, or could not be restored.
     problem: why it cannot be restored, one line that names file and node; empty where it can.
     whole: the memory in whole numbers, where frames are shown in those (`Decoder.shows_whole`).
     """
@@ -70,12 +70,13 @@ class Decoder:
     """The way of a latent's nodes. Without a model only checksums are compared.
 
     shows_whole: whether frames are shown in whole numbers, as those of linear models are.
+    floats: whether nodes get their memories in floats as well then.
 
     Raises LatentError if the nodes are predicted from one another, or of a ratio, that the model cannot do.
     """
 
-    def __init__(self, reader: LatentReader, model: Model | None) -> None:
-        self.reader, self.model = reader, model
+    def __init__(self, reader: LatentReader, model: Model | None, *, floats: bool = True) -> None:
+        self.reader, self.model, self._floats = reader, model, floats
         header = reader.header
         self._state: InterPrediction | None = None
         self.shows_whole = False
@@ -120,7 +121,9 @@ class Decoder:
                 restored, problem = self._restored(node, parsed, restore)
             if problem:
                 broken = broken or node
-            memory = None if restored is None or self._state is None else self._state.floats(restored)
+            memory: Tensor | None = None
+            if restored is not None and self._state is not None and (self._floats or not self.shows_whole):
+                memory = self._state.floats(restored)
             yield DecodedNode(node, memory, problem, restored if self.shows_whole else None)
 
     @property
@@ -247,7 +250,7 @@ def _frames(
     damaged: list[DecodedNode] | None,
 ) -> Iterator[Frame]:
     """`restored_frames` of a forest of nodes, from the first that is wanted on."""
-    decoder = Decoder(reader, model)
+    decoder = Decoder(reader, model, floats=False)
     nodes = _wanted(decoder, wanted[0].index, wanted[-1].index + 1, damaged)
     shown = _whole_pictures if decoder.shows_whole else _float_pictures
     for pixels in shown(reader, model, nodes, start, stop):

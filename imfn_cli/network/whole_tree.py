@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from .folded import foldable_level
+from .sparse_rows import SparseRows, sparse_product, sparse_rows
 from .tree import IMFN
 
 Floats = NDArray[np.float64]
@@ -91,6 +92,8 @@ class WholeTree:
         self._offsets = [mean @ merge for mean, merge in zip(means, self._merges, strict=True)]
         self._stills = [merge.reshape(-1, patch, config.channels).sum(axis=0) for merge in self._merges]
         self._means, self._patch = means, patch
+        # Of a level's frame: its columns of the basis, for memories that are mostly zeros.
+        self._splits: dict[tuple[int, int], NDArray[np.float32]] = {}
         self._check()
 
     def merge(self, level: int, rows: NDArray[Any]) -> Integers:
@@ -122,7 +125,9 @@ class WholeTree:
         Only the splits on the way to those are made, and no more than one memory a level waits.
         """
         if level <= self.top:
-            yield from (self._frame(level, memories, frame) for frame in range(start, stop))
+            few = sparse_rows(memories)
+            for frame in range(start, stop):
+                yield self._frame(level, memories, frame) if few is None else self._few(level, few, frame)
             return
         half = 1 << (level - 1)
         if start < half:
@@ -153,6 +158,16 @@ class WholeTree:
             values += mean
             found[part] = _rounded_to(values, 18, 0, WHITE)
         return found
+
+    def _few(self, level: int, memories: SparseRows, frame: int) -> Rows:
+        """The same of memories that are mostly zeros."""
+        pixels = slice(frame * self._patch, (frame + 1) * self._patch)
+        if (level, frame) not in self._splits:
+            # Whole numbers below 2^24, as `_check` says, are exact in float32.
+            split = self._merges[level][pixels].T
+            self._splits[level, frame] = np.ascontiguousarray(split, dtype=np.float32)
+        mean = self._means[level][pixels] * _UP
+        return sparse_product(memories, self._splits[level, frame], mean, 18, WHITE)
 
     def _merged(self, rows: NDArray[Any], merge: Floats, offset: Floats) -> Integers:
         found = np.empty((len(rows), self.channels), np.int32)

@@ -13,6 +13,7 @@ from PIL import Image
 
 import imfn_cli as imfn
 from imfn_cli.bitstream.open import open_latent
+from imfn_cli.cli import compress as compress_command
 from imfn_cli.cli.compress import human
 from imfn_cli.reports import CompressReport
 
@@ -44,6 +45,22 @@ def test_one_clip(cli: Cli, clip: Path, model: Words) -> None:
     after = digests(clip.parent)
     assert after.pop("clip.safetensors")
     assert after == before
+
+
+def test_weights_are_read_for_a_manifest_alone(
+    cli: Cli, clip: Path, model: Words, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+
+    def counting(model: str | None, guaranteed: bool) -> str:
+        asked.append(model)
+        return "0" * 64
+
+    monkeypatch.setattr(compress_command, "_model_hash", counting)
+    assert cli("compress", clip, *model, "-o", tmp_path / "one.safetensors").code == 0
+    assert asked == []
+    assert cli("compress", clip, *model, "-o", f"{tmp_path}/many/").code == 0
+    assert asked == [model[1]]
 
 
 @pytest.mark.parametrize(
