@@ -37,7 +37,7 @@ def _pictures(array: Array, _: float) -> bool:
 
 
 def _in_12_bits(array: Array, error: float) -> bool:
-    if not _pictures(array, error) or min(array.shape[1:3]) < array_x265.SMALLEST:
+    if not _pictures(array, error):
         return False
     return bool((int(array.max()) - int(array.min())) // (2 * int(error) + 1) + 1 < array_x265.LEVELS)
 
@@ -198,7 +198,11 @@ ARRAY_PEERS: dict[str, ArrayPeer] = {
     "ffv1": ArrayPeer("av", "version 3, large context", _pictures, _ffv1, _from_ffv1),
     "png": ArrayPeer("imagecodecs", "level 9", _pictures, *_PNG),
     "x265": ArrayPeer(
-        "av", "slow, 10 or 12 bits", _in_12_bits, array_x265.lossless, array_x265.from_lossless
+        "av",
+        "slow, 10 or 12 bits, padded to 64 pixels",
+        _in_12_bits,
+        array_x265.lossless,
+        array_x265.from_lossless,
     ),
 }
 #: Those that take an error themselves.

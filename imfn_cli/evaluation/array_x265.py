@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 #: Values that its deepest frames hold.
 LEVELS = 1 << 12
-#: Smaller than one of its largest blocks, libx265 has been seen to write outside its memory.
-SMALLEST = 64
+# Smaller than one of its largest blocks, libx265 has been seen to write outside its memory.
+_SMALLEST = 64
 # Its smallest blocks.
 _BLOCK = 8
 _LOWEST = struct.Struct("<dd")
@@ -54,9 +54,7 @@ def _coded(levels: Array, highest: int, params: str, options: dict[str, str]) ->
     import av
 
     kind = _format(highest, levels.shape)
-    frames = levels if kind.startswith("gbrp") else levels.reshape(levels.shape[:3])
-    sides = [-side % _BLOCK for side in frames.shape[1:3]]
-    frames = np.pad(frames, [(0, 0), *((0, side) for side in sides), *[(0, 0)] * (frames.ndim - 3)], "edge")
+    frames = _padded(levels if kind.startswith("gbrp") else levels.reshape(levels.shape[:3]))
     params = ":".join(one for one in (params, "log-level=none:pools=none:frame-threads=1") if one)
     target = io.BytesIO()
     with av.open(target, "w", format="matroska") as container:
@@ -69,6 +67,19 @@ def _coded(levels: Array, highest: int, params: str, options: dict[str, str]) ->
             container.mux(stream.encode(av.VideoFrame.from_ndarray(native, format=kind)))
         container.mux(stream.encode())
     return target.getvalue()
+
+
+def _padded(frames: Array) -> Array:
+    """Whole blocks of frames (T, H, W, …), at least the smallest frame: it costs as little as can be."""
+    sides = [-side % _BLOCK for side in frames.shape[1:3]]
+    rest = [(0, 0)] * (frames.ndim - 3)
+    whole = np.pad(frames, [(0, 0), *((0, side) for side in sides), *rest], "edge")
+    sides = [max(0, _SMALLEST - side) for side in whole.shape[1:3]]
+    if not any(sides):
+        return whole
+    # Blocks of one level, which never changes, take hardly a bit.
+    level = round(float(frames.mean()))
+    return np.pad(whole, [(0, 0), *((0, side) for side in sides), *rest], constant_values=level)
 
 
 def _decoded(data: bytes, highest: int, shape: tuple[int, ...]) -> Array:

@@ -77,8 +77,10 @@ def test_at_a_psnr(tmp_path: Path) -> None:
         assert row.max_error == row.worst > 0
 
 
-def test_x265_of_12_bits(tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", made((4, 66, 70), np.dtype("<u2"), "smooth") * 30)
+@pytest.mark.parametrize("shape", [(4, 66, 70), (4, 30, 41), (3, 5, 90), (3, 12, 10, 3)])
+def test_x265_of_12_bits(shape: tuple[int, ...], tmp_path: Path) -> None:
+    """Also where a side has fewer than 64 pixels, which it is given more of."""
+    np.save(tmp_path / "x.npy", made(shape, np.dtype("<u2"), "smooth") * 30)
     rows = array_rows(str(tmp_path / "x.npy"), ["0"], ["x265"], psnrs=[40])
     assert [(row.codec, row.psnr is None) for row in rows] == [
         ("imfn", True),
