@@ -284,7 +284,7 @@ def _adaptive() -> list[bytes]:
 
 
 def _arrays() -> list[bytes]:
-    names = ("f8-wide", "u2-lossless", "u2-within-3", "f4-gaps")
+    names = ("f8-wide", "u2-lossless", "u2-within-3", "f4-gaps", "u1-colour", "u2-colour-within-3")
     found = [(ARRAYS / f"{name}.safetensors").read_bytes() for name in names]
     few = ("low-bits", "exponent", "raw-short", "tiny-frames", "groups-of-zeros", "about")
     trees = ("tree-without-sweepers", "tree-of-large-numbers", "tree-short")
