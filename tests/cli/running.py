@@ -106,11 +106,16 @@ class Running:
         if not tasks.is_dir():
             time.sleep(2)
             return True
-        unread = array("i", [0])
-        fcntl.ioctl(self._input, termios.FIONREAD, unread)
-        # The state stands behind the name, which is in brackets.
-        states = [(task / "stat").read_text().rpartition(")")[2].split()[0] for task in tasks.iterdir()]
-        return unread[0] == 0 and set(states) == {"S"}
+        # Where one thread has handed over and the other has not yet woken, both sleep for a moment.
+        for _ in range(20):
+            unread = array("i", [0])
+            fcntl.ioctl(self._input, termios.FIONREAD, unread)
+            # The state stands behind the name, which is in brackets.
+            states = {(task / "stat").read_text().rpartition(")")[2].split()[0] for task in tasks.iterdir()}
+            if unread[0] or states != {"S"}:
+                return False
+            time.sleep(0.01)
+        return True
 
     def wait_until(self, happened: Callable[[], bool]) -> None:
         """Wait for something while it runs. Fails if it ends before."""
