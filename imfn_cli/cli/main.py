@@ -118,6 +118,9 @@ def run(args: list[str] | None = None) -> int:
         code = app(args=words, prog_name="imfn", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except Interrupted as signalled:
+        from ..system.work_file import let_go
+
+        let_go()
         say("interrupted; nothing half-written was left")
         return 128 + signalled.number
     except BrokenPipeError:

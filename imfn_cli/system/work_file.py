@@ -32,6 +32,9 @@ _LONGEST_NAME = 200
 # Far behind all that is written: Windows keeps others from bytes that are locked.
 _LOCKED_BYTE = 1 << 40
 
+# Those that may be there, for `let_go`.
+_open: set["WorkFile"] = set()
+
 
 class WorkFile:
     """An output's work file, open and locked.
@@ -49,8 +52,14 @@ class WorkFile:
         self.output, self._told = output, told
         self.path, self.part = _work_path(output, folder), _part_path(output, folder)
         self.keeps_part = False
-        with writing(output):
-            self.file = _locked(self.path, output)
+        self._resumable = resume and told is not None
+        _open.add(self)
+        try:
+            with writing(output):
+                self.file = _locked(self.path, output)
+        except OutputError:
+            _open.discard(self)
+            raise
         try:
             self.found = resume and told is not None and self._same()
             if not self.found:
@@ -58,6 +67,7 @@ class WorkFile:
         except OutputError:
             # What others left stays for them.
             self.file.close()
+            _open.discard(self)
             raise
         except BaseException:
             self.close(remains=resume)
@@ -104,6 +114,15 @@ class WorkFile:
             self.file.close()
         if not remains:
             self.path.unlink(missing_ok=True)
+        _open.discard(self)
+
+    def let_go(self) -> None:
+        """As if an exception had left the block."""
+        if hasattr(self, "file"):
+            self.close(remains=self._resumable)
+        elif self.path.is_file() and self.path.stat().st_size == 0:
+            # Made, and not yet locked or written to.
+            self.path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -122,6 +141,13 @@ def work_on(
         work.close(remains=resume and told is not None)
         raise
     work.close(remains=False)
+
+
+def let_go() -> None:
+    """Tidy up what no block did: a signal may come between any two instructions, before a `with` begins."""
+    for work in list(_open):
+        work.let_go()
+    _open.clear()
 
 
 def unfinished(output: Path) -> bool:

@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Any
 
 from .signals import ignored_interrupts
+from .work_file import let_go
 
 #: How processes begin: fresh ones, as threads of this one may hold locks.
 CONTEXT: SpawnContext | ForkContext = SpawnContext()
@@ -203,6 +204,7 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any
         finally:
             _working = False
     except _ToldToLeave as told:
+        let_go()
         os._exit(told.code)
     except BaseException as error:
         # Where it was raised is not sent; the note is.

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from imfn_cli.errors import OutputError
+from imfn_cli.errors import BusyError, OutputError
+from imfn_cli.system import work_file
 from imfn_cli.system.work_file import WorkFile, unfinished, work_on
 
 TOLD = {"source": "abc", "quality": 50}
@@ -124,3 +125,33 @@ def test_names_too_long_for_more(tmp_path: Path) -> None:
     with work_on(one, TOLD) as first, work_on(other, TOLD) as second:
         assert first.path != second.path
         assert first.part != second.part
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_an_interrupt_before_the_block_has_begun(tmp_path: Path, resume: bool) -> None:
+    WorkFile(tmp_path / "x.mp4", tmp_path, {"ratio": 4}, resume=resume)
+    assert len(list(tmp_path.iterdir())) == 1
+    work_file.let_go()
+    assert len(list(tmp_path.iterdir())) == resume
+    with work_on(tmp_path / "x.mp4", {"ratio": 4}, resume=resume):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_before_it_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(path: Path, output: Path) -> None:
+        path.touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(work_file, "_locked", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        WorkFile(tmp_path / "x.mp4", tmp_path, None, resume=False)
+    work_file.let_go()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_another_run_is_at_stays(tmp_path: Path) -> None:
+    with work_on(tmp_path / "x.mp4") as work:
+        with pytest.raises(BusyError):
+            WorkFile(tmp_path / "x.mp4", tmp_path, None, resume=False)
+        assert [one for one in work_file._open if one.path == work.path] == [work]
