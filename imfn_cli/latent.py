@@ -81,7 +81,7 @@ class Latent(Closing):
     def shape(self) -> tuple[int, int, int, int]:
         """(T, H, W, C) of all frames; C is 3 (RGB) or 1 (gray)."""
         header = self.header
-        return header.frames, header.height, header.width, header.channels
+        return header.frames, *header.frame_shape
 
     @property
     def times(self) -> NDArray[np.float64]:

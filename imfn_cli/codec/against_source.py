@@ -28,7 +28,7 @@ def compare_with_source(
     LimitError.
     """
     header = reader.header
-    shape = header.height, header.width, header.channels
+    shape = header.frame_shape
     damaged: list[DecodedNode] = []
     lost: set[int] = set()
     values: dict[int, float] = {}

@@ -91,12 +91,11 @@ class Decoder:
             raise LatentError(
                 f"{reader.path}: its nodes are predicted from one another, which model {model.name!r} cannot"
             )
-        size = header.height, header.width, header.channels
         # Of groups of pictures in floats the reference frames are no whole numbers.
         in_floats = header.gop_nodes > 1 and not header.whole_numbers
         self.shows_whole = not in_floats and shows_whole_numbers(model)
         kind = WholeInter if header.whole_numbers or self.shows_whole else FloatInter
-        self._state = kind(model, size, header.quality)
+        self._state = kind(model, header.frame_shape, header.quality)
 
     def walk(self, first: int = 0, last: int | None = None, *, restore: bool = True) -> Iterator[DecodedNode]:
         """Nodes first … last (excluded), and before them those of their GOP that they are predicted from.
@@ -261,8 +260,7 @@ def _whole_pictures(
     reader: LatentReader, model: Model, nodes: Iterator[DecodedNode], start: int, stop: int
 ) -> Iterator[NDArray[np.uint8]]:
     """Frames start … stop − 1, (H, W, C) each, of a linear model, in whole numbers."""
-    header = reader.header
-    shape = header.height, header.width, header.channels
+    shape = reader.header.frame_shape
     last = np.full(shape, 128, np.uint8)
     for node in nodes:
         first, end = node.entry.first_frame, node.entry.frames.stop
@@ -279,7 +277,7 @@ def _float_pictures(
 ) -> Iterator[NDArray[np.uint8]]:
     """Frames start … stop − 1, (H, W, C) each, through the network."""
     header = reader.header
-    shape = header.height, header.width, header.channels
+    shape = header.frame_shape
     last = np.full(shape, 128, np.uint8)
     for run in _runs(nodes, batch_frames(header.height, header.width)):
         first, end = run[0].entry.first_frame, run[-1].entry.frames[-1] + 1
@@ -315,7 +313,7 @@ def _adaptive_frames(
 ) -> Iterator[Frame]:
     """`restored_frames` of an adaptive forest."""
     header = reader.header
-    last = np.full((header.height, header.width, header.channels), 128, np.uint8)
+    last = np.full(header.frame_shape, 128, np.uint8)
     begin = max(start, wanted[0].first_frame)
     for entry, tree, problem in adaptive.walk_trees(reader, model, begin, stop):
         if problem and damaged is None:

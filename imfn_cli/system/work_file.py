@@ -117,7 +117,7 @@ class WorkFile:
         _open.discard(self)
 
     def let_go(self) -> None:
-        """As if an exception had left the block."""
+        """Close it as after an exception: what another run can go on from stays, if `resume` is set."""
         if hasattr(self, "file"):
             self.close(remains=self._resumable)
         elif self.path.is_file() and self.path.stat().st_size == 0:
@@ -138,7 +138,7 @@ def work_on(
     try:
         yield work
     except BaseException:
-        work.close(remains=resume and told is not None)
+        work.let_go()
         raise
     work.close(remains=False)
 

@@ -1,8 +1,8 @@
 """Worker processes that end with the work, however it is left, and leave nothing behind.
 
 Each has a pipe of its own, and no thread or lock stands between: one that dies takes nobody along, and it is
-known what it was at. The standard library's pool knows neither, and up to Python 3.12 it waits for ever where
-a process dies while work is submitted (python/cpython issue 109047).
+known what it was at. The standard library's pool ends all of them, and that of Python 3.11 can wait for ever
+where a process dies while work is submitted: what marks it as broken does not hold the lock of `submit`.
 """
 
 import multiprocessing

@@ -191,6 +191,11 @@ class Header:
         return max(*versions, TENTHS_VERSION if isinstance(self.quality, float) else INTRA_VERSION)
 
     @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of a frame's pixels."""
+        return self.height, self.width, self.channels
+
+    @property
     def adaptive(self) -> bool:
         """Whether the forest's cut is chosen for each block and time, not fixed."""
         return self.gop_frames > 0

@@ -34,7 +34,7 @@ def walk_trees(
     """
     header = reader.header
     top = _top(reader, model)
-    size = header.height, header.width, header.channels
+    size = header.frame_shape
     bases = bases_of(model, top)
     # Of a stream's latent with a gap nobody knows where exactly GOPs begin.
     gop = 0 if reader.growing else start - start % header.gop_frames
