@@ -159,7 +159,9 @@ class Decoder:
         try:
             if not header.is_intra(node.index):
                 motion, data = split_inter(data)
-            _, values = self.model.entropy.decode(data, node.level, header.quality, *state.grid)
+            values = self.model.entropy.decode(
+                data, node.level, header.quality, *state.grid, lanes=header.lanes
+            )
         except ValueError as error:
             raise LatentError(self._damaged(node, error)) from error
         return ParsedNode(state.residual(values), motion)

@@ -21,6 +21,7 @@ from torch import Tensor
 from .. import defaults
 from ..bitstream.container.embedded_model import ModelFiles
 from ..bitstream.container.latent_writer import LatentWriter
+from ..bitstream.entropy.entropy_model import LANES_FROM
 from ..bitstream.quantiser import checked_quality, step_of_quality
 from ..media.batches import batched
 from ..media.sequence import Sequence
@@ -97,6 +98,8 @@ def compress_sequence(
             alpha.write(writer, done + (1 << node_level))
             writer.add(node_level, data, intake.times[done : done + (1 << node_level)])
             done += 1 << node_level
+        # By what is there, so that joined and resumed latents say the same.
+        lanes = gop_nodes == 1 and any(size >= LANES_FROM for _, size, _ in writer.table)
         if writer.node_count == 1:
             gop_nodes = 1  # nothing is predicted from it
         finish_latent(
@@ -105,6 +108,7 @@ def compress_sequence(
             quality=quality,
             student=student,
             gop_nodes=gop_nodes,
+            lanes=lanes,
         )
     h, w = model.network.config.grid(sequence.info.height, sequence.info.width)
     return compress_report(
@@ -192,14 +196,19 @@ class _Intake:
 
 def _coded_intra(nodes: Iterable[Node], model: Model, quality: float) -> Iterator[tuple[int, bytes]]:
     """Level and bytes of each node, coded in any order: none depends on another."""
-    return map_ordered(lambda node: encode_intra(model, node, quality), nodes, CODING_THREADS)
+    return map_ordered(lambda node: encode_intra(model, node, quality, LANES_FROM), nodes, CODING_THREADS)
 
 
-def encode_intra(model: Model, node: Node, quality: float) -> tuple[int, bytes]:
-    """A node (level, memory (1, C, h, w)) → its level and its bytes, quantised at `quality`."""
+def encode_intra(
+    model: Model, node: Node, quality: float, lanes_from: int | None = None
+) -> tuple[int, bytes]:
+    """A node (level, memory (1, C, h, w)) → its level and its bytes, quantised at `quality`.
+
+    lanes_from: a node of so many bytes, or more, is coded in lanes.
+    """
     level, memory = node
     values = memory[0].float().cpu().numpy() / np.float32(step_of_quality(quality))
-    return level, model.entropy.encode(values, level, quality)
+    return level, model.entropy.encode(values, level, quality, lanes_from=lanes_from)
 
 
 def _coded_in_gops(

@@ -48,6 +48,7 @@ def header_of(
     gop_nodes: int = 1,
     gop_frames: int = 0,
     last_ticks: int | None = None,
+    lanes: bool = False,
 ) -> Header:
     """The header of a latent of a sequence; the arguments are `Header`'s fields."""
     return Header(
@@ -75,6 +76,7 @@ def header_of(
         last_ticks=last_ticks,
         plays=info.plays,
         whole_numbers=gop_nodes > 1,
+        lanes=lanes,
     )
 
 
@@ -89,6 +91,7 @@ def finish_latent(
     student: bool = False,
     gop_nodes: int = 1,
     gop_frames: int = 0,
+    lanes: bool = False,
 ) -> None:
     """Write header, node table, tracks and nodes. times: of all frames; the rest are `Header`'s fields.
 
@@ -111,6 +114,7 @@ def finish_latent(
         gop_nodes=gop_nodes,
         gop_frames=gop_frames,
         last_ticks=_unusual(sequence.info, int(ticks[-1]) if ticks.size else None),
+        lanes=lanes,
     )
     writer.finish(header, None if constant is not None else ticks, sequence.write_tracks)
 

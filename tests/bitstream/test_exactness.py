@@ -27,7 +27,7 @@ from safetensors.numpy import load_file
 from imfn_cli.bitstream.entropy.entropy_model import EntropyModel
 folder = pathlib.Path(sys.argv[1])
 model = EntropyModel(load_file(folder / "entropy.safetensors"))
-symbols, _ = model.decode((folder / "node").read_bytes(), 1, 80, 40, 48)
+symbols, _ = model.decode_symbols((folder / "node").read_bytes(), 1, 80, 40, 48)
 again = model.encode(np.load(folder / "memory.npy"), 1, 80, lam=0)
 digests = [hashlib.sha256(data).hexdigest() for data in (symbols.tobytes(), again)]
 print(*digests, "torch" in sys.modules)
@@ -67,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def found_here(folder: Path) -> str:
     node = (folder / "node").read_bytes()
-    symbols, _ = integer_model(_SHAPE[0], seed=9).decode(node, 1, 80, *_SHAPE[1:])
+    symbols, _ = integer_model(_SHAPE[0], seed=9).decode_symbols(node, 1, 80, *_SHAPE[1:])
     return f"{hashlib.sha256(symbols.tobytes()).hexdigest()} {hashlib.sha256(node).hexdigest()} False"
 
 
@@ -122,7 +122,7 @@ def test_whatever_the_encoder_computed_is_decoded(
     recorder = Recorder(model.entropy)
     data = model.entropy.encode(memory, ratio.bit_length() - 1, 70)
     torch.set_num_threads(3 - count)
-    symbols, _ = load(str(tiny_model_dir), device="cpu").entropy.decode(
+    symbols, _ = load(str(tiny_model_dir), device="cpu").entropy.decode_symbols(
         data, ratio.bit_length() - 1, 70, *memory.shape[1:]
     )
     np.testing.assert_array_equal(symbols, recorder.symbols[0])

@@ -169,10 +169,14 @@ class Rans:
 
     def __init__(self, data: bytes, tables: list[list[int]]) -> None:
         self.words = list(struct.unpack(f"<{len(data) // 4}I", data))
+        self.left = [self._left(counts) for counts in tables]
+        self.start()
+
+    def start(self) -> None:
+        """Take the first words."""
         self.state = self.words.pop() if self.words else 0
         if self.words:
             self.state = self.state << 32 | self.words.pop()
-        self.left = [self._left(counts) for counts in tables]
 
     @staticmethod
     def _left(counts: list[int]) -> list[int]:
@@ -200,14 +204,36 @@ class Rans:
         return self.state == 0 and not self.words
 
 
+class Lanes(Rans):
+    """Eight states that take tokens in turn."""
+
+    def start(self) -> None:
+        self.turn = 0
+        self.states = [self.words.pop() << 32 | self.words.pop() for _ in range(8)]
+
+    def tokens(self, tables: list[int]) -> list[int]:
+        found = []
+        for table in tables:
+            lane = self.turn % 8
+            self.state = self.states[lane]
+            found.append(self._token(self.left[table]))
+            self.states[lane] = self.state
+            self.turn += 1
+        return found
+
+    @property
+    def finished(self) -> bool:
+        return self.states == [1 << 32] * 8 and not self.words
+
+
 class Values:
     """Tokens and raw bits together: tables in, values out."""
 
-    def __init__(self, data: bytes, at: int, tables: list[list[int]]) -> None:
+    def __init__(self, data: bytes, at: int, tables: list[list[int]], rans: type[Rans] = Rans) -> None:
         size, at = read_varint(data, at)
         self._bits = "".join(f"{byte:08b}" for byte in data[at : at + size])
         self._at = 0
-        self.rans = Rans(data[at + size :], tables)
+        self.rans = rans(data[at + size :], tables)
 
     def __call__(self, tables: list[int]) -> list[int]:
         """The values of one decoding step."""
@@ -301,7 +327,10 @@ class MemoryDecoder:
     def decode(self, data: bytes) -> list[int]:
         """Decode a coded memory: the symbols, as `all_symbols` gives them."""
         active, at = read_varint(data, 0)
-        values = Values(data, at, self.model.tables)
+        channels_of_all, rans = self.model.groups[-1][0], Rans
+        if active > channels_of_all:
+            active, rans = active - channels_of_all - 1, Lanes
+        values = Values(data, at, self.model.tables, rans)
         low = 0
         for group, (end, stride) in enumerate(self.model.groups):
             channels = range(low, min(end, active))

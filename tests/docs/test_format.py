@@ -137,14 +137,16 @@ def assert_same(ours: Field, theirs: MotionField) -> None:
             assert ours.intra[y, x] == theirs.intra[y, x]
 
 
+@pytest.mark.parametrize("lanes", [False, True])
 @pytest.mark.parametrize(("h", "w", "quality"), [(7, 9, 37), (7, 9, 43.7), (1, 1, 100), (2, 13, 0)])
-def test_symbols_of_many_groups(h: int, w: int, quality: float) -> None:
-    """A model of three groups, with raw bits, at the grid's edges."""
+def test_symbols_of_many_groups(h: int, w: int, quality: float, lanes: bool) -> None:
+    """A model of three groups, with raw bits, at the grid's edges; of one state and of eight."""
     tensors = integer_tensors()
     second = model_of(tensors)
     product = EntropyModel(tensors)
-    data = product.encode(integer_memory(12, h, w), 1, quality)
-    wanted, _ = product.decode(data, 1, quality, h, w)
+    data = product.encode(integer_memory(12, h, w), 1, quality, lanes_from=0 if lanes else None)
+    assert (data[0] > 12) == lanes
+    wanted, _ = product.decode_symbols(data, 1, quality, h, w)
     assert np.abs(wanted).max() > 31, "some need raw bits"
     assert MemoryDecoder(second, 1, quality, (h, w)).decode(data) == wanted.ravel().tolist()
 

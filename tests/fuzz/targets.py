@@ -227,7 +227,9 @@ def _nodes() -> list[bytes]:
     found = [b"\x40" + attacks.ZEROS]
     for scale in (0.7, 3, 300, 20_000):
         values = chance.laplace(0, scale, (entropy.channels, 5, 7)).astype(np.float32)
-        found.append(b"\x81" + entropy.encode(values, 1, 0x81 * 100 // 255))
+        found += [
+            b"\x81" + entropy.encode(values, 1, 0x81 * 100 // 255, lanes_from=size) for size in (None, 0)
+        ]
     return found
 
 

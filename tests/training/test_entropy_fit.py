@@ -79,7 +79,7 @@ def test_codes_unseen_memories_below_their_order_zero_entropy(model: EntropyMode
     for values in unseen:
         data = model.encode(values, 0, quality, lam=0)
         size += 8 * len(data)
-        symbols.append(model.decode(data, 0, quality, 16, 16)[0])
+        symbols.append(model.decode_symbols(data, 0, quality, 16, 16)[0])
     assert size < 0.93 * order_zero_bits(symbols)
 
 
@@ -97,7 +97,7 @@ def test_centroids_lower_the_error(model: EntropyModel) -> None:
         values = memory / np.float32(step_of_quality(50))
         data = model.encode(values, 0, 50)
         for index, one in enumerate((model, plain)):
-            errors[index] += np.square(one.decode(data, 0, 50, 16, 16)[1] - values).mean()
+            errors[index] += np.square(one.decode_symbols(data, 0, 50, 16, 16)[1] - values).mean()
     assert errors[0] < errors[1]
 
 
@@ -110,7 +110,9 @@ def test_rate_distortion_choice_is_worth_it(model: EntropyModel) -> None:
         for memory in memories(96, 4):
             values = memory / step
             data = model.encode(values, 0, 50, lam=lam)
-            cost += np.square(model.decode(data, 0, 50, 16, 16)[1] - values).sum() + 0.1155 * 8 * len(data)
+            cost += np.square(model.decode_symbols(data, 0, 50, 16, 16)[1] - values).sum() + 0.1155 * 8 * len(
+                data
+            )
         costs.append(cost)
     assert costs[1] < costs[0]
 
@@ -124,7 +126,7 @@ def test_fitting_is_repeatable() -> None:
 def test_fits_what_is_all_zero() -> None:
     model = fit_entropy({0: [np.zeros((CHANNELS, 4, 4), np.float32)] * 2}, CHANNELS)
     values = memories(6, 1, 4, 4)[0] * 99
-    symbols, _ = model.decode(model.encode(values, 0, 50, lam=0), 0, 50, 4, 4)
+    symbols, _ = model.decode_symbols(model.encode(values, 0, 50, lam=0), 0, 50, 4, 4)
     assert np.abs(symbols - values).max() <= 0.5
 
 

@@ -27,11 +27,13 @@ from pydantic.dataclasses import dataclass
 from ..quantiser import checked_quality, step_of_quality
 
 #: The newest version that this code reads and writes.
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 #: The version of an adaptive forest.
 ADAPTIVE_VERSION = 5
 #: The lowest version of a latent whose reference frames are whole numbers.
 WHOLE_VERSION = 6
+#: The lowest version of a latent with nodes that are coded in lanes.
+LANES_VERSION = 7
 #: The lowest version of a latent whose quality is not a whole number, or whose last frame is held.
 TENTHS_VERSION = 5
 #: The version of a latent whose nodes are all intra nodes, made by the tree.
@@ -146,6 +148,7 @@ class Header:
     plays: how often an animation is played; 0: without end.
     whole_numbers: whether the reference frames of groups of pictures are restored in whole numbers, the same
         on every machine.
+    lanes: whether large nodes are coded in lanes (`entropy/token_kernel.py`); all are intra nodes then.
     """
 
     tool: Text
@@ -172,6 +175,7 @@ class Header:
     last_ticks: Ticks | None = since(TENTHS_VERSION, default=None)
     plays: Annotated[int, Field(ge=0, lt=1 << 32)] = since(TENTHS_VERSION, default=0)
     whole_numbers: bool = since(WHOLE_VERSION, default=False)
+    lanes: bool = since(LANES_VERSION, default=False)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -181,6 +185,8 @@ class Header:
             raise ValueError("its header says fields that an adaptive forest does not have")
         if self.whole_numbers and self.gop_nodes == 1:
             raise ValueError("its header says whole_numbers, but it has no groups of pictures")
+        if self.lanes and (self.gop_nodes > 1 or self.gop_frames):
+            raise ValueError("its header says lanes, but not all of its nodes are intra nodes")
         return self
 
     @property

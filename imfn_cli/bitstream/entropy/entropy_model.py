@@ -9,10 +9,12 @@ products on integer values, whose partial sums stay far below 2**53 and so are e
 machine.
 
 A node's bytes: varint number of active channels, varint size of the raw bits, raw bits, 32-bit words of the
-rANS coder, little-endian.
+rANS coder, little-endian. Of a large node eight states of the coder take tokens in turn (`token_kernel.py`):
+it is decoded in half the time.
 """
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +24,12 @@ from numpy.typing import NDArray
 from ..quantiser import tenths_of_quality
 from .context import Grouping, Part
 from .rans import PRECISION, Tables
+from .scan import DISTANCES, KINDS
 from .tokens import DIRECT, LIMIT, TOKENS, BitWriter, tokenise
 from .varint import read_varint, varint
 
 if TYPE_CHECKING:
-    from .node_kernel import CoderTables
+    from .token_kernel import CoderTables
 
 Integers = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -39,12 +42,13 @@ PREDICTION_UNIT = 1 << 12
 #: Biases are given for every ANCHOR_SPACING-th quality from 0 to 100, and interpolated between.
 ANCHOR_SPACING = 10
 ANCHORS = 11
-#: Kinds of pass (`scan.py`), and the distances 1, 2, 4, … that predictions tell apart.
-KINDS = 3
-DISTANCES = 3
 #: λ of rate–distortion optimisation: squared quantisation steps that one saved bit is worth, the slope of a
 #: uniform quantiser at high rate, 2 ln 2 / 12.
 LAMBDA = 0.1155
+#: From so many bytes on a node is coded in lanes: their states add less than a hundredth.
+LANES_FROM = 4096
+# Work arrays up to this size are kept by each thread for its next node.
+_KEPT_BYTES = 4 << 20
 
 
 class EntropyModel:
@@ -111,7 +115,8 @@ class EntropyModel:
         self.coder = Tables(counts)
         self._biases: dict[tuple[int, float], NDArray[np.float64]] = {}
         self._thresholds: dict[float, Floats] = {}
-        self._kernel_tables: CoderTables | None = None
+        # By the rows that a thread's last node had.
+        self._kept = threading.local()
         self._kernel_weights: dict[tuple[int, float], tuple[Any, ...]] = {}
         self._bits = -np.log2(counts / (1 << PRECISION))
 
@@ -183,17 +188,30 @@ class EntropyModel:
     # -- coding ---------------------------------------------------------------------------------------------
 
     def encode(
-        self, values: NDArray[np.floating], level: int, quality: float, *, lam: float = LAMBDA
+        self,
+        values: NDArray[np.floating],
+        level: int,
+        quality: float,
+        *,
+        lam: float = LAMBDA,
+        lanes_from: int | None = None,
     ) -> bytes:
         """Code a memory (C, h, w), in quantisation steps, into a node's bytes.
 
         Each number becomes the symbol with the least squared error + `lam` · bits; 0 rounds to the nearest.
-        Raises `ValueError` for numbers that are not finite or beyond the coder's range.
+        lanes_from: a node of so many bytes, or more, is coded in lanes. Raises `ValueError` for numbers that
+        are not finite or beyond the coder's range.
         """
-        return self.encode_and_restore(values, level, quality, lam=lam)[0]
+        return self.encode_and_restore(values, level, quality, lam=lam, lanes_from=lanes_from)[0]
 
     def encode_and_restore(
-        self, values: NDArray[np.floating], level: int, quality: float, *, lam: float = LAMBDA
+        self,
+        values: NDArray[np.floating],
+        level: int,
+        quality: float,
+        *,
+        lam: float = LAMBDA,
+        lanes_from: int | None = None,
     ) -> tuple[bytes, Floats]:
         """As `encode`, and the memory (C, h, w), in steps, that `decode` will give back."""
         c, h, w = values.shape
@@ -213,30 +231,57 @@ class EntropyModel:
             tokens = tokenise(symbols.ravel())
             raw.write(symbols.ravel(), tokens)
             visited.append((tokens, tables.ravel()))
-            values = symbols - self._inward.ravel().take(tables * TOKENS + tokens.reshape(tables.shape))
+            values = symbols - self._inward.take(tables * TOKENS + tokens.reshape(tables.shape))
             restored[part.scan.positions, part.low : part.high] = values + prediction
             return symbols + prediction
 
         self.grouping.walk(h, w, active, visit)
         bits = raw.to_bytes()
-        words = self.coder.encode(visited).astype("<u4").tobytes()
-        data = varint(active) + varint(len(bits)) + bits + words
+        words = self.coder.encode(visited)
+        if lanes_from is not None and len(words) and len(bits) + words.nbytes >= lanes_from:
+            active, words = active + self.channels + 1, self._in_lanes(visited)
+        data = varint(active) + varint(len(bits)) + bits + words.astype("<u4").tobytes()
         return data, np.ascontiguousarray(restored.T).reshape(c, h, w)
 
-    def decode(self, data: bytes, level: int, quality: float, h: int, w: int) -> tuple[Integers, Floats]:
-        """A node's bytes → symbols (C, h, w), the same on every machine, and the memory restored, in steps.
+    def _in_lanes(self, visited: Sequence[tuple[Integers, Integers]]) -> NDArray[np.uint32]:
+        """The words of all passes, each (tokens, table of each token)."""
+        # Here, since it takes half a second to import.
+        from .token_kernel import encode_lanes
 
-        Both lie position by position, as the network multiplies them. Raises `ValueError` where the bytes
-        cannot be a node of that shape.
+        tokens, tables = (np.concatenate(part) for part in zip(*visited, strict=True))
+        words: NDArray[np.uint32] = encode_lanes(tokens, tables, self._tables_of_kernel.left)
+        return words
+
+    def decode(
+        self, data: bytes, level: int, quality: float, h: int, w: int, *, lanes: bool = True
+    ) -> Floats:
+        """A node's bytes → the memory restored (C, h, w), in steps.
+
+        It lies position by position, as the network multiplies it. lanes: whether the node may be coded in
+        lanes. Raises `ValueError` where the bytes cannot be a node of that shape.
         """
+        return self._decoded(data, level, quality, h, w, lanes=lanes, keep=False)[0]
+
+    def decode_symbols(
+        self, data: bytes, level: int, quality: float, h: int, w: int
+    ) -> tuple[Integers, Floats]:
+        """Its symbols (C, h, w) as well, which are the same on every machine."""
+        restored, symbols = self._decoded(data, level, quality, h, w, lanes=True, keep=True)
+        return symbols, restored
+
+    def _decoded(
+        self, data: bytes, level: int, quality: float, h: int, w: int, *, lanes: bool, keep: bool
+    ) -> tuple[Floats, Integers]:
         active, at = read_varint(data, 0)
         length, at = read_varint(data, at)
+        lanes = lanes and active > self.channels
+        active -= (self.channels + 1) * lanes
         if active > self.channels or length > len(data) - at or (len(data) - at - length) % 4:
             raise ValueError("malformed node")
-        if len(data) == at:
+        if len(data) == at and not lanes:
             # Without a word every token is 0, and so is every prediction. Nothing is made but a view of 0.
             shape = self.channels, h, w
-            return np.broadcast_to(np.int32(0), shape), np.broadcast_to(np.float32(0), shape)
+            return np.broadcast_to(np.float32(0), shape), np.broadcast_to(np.int32(0), shape)
         # Here, since it takes half a second to import.
         from .node_kernel import BYTES_LEFT_OVER, RAW_BITS_RUN_OUT, decode_node
 
@@ -244,24 +289,39 @@ class EntropyModel:
         words = np.frombuffer(data[at + length :], "<u4")
         if len(words) and not words[-1]:
             raise ValueError("the last word is 0")
-        symbols = np.zeros((h * w + 1, self.channels), np.int32)
-        rows = np.zeros((h * w, self.channels), np.float32)
-        ended = decode_node(words, raw, active, h, w, *self._for_kernel(level, quality), symbols, rows)
+        magnitudes, signed = self._workspace(h * w + 1)
+        rows = np.empty((h * w, self.channels), np.float32)
+        symbols = np.zeros((h * w if keep else 0, self.channels), np.int32)
+        ended = decode_node(
+            *(words, raw, active, lanes, h, w, *self._for_kernel(level, quality)),
+            *(magnitudes, signed, rows, symbols),
+        )
         if ended == RAW_BITS_RUN_OUT:
             raise ValueError("raw bits run out")
         if ended == BYTES_LEFT_OVER:
             raise ValueError("bytes left over")
-        shape = -1, h, w
-        return symbols[:-1].T.reshape(shape), rows.T.reshape(shape)
+        restored = rows.T.reshape(-1, h, w)
+        return restored, symbols.T.reshape(-1, h, w) if keep else symbols
+
+    def _workspace(self, rows: int) -> tuple[NDArray[np.int16], Integers]:
+        """Magnitudes (rows, C) and symbols (rows, predicted) to work in; the last rows are zeros.
+
+        Nothing else is read before it is written, so that a thread keeps small ones.
+        """
+        kept: dict[Any, tuple[NDArray[np.int16], Integers]] = self._kept.__dict__
+        if rows in kept:
+            return kept[rows]
+        magnitudes = np.zeros((rows, self.channels), np.int16)
+        signed = np.zeros((rows, self.grouping.predicted), np.int32)
+        if magnitudes.nbytes <= _KEPT_BYTES:
+            kept.clear()
+            kept[rows] = magnitudes, signed
+        return magnitudes, signed
 
     def _for_kernel(self, level: int, quality: float) -> tuple[Any, ...]:
         """What `decode_node` wants to know of the model, from `ends` to `inward`."""
         key = level, quality
         if key not in self._kernel_weights:
-            from .node_kernel import coder_tables
-
-            if self._kernel_tables is None:
-                self._kernel_tables = coder_tables(self.coder.counts)
             tensors = self.tensors
             shared = tensors["shared"][level].astype(np.int64).transpose(0, 2, 1)
             own, bias = tensors["own"][level].astype(np.int64), self._bias(level, quality).astype(np.int64)
@@ -276,19 +336,25 @@ class EntropyModel:
                 *(np.ascontiguousarray(groups[:, 0]), np.ascontiguousarray(groups[:, 1])),
                 tensors["logs"].astype(np.int32),
                 *(np.ascontiguousarray(part, kind) for part in (shared, own, bias)),
-                np.ascontiguousarray(tensors["predict"][level].astype(np.int64)),
-                *self._kernel_tables,
-                self._inward.astype(np.float64),
+                tensors["predict"][level].astype(np.int64).swapaxes(-1, -2).ravel(),
+                *self._tables_of_kernel,
+                self._inward,
             )
         return self._kernel_weights[key]
 
     @cached_property
+    def _tables_of_kernel(self) -> "CoderTables":
+        from .token_kernel import coder_tables
+
+        return coder_tables(self.coder.counts)
+
+    @cached_property
     def _inward(self) -> Floats:
-        """(K, TOKENS): how far above the restored value the symbol of each token lies, in steps."""
+        """(K · TOKENS,): how far above the restored value the symbol of each token lies, in steps."""
         magnitude = np.minimum((np.arange(TOKENS) + 1) // 2, 3)
         sign = np.where(np.arange(TOKENS) % 2 == 1, 1, -1)
         by_magnitude = np.pad(self.tensors["centroids"], ((0, 0), (1, 0)))
-        return (by_magnitude[:, magnitude] * sign).astype(np.float32)
+        return (by_magnitude[:, magnitude] * sign).astype(np.float32).ravel()
 
     def thresholds(self, lam: float) -> Floats:
         """(K, DIRECT): fraction above which a magnitude m + fraction is worth the bits of m + 1 over m."""

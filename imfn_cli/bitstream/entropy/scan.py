@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 FIRST, DIAGONAL, STRAIGHT = range(3)
+#: Kinds of pass, and the distances 1, 2, 4, … that predictions tell apart.
+KINDS = 3
+DISTANCES = 3
 _OFFSETS = {
     DIAGONAL: ((-1, -1), (-1, 1), (1, -1), (1, 1)),
     STRAIGHT: ((-1, 0), (1, 0), (0, -1), (0, 1)),

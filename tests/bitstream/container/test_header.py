@@ -50,6 +50,9 @@ headers = st.builds(
 headers |= headers.map(
     lambda one: dataclasses.replace(one, gop_nodes=one.gop_nodes + 1, whole_numbers=True),
 )
+headers |= headers.filter(lambda one: one.gop_nodes == 1).map(
+    lambda one: dataclasses.replace(one, lanes=True),
+)
 
 
 @given(
@@ -85,6 +88,8 @@ def test_json_is_sorted_ascii_with_nothing_between() -> None:
         ({"last_ticks": 3000}, 5),
         ({"plays": 3}, 5),
         ({"gop_nodes": 16, "whole_numbers": True}, 6),
+        ({"lanes": True}, 7),
+        ({"lanes": True, "student": True}, 7),
     ],
 )
 def test_the_lowest_version_that_has_every_field(changes: dict[str, Any], version: int) -> None:
@@ -92,7 +97,7 @@ def test_the_lowest_version_that_has_every_field(changes: dict[str, Any], versio
     values = json.loads(header.to_json(table=7))
     assert values["format"] == header.version == version
     later = {{"gop_nodes": "chain"}.get(name, name) for name in changes} - {"quality"}
-    assert {"chain", "student", "last_ticks", "plays", "whole_numbers"} & set(values) == later
+    assert {"chain", "student", "last_ticks", "plays", "whole_numbers", "lanes"} & set(values) == later
     assert values["quality"] == header.quality
     assert Header.from_json(header.to_json(table=7)) == (header, {"table": 7})
     grows = Header.from_growing_json(header.to_growing_json())
@@ -114,6 +119,9 @@ def test_the_lowest_version_that_has_every_field(changes: dict[str, Any], versio
         (5, {"chain": 16, "whole_numbers": True}, "wrong fields: 'whole_numbers'"),
         (6, {"chain": 16}, "format = 6, its fields are of 3"),
         (6, {"whole_numbers": True}, "no groups of pictures"),
+        (6, {"lanes": True}, "wrong fields: 'lanes'"),
+        (7, {"chain": 16, "lanes": True}, "not all of its nodes are intra nodes"),
+        (7, {"gop_frames": 16, "lanes": True}, "not all of its nodes are intra nodes"),
     ],
 )
 def test_a_version_and_its_fields_agree(version: int, fields: dict[str, Any], message: str) -> None:

@@ -41,17 +41,20 @@ def memory_of(seed: int, channels: int, h: int, w: int, scale: float) -> np.ndar
     level=st.integers(0, 2),
     quality=st.integers(0, 100),
     scale=st.sampled_from([0.0, 0.3, 1.0, 8.0, 300.0, 1e5]),
+    lanes_from=st.sampled_from([None, 0]),
 )
 def test_the_decoder_finds_the_symbols_that_the_encoder_chose(
-    seed: int, h: int, w: int, level: int, quality: int, scale: float
+    seed: int, h: int, w: int, level: int, quality: int, scale: float, lanes_from: int | None
 ) -> None:
     model = integer_model()
     recorder = Recorder(model)
     values = memory_of(seed, 12, h, w, scale)
-    data = model.encode(values, level, quality)
-    symbols, _ = model.decode(data, level, quality, h, w)
+    data, wanted = model.encode_and_restore(values, level, quality, lanes_from=lanes_from)
+    symbols, restored = model.decode_symbols(data, level, quality, h, w)
     np.testing.assert_array_equal(symbols, recorder.symbols[0])
-    assert model.encode(values, level, quality) == data
+    np.testing.assert_array_equal(restored, wanted)
+    np.testing.assert_array_equal(model.decode(data, level, quality, h, w), wanted)
+    assert model.encode(values, level, quality, lanes_from=lanes_from) == data
 
 
 @settings(max_examples=40, deadline=None)
@@ -66,17 +69,43 @@ def test_without_trade_symbols_are_the_nearest_integers(
     model: EntropyModel, seed: int, h: int, w: int, quality: int, scale: float
 ) -> None:
     values = memory_of(seed, 12, h, w, scale)
-    symbols, restored = model.decode(model.encode(values, 1, quality, lam=0), 1, quality, h, w)
+    symbols, restored = model.decode_symbols(model.encode(values, 1, quality, lam=0), 1, quality, h, w)
     # float32 numbers of 10 000 and more carry a few thousandths.
     assert np.abs(symbols - values).max() <= 0.5 + 1e-6 * scale
     # Centroids of `integer_model` reach up to 7/32 of a step.
     assert np.abs(restored - values).max() <= 0.5 + 7 / 32 + 1e-5 * scale
 
 
+def test_lanes_are_for_large_nodes(model: EntropyModel) -> None:
+    values = memory_of(5, 12, 9, 17, 300)
+    one = model.encode(values, 1, 70)
+    eight = model.encode(values, 1, 70, lanes_from=0)
+    assert (one[0], eight[0]) == (12, 12 + 12 + 1)
+    # Eight states of 64 bits each.
+    assert 0 <= len(eight) - len(one) <= 64
+    # Without the two sizes at its begin.
+    size = len(one) - 3
+    assert model.encode(values, 1, 70, lanes_from=size) == eight
+    assert model.encode(values, 1, 70, lanes_from=size + 1) == one
+    with pytest.raises(ValueError, match="malformed node"):
+        model.decode(eight, 1, 70, 9, 17, lanes=False)
+
+
+def test_nothing_stays_of_the_node_before(model: EntropyModel) -> None:
+    """Work arrays are a thread's own, for the next grid of as many positions."""
+    large, small = memory_of(3, 12, 4, 6, 1000), memory_of(4, 12, 6, 4, 1)
+    small[1:] = 0
+    data = model.encode(small, 1, 60)
+    fresh = integer_model().decode_symbols(data, 1, 60, 6, 4)
+    model.decode(model.encode(large, 1, 60), 1, 60, 4, 6)
+    for found, wanted in zip(model.decode_symbols(data, 1, 60, 6, 4), fresh, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
 @pytest.mark.parametrize("quality", range(101))
 def test_every_quality(model: EntropyModel, quality: int) -> None:
     values = memory_of(quality, 12, 3, 4, 20)
-    symbols, restored = model.decode(model.encode(values, 2, quality, lam=0), 2, quality, 3, 4)
+    symbols, restored = model.decode_symbols(model.encode(values, 2, quality, lam=0), 2, quality, 3, 4)
     assert np.abs(symbols - values).max() <= 0.5
     assert np.abs(restored - values).max() <= 1
 
@@ -86,7 +115,7 @@ def test_fitted_models_code_any_grid(tiny_model: Model, h: int, w: int) -> None:
     for level in range(4):
         values = memory_of(level, 192, h, w, 50) * np.float32(0.5)
         data = tiny_model.entropy.encode(values, level, 55, lam=0)
-        symbols, restored = tiny_model.entropy.decode(data, level, 55, h, w)
+        symbols, restored = tiny_model.entropy.decode_symbols(data, level, 55, h, w)
         assert np.abs(symbols - values).max() <= 0.5
         assert np.abs(restored - values).max() <= 1
 
@@ -95,7 +124,7 @@ def test_fitted_models_code_vectors(vector_model: Model) -> None:
     for level in range(4):
         values = memory_of(level, 16, 1, 1, 50)
         data = vector_model.entropy.encode(values, level, 80, lam=0)
-        symbols, restored = vector_model.entropy.decode(data, level, 80, 1, 1)
+        symbols, restored = vector_model.entropy.decode_symbols(data, level, 80, 1, 1)
         assert np.abs(symbols - values).max() <= 0.5
         assert np.abs(restored - values).max() <= 1
         assert len(data) < 60
@@ -105,7 +134,7 @@ def test_fitted_models_code_vectors(vector_model: Model) -> None:
 def test_zeros_cost_two_bytes(model: EntropyModel, h: int, w: int) -> None:
     data = model.encode(np.zeros((12, h, w), np.float32), 0, 50)
     assert data == b"\0\0"
-    symbols, restored = model.decode(data, 0, 50, h, w)
+    symbols, restored = model.decode_symbols(data, 0, 50, h, w)
     assert symbols.shape == restored.shape == (12, h, w)
     assert not symbols.any()
     assert not restored.any()
@@ -124,7 +153,7 @@ def test_the_largest_numbers(model: EntropyModel, pattern: str) -> None:
         values *= {"plus": 1, "minus": -1}.get(pattern, 1)
         if pattern == "stripes":
             values[:, :, ::2] *= -1
-    symbols, restored = model.decode(model.encode(values, 0, 0, lam=0), 0, 0, 5, 6)
+    symbols, restored = model.decode_symbols(model.encode(values, 0, 0, lam=0), 0, 0, 5, 6)
     np.testing.assert_array_equal(symbols, values)
     assert np.abs(restored - values).max() <= 1
 
@@ -189,7 +218,7 @@ def test_a_whole_node_in_hexadecimal() -> None:
 def decode_or_refuse(model: EntropyModel, data: bytes, h: int, w: int, quality: int = 60) -> None:
     """Whatever the bytes: symbols in range, or a `ValueError`."""
     try:
-        symbols, restored = model.decode(data, 1, quality, h, w)
+        symbols, restored = model.decode_symbols(data, 1, quality, h, w)
     except ValueError:
         return
     assert symbols.shape == restored.shape == (model.channels, h, w)
@@ -205,7 +234,7 @@ def test_random_bytes(model: EntropyModel, data: bytes, h: int, w: int) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(
-    active=st.integers(0, 12),
+    active=st.integers(0, 25),
     raw=st.binary(max_size=200),
     words=st.lists(st.integers(0, 2**32 - 1), max_size=40),
 )
@@ -216,9 +245,9 @@ def test_random_nodes(model: EntropyModel, active: int, raw: bytes, words: list[
     decode_or_refuse(model, data, 5, 6)
 
 
-@pytest.fixture(scope="module")
-def node(model: EntropyModel) -> bytes:
-    return model.encode(memory_of(1, 12, 5, 6, 80), 1, 60)
+@pytest.fixture(scope="module", params=[None, 0], ids=["one state", "lanes"])
+def node(model: EntropyModel, request: pytest.FixtureRequest) -> bytes:
+    return model.encode(memory_of(1, 12, 5, 6, 80), 1, 60, lanes_from=request.param)
 
 
 @settings(max_examples=200, deadline=None)
@@ -251,7 +280,8 @@ def test_the_wrong_grid(model: EntropyModel, node: bytes) -> None:
         b"\x0c",
         b"\x80" * 9,
         b"\xff\xff\xff\xff\x7f\x00",
-        b"\x0d\x00",  # 13 of 12 channels
+        b"\x1a\x00",  # 13 of 12 channels, in lanes
+        b"\x19\x00",  # lanes without words
         b"\x0c\xff\xff\xff\xff\x0f",  # four billion raw bytes
         b"\x0c\x00\x01\x02\x03",  # three quarters of a word
         b"\x0c\x00\x01\x00\x00\x00\x00\x00\x00\x00",
@@ -260,7 +290,7 @@ def test_the_wrong_grid(model: EntropyModel, node: bytes) -> None:
 )
 def test_malformed_nodes_are_value_errors(model: EntropyModel, data: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
-        model.decode(data, 0, 50, 3, 3)
+        model.decode_symbols(data, 0, 50, 3, 3)
 
 
 # -- malformed models ------------------------------------------------------------------------------------
