@@ -41,22 +41,22 @@ def whole_pictures(
 
     memory: whole numbers, in 1/256 grey levels, as `WholeTree` has them.   size: (H, W, 1 or 3).
     """
-    config = model.network.config
+    config, tree = model.network.config, whole_tree(model.network)
     height, width, channels = size
     h, w = config.grid(height, width)
-    rows = np.ascontiguousarray(memory.reshape(len(memory), -1).T)
-    for patches in whole_tree(model.network).frames(level, rows, *wanted):
-        parts = _as_pixels(patches.reshape(-1, config.in_channels), channels)
-        cut = parts.reshape(h, w, config.patch_height, config.patch_width, channels).swapaxes(1, 2)
-        whole = cut.reshape(h * config.patch_height, w * config.patch_width, channels)
-        yield np.ascontiguousarray(whole[:height, :width])
+    rows = memory.reshape(len(memory), -1).T
+    to_gray = channels < config.in_channels
+    # Gray is rounded once, not from colours that were.
+    frames = (tree.frames if to_gray else tree.pixels)(level, rows, *wanted)
+    for patches in frames:
+        parts = patches.reshape(h, w, config.patch_height, config.patch_width, -1)
+        whole = parts.swapaxes(1, 2).reshape(h * config.patch_height, w * config.patch_width, -1)
+        shown = _gray(whole) if to_gray else whole
+        cut = shown[:height, :width]
+        yield np.ascontiguousarray(cut if cut.shape[2] == channels else cut.repeat(channels, axis=2))
 
 
-def _as_pixels(values: NDArray[np.int16], channels: int) -> Pixels:
-    """Values (N, 1 or 3) in 1/PIXEL_UNIT grey levels → pixels (N, channels)."""
-    if channels == 1 and values.shape[1] == 3:
-        unit = PIXEL_UNIT * int(_LUMA.sum())
-        gray = (values @ _LUMA + unit // 2) // unit
-        return gray.astype(np.uint8)[:, None]
-    pixels = ((values + PIXEL_UNIT // 2) // PIXEL_UNIT).astype(np.uint8)
-    return pixels if channels == values.shape[1] else pixels.repeat(channels, axis=1)
+def _gray(values: NDArray[Any]) -> Pixels:
+    """RGB values (…, 3) in 1/PIXEL_UNIT grey levels → pixels (…, 1)."""
+    unit = PIXEL_UNIT * int(_LUMA.sum())
+    return ((values @ _LUMA + unit // 2) // unit).astype(np.uint8)[..., None]

@@ -8,7 +8,6 @@ import torch
 
 import imfn_cli as imfn
 from imfn_cli.network import IMFN, folded
-from imfn_cli.network.sparse_rows import sparse_rows
 from imfn_cli.network.whole_tree import LARGEST, MEMORY_UNIT, PIXEL_UNIT, WHITE, WholeTree
 
 
@@ -101,13 +100,12 @@ def test_all_frames_and_some_and_the_last_are_the_same(tree: WholeTree, level: i
 
 @pytest.mark.parametrize("frame", [0, 5])
 def test_memories_of_few_numbers_are_multiplied_alike(tree: WholeTree, frame: int) -> None:
-    """By the short way, as by the whole product and by Python's integers: rows of 0 to 11 numbers each."""
+    """As by Python's integers: rows of 0 to 11 numbers each."""
     random, frame = np.random.default_rng(2), frame % (1 << tree.top)
     memories = np.zeros((12, 192), np.int32)
     for count, row in enumerate(memories):
         row[random.choice(192, count, replace=False)] = random.integers(-LARGEST, LARGEST, count)
     (found,) = tree.frames(tree.top, memories, frame, frame + 1)
-    assert np.array_equal(found, tree._frame(tree.top, memories, frame))
     part = slice(192 * frame, 192 * (frame + 1))
     split = tree._merges[tree.top][part].astype(int).astype(object)
     mean = tree._means[tree.top][part].astype(int).astype(object)
@@ -118,14 +116,16 @@ def test_memories_of_few_numbers_are_multiplied_alike(tree: WholeTree, frame: in
     assert np.array_equal(turned, found)
 
 
-def test_only_rows_of_few_numbers_go_the_short_way() -> None:
-    few, many = np.eye(4, dtype=np.int32), np.ones((4, 4), np.int32)
-    assert sparse_rows(many) is None
-    found = sparse_rows(few)
-    assert found is not None
-    assert found.places.tolist() == [0, 5, 10, 15]
-    assert found.ends.tolist() == [0, 1, 2, 3, 4]
-    assert found.values.tolist() == [1.0] * 4
+@pytest.mark.parametrize("level", [0, 2, 3])
+def test_pixels_are_rounded_from_frames(tree: WholeTree, level: int) -> None:
+    ratio = 1 << level
+    memories = climb(tree, np.stack([pixels(30, seed=t) for t in range(ratio)], axis=1), level) * 2
+    for start, stop in ((0, ratio), (ratio - 1, ratio), (ratio // 3, ratio)):
+        frames = np.stack(list(tree.frames(level, memories, start, stop)))
+        shown = np.stack(list(tree.pixels(level, memories, start, stop)))
+        assert shown.dtype == np.uint8
+        assert np.array_equal(shown, (frames + PIXEL_UNIT // 2) // PIXEL_UNIT)
+    assert np.ptp(shown) == 255, "clipped at both ends"
 
 
 def test_maps_of_any_size_are_refused_before_sums_lose_bits(tiny_model: imfn.Model) -> None:
