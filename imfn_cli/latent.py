@@ -199,8 +199,10 @@ class Latent(Closing):
         """Frames low … high − 1, (N, H, W, C)."""
         if self.header.gop_nodes == 1 and not self.header.adaptive:
             # Nothing that another frame would need as well.
-            frames = codec.restored_frames(self._reader, self.model, low, high)
-            return np.stack([frame.pixels for frame in frames])
+            found = np.empty((high - low, *self.shape[1:]), np.uint8)
+            for index, frame in enumerate(codec.restored_frames(self._reader, self.model, low, high)):
+                found[index] = frame.pixels
+            return found
         parts = []
         while low < high:
             gop = self._gop_of(low)

@@ -42,7 +42,7 @@ def check_frames(path: object, limits: Limits, height: int, width: int, frames: 
 def needed_bytes(header: Header, model: Model, *, restore: bool) -> int:
     """RAM for restoring the frames of a latent, or for decoding its nodes: about, and rather too much."""
     config = model.network.config
-    weights = sum(value.numel() * value.element_size() for value in model.network.parameters())
+    weights = model.weight_bytes
     pixels = header.height * header.width
     if header.adaptive:
         return LIBRARIES + weights + pixels * (_ADAPTIVE + _ADAPTIVE_FRAME * header.ratio)

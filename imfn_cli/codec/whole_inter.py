@@ -43,15 +43,10 @@ class WholeInter(InterPrediction):
     def residual(self, values: NDArray[np.float32]) -> Integers:
         if not values.flags.writeable:
             return np.broadcast_to(np.int32(0), values.shape)
-        found = np.empty(values.shape, np.int32)
-        at_once = max(1, _AT_ONCE // values[0].size)
-        for low in range(0, len(values), at_once):
-            scaled = values[low : low + at_once].astype(np.float64)
-            scaled *= self.whole_step
-            scaled += 0.5
-            np.floor(scaled, out=scaled)
-            found[low : low + at_once] = np.clip(scaled, -LARGEST, LARGEST, out=scaled)
-        return found
+        # Kernels are loaded where something is coded.
+        from .whole_residual import whole_residual
+
+        return whole_residual(values, self.whole_step, LARGEST)
 
     def restored(self, residual: Memory, level: int, field: MotionField | None) -> Integers:
         if field is None:
@@ -66,7 +61,10 @@ class WholeInter(InterPrediction):
         return np.clip(prediction, -LARGEST, LARGEST, out=prediction)
 
     def floats(self, memory: Memory) -> Tensor:
-        return torch.from_numpy(memory.astype(np.float32) / np.float32(RANGE))
+        found = np.empty(memory.shape, np.float32)
+        found[:] = memory
+        found /= np.float32(RANGE)
+        return torch.from_numpy(found)
 
     def advance(self, level: int, memory: Memory, vectors: Vectors) -> None:
         self.advance_vectors(level, vectors)

@@ -141,6 +141,11 @@ class Model:
         """Where the network computes."""
         return next(self.network.parameters()).device
 
+    @cached_property
+    def weight_bytes(self) -> int:
+        """What the network's weights take."""
+        return sum(value.numel() * value.element_size() for value in self.network.parameters())
+
     @property
     def can_predict(self) -> bool:
         """Whether nodes may build on one another: frames of a film do, independent pictures do not."""

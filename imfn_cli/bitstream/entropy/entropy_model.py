@@ -25,7 +25,7 @@ from ..quantiser import tenths_of_quality
 from .context import Grouping, Part
 from .rans import PRECISION, Tables
 from .scan import DISTANCES, KINDS
-from .tokens import DIRECT, LIMIT, TOKENS, BitWriter, tokenise
+from .tokens import DIRECT, LIMIT, TOKENS, VALUES, BitWriter, tokenise
 from .varint import read_varint, varint
 
 if TYPE_CHECKING:
@@ -339,6 +339,7 @@ class EntropyModel:
                 tensors["predict"][level].astype(np.int64).swapaxes(-1, -2).ravel(),
                 *self._tables_of_kernel,
                 self._inward,
+                self._direct,
             )
         return self._kernel_weights[key]
 
@@ -355,6 +356,11 @@ class EntropyModel:
         sign = np.where(np.arange(TOKENS) % 2 == 1, 1, -1)
         by_magnitude = np.pad(self.tensors["centroids"], ((0, 0), (1, 0)))
         return (by_magnitude[:, magnitude] * sign).astype(np.float32).ravel()
+
+    @cached_property
+    def _direct(self) -> Floats:
+        """(K · TOKENS,): where a token without raw bits and prediction is restored, in steps."""
+        return (np.tile(VALUES, len(self.coder)) - self._inward).astype(np.float32)
 
     def thresholds(self, lam: float) -> Floats:
         """(K, DIRECT): fraction above which a magnitude m + fraction is worth the bits of m + 1 over m."""

@@ -25,28 +25,27 @@ def _signed(token):
 
 
 @inner
-def _direct_values(channels, places, chosen, tokens, inward, magnitudes, rows):
-    """What a pass's direct tokens stand for; returns how many tokens are not direct.
+def _direct_values(channels, places, chosen, tokens, direct, magnitudes, rows):
+    """What a pass's direct tokens stand for; returns whether there are others.
 
-    channels: (low, high) of the pass's.   inward (K · TOKENS,) float32.
+    channels: (low, high) of the pass's.   direct (K · TOKENS,) float32: where each is restored.
     """
     low, high = channels
     wide, row_length = np.uint64(high - low), np.uint64(rows.shape[1])
     # Flat, and unsigned: as in `choose_tables`.
     flat_magnitudes, flat_rows = magnitudes.reshape(-1), rows.reshape(-1)
-    k, large = np.uint64(0), 0
+    k, largest = np.uint64(0), np.int32(0)
     for n in range(len(places)):
         first = np.uint64(places[n]) * row_length + np.uint64(low)
         for c in range(wide):
             token = np.int32(tokens[k + c])
-            large += token >= _LARGE
+            largest = max(largest, token)
             flat_magnitudes[first + c] = (token + 1) >> 1
         for c in range(wide):
-            token = np.int32(tokens[k + c])
             by = np.uint64(chosen[k + c]) * np.uint64(TOKENS) + np.uint64(tokens[k + c])
-            flat_rows[first + c] = np.float32(_signed(token)) - inward[by]
+            flat_rows[first + c] = direct[by]
         k += wide
-    return large
+    return largest >= _LARGE
 
 
 @inner
@@ -125,7 +124,7 @@ def _keep_symbols(channels, places, tokens, values, signed, predicted, symbols):
 @kernel
 def decode_node(
     words, raw, active, lanes, h, w, ends, strides, logs, shared, own, bias, weights, left, first, inward,
-    magnitudes, signed, rows, symbols,
+    direct, magnitudes, signed, rows, symbols,
 ):  # fmt: skip
     """Fill in `rows` (h·w, C) float32, and `symbols`, int32 zeros so or empty; returns how it ended.
 
@@ -133,7 +132,8 @@ def decode_node(
     lanes: whether eight states took the tokens.   ends, strides (G,): of the groups.
     logs (S,): as in the model.
     shared (KINDS, 2·G + 1, C), own, bias (KINDS, C): weights of one level and quality, int32 or int64.
-    weights: (KINDS − 1, DISTANCES, 4·n, n) int64, flat: of predictions.   inward (K · TOKENS,) float32.
+    weights: (KINDS − 1, DISTANCES, 4·n, n) int64, flat: of predictions.
+    inward, direct (K · TOKENS,) float32: of `EntropyModel`.
     magnitudes (h·w + 1, C) int16, signed (h·w + 1, n) int32: to work in, their last rows zeros.
     """
     size, groups, tables = h * w, len(ends), len(left)
@@ -176,7 +176,7 @@ def decode_node(
                 states[0], at_word = decode_sorted(
                     states[0], at_word, words, left, first, edges, ordered, coded
                 )
-            if _direct_values((low, high), here, by, coded, inward, magnitudes, rows):
+            if _direct_values((low, high), here, by, coded, direct, magnitudes, rows):
                 if not len(values):
                     values = np.empty(size * widest, np.int64)
                 at_bit = _large_values(

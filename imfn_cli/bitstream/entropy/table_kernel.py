@@ -136,16 +136,25 @@ def predict(kind, distance, position, h, w, weights, signed, near, predicted):
     while 1 << nearness < distance:
         nearness += 1
     neighbours(kind, distance, position, h, w, near)
-    row = np.uint64((kind - 1) * DISTANCES + nearness) * np.uint64(4) * wide * wide
+    square = wide * wide
+    first = np.uint64((kind - 1) * DISTANCES + nearness) * np.uint64(4) * square
+    n0, n1 = np.uint64(near[0]) * wide, np.uint64(near[1]) * wide
+    n2, n3 = np.uint64(near[2]) * wide, np.uint64(near[3]) * wide
     for c in range(wide):
         predicted[c] = 1 << (_PREDICTION_BITS - 1)
-    for i in range(4):
-        at = np.uint64(near[i]) * wide
-        for other in range(wide):
-            symbol = np.int64(signed[at + other])
-            for c in range(wide):
-                predicted[c] += symbol * weights[row + c]
-            row += wide
+    for other in range(wide):
+        s0, s1 = np.int64(signed[n0 + other]), np.int64(signed[n1 + other])
+        s2, s3 = np.int64(signed[n2 + other]), np.int64(signed[n3 + other])
+        # The other neighbours' weights.
+        second, third, fourth = first + square, first + square + square, first + square + square + square
+        for c in range(wide):
+            predicted[c] += (
+                s0 * weights[first + c]
+                + s1 * weights[second + c]
+                + s2 * weights[third + c]
+                + s3 * weights[fourth + c]
+            )
+        first += wide
     for c in range(wide):
         predicted[c] = min(max(predicted[c] >> _PREDICTION_BITS, -(LIMIT // 2 + 1)), LIMIT // 2)
         some |= predicted[c] != 0

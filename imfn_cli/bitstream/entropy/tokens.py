@@ -36,8 +36,8 @@ def raw_bit_counts(tokens: NDArray[Any]) -> Integers:
     return np.where(tokens < 2 * DIRECT - 1, 0, (tokens - (2 * DIRECT - 1)) // 2 + 4).astype(np.int32)
 
 
-# The value of each direct token; those of the others lie in the raw bits.
-_VALUES = np.array([(t + 1) // 2 if t % 2 else -(t // 2) for t in range(TOKENS)], np.int32)
+#: The value of each direct token; those of the others lie in the raw bits.
+VALUES = np.array([(t + 1) // 2 if t % 2 else -(t // 2) for t in range(TOKENS)], np.int32)
 
 
 class BitWriter:
@@ -67,7 +67,7 @@ class BitReader:
 
     def read(self, tokens: Integers) -> Integers:
         """tokens (N,) → values (N,). Raises `ValueError` when the bits run out."""
-        values = _VALUES.take(tokens)
+        values = VALUES.take(tokens)
         large = np.flatnonzero(tokens >= 2 * DIRECT - 1)
         if large.size:
             counts = raw_bit_counts(tokens[large])
