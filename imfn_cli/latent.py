@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import bitstream, codec, media, zoo
+from .bitstream.container.node import nodes_under
 from .codec.exact.array_latent import ArrayLatent
 from .errors import LatentError
 from .limits import DEFAULT_LIMITS, Limits
@@ -159,17 +160,14 @@ class Latent(Closing):
         if self.header.adaptive:
             raise LatentError(f"{self.path}: an adaptive forest has no memories of whole frames; use -r 16")
         chosen = media.selected(str(self.path), self.frames, start, stop)
-        wanted = [
-            node.index
-            for node in self._reader.nodes
-            if node.frames[0] < chosen.stop and node.frames[-1] >= chosen.start
-        ]
+        wanted = nodes_under(self._reader.nodes, chosen.start, chosen.stop)
         codec.check_needs(self._reader, self.model, frames=len(chosen))
         decoder = codec.Decoder(self._reader, self.model)
-        for node in decoder.walk(wanted[0], wanted[-1] + 1):
+        first = wanted[0].index
+        for node in decoder.walk(first, wanted[-1].index + 1):
             if node.problem:
                 raise LatentError(node.problem)
-            if node.entry.index >= wanted[0] and node.memory is not None:
+            if node.entry.index >= first and node.memory is not None:
                 yield Memory(node.entry.level, node.entry.frames, node.memory)
 
     def close(self) -> None:
@@ -215,7 +213,7 @@ class Latent(Closing):
     def _gop_of(self, frame: int) -> "_Gop":
         """The GOP that a frame is in, as far as it was restored before."""
         nodes, header = self._reader.nodes, self.header
-        node = next(node for node in nodes if frame in node.frames)
+        (node,) = nodes_under(nodes, frame, frame + 1)
         first = node.index - node.index % header.gop_nodes
         if first not in self._gops:
             last = nodes[min(first + header.gop_nodes, len(nodes)) - 1]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..bitstream.container.latent_reader import LatentReader
-from ..bitstream.container.node import NodeEntry
+from ..bitstream.container.node import NodeEntry, nodes_under
 from ..bitstream.entropy.inter_node import split_inter
 from ..bitstream.entropy.motion_field import MotionField, decode_motion_field
 from ..errors import LatentError
@@ -216,7 +216,7 @@ def restored_frames(
     """
     stop = selected(str(reader.path), reader.header.frames, start, stop).stop
     check_needs(reader, model, frames=stop - start)
-    wanted = [node for node in reader.nodes if node.frames[0] < stop and node.frames[-1] >= start]
+    wanted = list(nodes_under(reader.nodes, start, stop))
     # What stands in for damaged frames depends on those before.
     first = wanted[0] if damaged is not None else _entry_to(wanted, start + done, reader)
     left_out = max(0, first.first_frame - start)

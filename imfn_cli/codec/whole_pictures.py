@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..errors import ModelError
@@ -17,11 +16,8 @@ _LUMA = np.array([299, 587, 114], np.int32)
 
 
 def shows_whole_numbers(model: Model) -> bool:
-    """Whether a model's frames are shown so: it is linear, and its maps are orthonormal.
-
-    Not under autocast: who asks for products of less precision asks for speed.
-    """
-    if not model.network.config.is_linear or torch.is_autocast_enabled(model.device.type):
+    """Whether a model's frames are shown so: it is linear, and its maps are orthonormal."""
+    if not model.network.config.is_linear:
         return False
     try:
         whole_tree(model.network)

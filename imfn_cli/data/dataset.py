@@ -23,7 +23,7 @@ class LatentDataset(Dataset[Any]):
         loader = DataLoader(windows, batch_size=8, shuffle=True, num_workers=2, pin_memory=True)
 
     what="frames": a window is uint8 (frames, C, H, W), 0 … 255; C is 3 (RGB) or 1 (gray).
-    what="memories": float32 (frames / ratio, C, h, w), the memories that hold its frames, as
+    what="memories": floats (frames / ratio, C, h, w), the memories that hold its frames, as
     `Latent.memories` gives them: nothing is restored. `frames` and `stride` are multiples of the latents'
     ratio then, and frames at a latent's end that fill no memory are left out.
 
@@ -53,8 +53,8 @@ class LatentDataset(Dataset[Any]):
             table and the nodes that are needed are fetched.
         stride: frames from one window's start to the next's; `frames` unless given.
         model, device, limits: as in `imfn.open`.
-        precision: "float32": pixels are those of `imfn.open`; "bfloat16", of linear models: a few levels off,
-            and faster on processors that have such products (AVX-512 BF16, AMX).
+        precision: of memories: "float32", or "float16": rounded to 11 bits, and half as much to hand over
+            from a worker.
         open_files, cache_bytes: latents that each worker keeps open, and bytes of restored frames that it
             keeps of GOPs, at most.
         transform: what is made of each window.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 #: What a window gives.
 What = Literal["frames", "memories"]
-#: In what the network computes frames.
-Precision = Literal["float32", "bfloat16"]
+#: Of what type the numbers of memories are.
+Precision = Literal["float32", "float16"]
 
 
 class Place(NamedTuple):
@@ -49,15 +49,17 @@ class Windows:
     ) -> None:
         if what not in ("frames", "memories"):
             raise ValueError(f'what {what!r}: "frames" or "memories"')
-        if precision not in ("float32", "bfloat16"):
-            raise ValueError(f'precision {precision!r}: "float32" or "bfloat16"')
+        if precision not in ("float32", "float16"):
+            raise ValueError(f'precision {precision!r}: "float32" or "float16"')
+        if precision != "float32" and what != "memories":
+            raise ValueError(f"precision {precision!r}: of memories; frames are uint8")
         if frames < 1 or (stride is not None and stride < 1):
             raise ValueError(f"frames {frames}, stride {stride}: both are at least 1")
         self.paths = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
         if not self.paths:
             raise InputError("no latents; name files that 'imfn compress' wrote")
         self.frames, self.what, self.transform = frames, what, transform
-        self._reduced = precision == "bfloat16"
+        self._type = torch.float16 if precision == "float16" else torch.float32
         self._latents = latents
         if stride is None:
             stride = 1 if what == "frames" else self._latents[self.paths[0]].header.ratio
@@ -83,18 +85,14 @@ class Windows:
         return found if self.transform is None else self.transform(found)
 
     def _frames(self, path: str, start: int) -> Tensor:
-        latent = self._latents.with_model(path)
-        # Branches mix types that autocast cannot.
-        config = latent.model.network.config
-        reduced = self._reduced and config.is_linear and not config.leaf_width
-        with torch.autocast(latent.model.device.type, torch.bfloat16, enabled=reduced):
-            pixels = latent[start : start + self.frames]
+        pixels = self._latents.with_model(path)[start : start + self.frames]
         self._latents.keep_within()
         return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
     def _memories(self, path: str, start: int) -> Tensor:
         held = self._latents.with_model(path).memories(start, start + self.frames)
-        return torch.stack([memory.values for memory in held])
+        values = [memory.values.to(self._type) for memory in held]
+        return values[0][None] if len(values) == 1 else torch.stack(values)
 
     def _count(self, path: str) -> int:
         latent = self._latents[path]

@@ -99,12 +99,13 @@ def test_windows(cli: Callable[..., Ran], clip_path: Path, tmp_path: Path) -> No
         *(
             (f"{model} -r 16 -g 0", reader)
             for model in ("video-linear", "video")
-            for reader in ("frames", "frames, bfloat16", "memories")
+            for reader in ("frames", "memories", "memories, float16")
         ),
     ]
     assert all(row["windows_per_second"] > 0 and row["cpu_ms"] > 0 for row in rows)
     # The readers find the frames that were asked for.
-    assert all(row["psnr"] > 20 for row in rows if row["reader"] != "memories")
+    assert all(row["psnr"] > 20 for row in rows if row["psnr"] is not None)
+    assert {row["reader"] for row in rows if row["psnr"] is None} == {"memories", "memories, float16"}
     assert len({row["bytes"] for row in rows}) == 3
     assert "no coding" in cli(*kept, "--only", "x265").err
 

@@ -123,11 +123,13 @@ def test_pickled_it_holds_no_frames(in_gops: Path, tiny_model_dir: Path) -> None
     assert torch.equal(pickle.loads(pickle.dumps(windows))[2], window)
 
 
-def test_bfloat16_is_close(latents: list[Path], tiny_model: imfn.Model) -> None:
-    exact = LatentDataset(latents, 8, model=tiny_model)[1].float()
-    close = LatentDataset(latents, 8, model=tiny_model, precision="bfloat16")[1]
-    assert close.dtype == torch.uint8
-    assert 0 < (close - exact).abs().mean() < 1
+@pytest.mark.parametrize("frames", [4, 8])
+def test_float16_is_close(latents: list[Path], tiny_model: imfn.Model, frames: int) -> None:
+    exact = LatentDataset(latents, frames, what="memories", model=tiny_model)[1]
+    close = LatentDataset(latents, frames, what="memories", model=tiny_model, precision="float16")[1]
+    assert (exact.dtype, close.dtype) == (torch.float32, torch.float16)
+    assert exact.shape == close.shape
+    assert torch.equal(close, exact.half())
 
 
 def test_transform(latents: list[Path], tiny_model: imfn.Model) -> None:
@@ -157,6 +159,7 @@ def test_what_it_refuses(
         {"frames": 0},
         {"stride": 0},
         {"precision": "float16"},
+        {"precision": "bfloat16", "what": "memories"},
         {"open_files": 0},
     ):
         with pytest.raises(ValueError, match=next(iter(wrong))):

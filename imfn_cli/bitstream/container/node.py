@@ -1,6 +1,9 @@
 """A node, or a tree of an adaptive forest, as the table has it: its place in the forest and in the file."""
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +33,15 @@ class NodeEntry:
         frames = self.frames
         what = f"frame {frames[0]}" if len(frames) == 1 else f"frames {frames[0]} to {frames[-1]}"
         return f"node {self.index} ({what})"
+
+
+_first_frame = attrgetter("first_frame")
+
+
+def nodes_under(nodes: Sequence[NodeEntry], start: int, stop: int) -> Sequence[NodeEntry]:
+    """Those that hold some of frames start … stop − 1, which are theirs; all nodes come in time order.
+
+    By bisection: a window of a film of hours asks for a few of a hundred thousand.
+    """
+    first = bisect_right(nodes, start, key=_first_frame) - 1
+    return nodes[first : bisect_left(nodes, stop, lo=first, key=_first_frame)]

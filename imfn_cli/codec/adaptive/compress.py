@@ -61,8 +61,8 @@ def compress_adaptive(
     check_size(sequence)
     info = sequence.info
     shape = info.height, info.width, model.network.config.levels
-    size = gop_frames_of(info.height, info.width, top_of(*shape), gop)
-    top = top_of(*shape, windows=tried.windows)
+    size = gop_frames_of(info.height, info.width, top_of(*shape, gop=gop), gop)
+    top = top_of(*shape, windows=tried.windows, gop=gop)
     bases = bases_of(model, top)
 
     def encode(frames: list[NDArray[np.uint8]]) -> list[tuple[int, bytes]]:

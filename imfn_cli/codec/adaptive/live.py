@@ -39,7 +39,7 @@ class LiveAdaptiveForest(LiveForest):
     ) -> None:
         check_fits(model)
         self._size, self._quality, self._effort = size, checked_quality(quality), effort_of(effort)
-        top = top_of(*size, model.network.config.levels, windows=self._effort.windows)
+        top = top_of(*size, model.network.config.levels, windows=self._effort.windows, gop=gop)
         self._top = 0 if low_delay else top
         self._gop = gop_of_trees(self._top, gop)
         self._bases = bases_of(model, self._top)

@@ -8,13 +8,15 @@ _TREE_PIXELS, _PLAIN_PIXELS = 24 << 20, 8 << 20
 _GOP_PIXELS = 96 << 20
 
 
-def top_of(height: int, width: int, levels: int, *, windows: bool = True) -> int:
+def top_of(height: int, width: int, levels: int, *, windows: bool = True, gop: int = 0) -> int:
     """The level of the largest trees for frames of `height` × `width` pixels: 6, less for large frames.
 
-    windows: whether their encoder looks at windows of more than a frame.
+    windows: whether their encoder looks at windows of more than a frame.   gop: frames in a GOP, about: no
+    tree has more; 0: as many as fit.
     """
     pixels = _TREE_PIXELS if windows else _PLAIN_PIXELS
-    return min(6, levels, max(0, (pixels // (height * width)).bit_length() - 1))
+    top = min(6, levels, max(0, (pixels // (height * width)).bit_length() - 1))
+    return min(top, gop.bit_length() - 1) if gop > 0 else top
 
 
 def gop_frames_of(height: int, width: int, top: int, gop: int) -> int:

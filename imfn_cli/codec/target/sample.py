@@ -42,7 +42,7 @@ class GopSample(Sequence):
 def gop_size(model: Model, info: SequenceInfo, ratio: int | str, gop: int) -> int:
     """Frames after which coding begins anew, so that they are coded alone as among the others."""
     if isinstance(ratio, str):
-        top = top_of(info.height, info.width, model.network.config.levels)
+        top = top_of(info.height, info.width, model.network.config.levels, gop=gop)
         return gop_frames_of(info.height, info.width, top, gop)
     nodes = gop_nodes_of(model, ratio, gop)
     return nodes * ratio if nodes > 1 else max(ratio, _INTRA)

@@ -48,7 +48,7 @@ CODINGS: tuple[Coding, ...] = (
     LatentCoding("video-linear -r 16 -g 0", "video-linear", 16, 0, 45),
     LatentCoding("video-linear -r 16 -g 64", "video-linear", 16, 64, 45),
     LatentCoding("video -r 16 -g 0", "video", 16, 0, 45),
-    LatentCoding("video -r auto -g 16", "video", "auto", 16, 48),
+    LatentCoding("video -r auto -g 16", "video", "auto", 16, 45),
     LatentCoding("video -r auto -g 64", "video", "auto", 64, 48),
 )
 

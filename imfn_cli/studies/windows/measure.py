@@ -115,8 +115,8 @@ def _readers(coding: Coding, paths: Sequence[Path], places: Sequence[tuple[int, 
         return [_Reader(coding, name, found, size) for name, found in by.items()]
     made = {"frames": _latents(coding, paths, places)}
     if coding.ratio != "auto":
-        made["frames, bfloat16"] = _latents(coding, paths, places, precision="bfloat16")
         made["memories"] = _latents(coding, paths, places, what="memories")
+        made["memories, float16"] = _latents(coding, paths, places, what="memories", precision="float16")
     return [_Reader(coding, name, found, size) for name, found in made.items()]
 
 
@@ -173,7 +173,7 @@ def _read(reader: _Reader, originals: Sequence[np.ndarray]) -> tuple[float, floa
             began = time.process_time()
             window = reader.windows[index]
             spent += time.process_time() - began
-            if reader.name != "memories":
+            if not reader.name.startswith("memories"):
                 restored = window.permute(0, 2, 3, 1).numpy()
                 values += [psnr(one, other) for one, other in zip(original, restored, strict=True)]
     finally:

@@ -255,6 +255,24 @@ def test_a_gop_holds_a_bounded_number_of_pixels(size: tuple[int, int]) -> None:
     assert (frames - 1) % (1 << top) == 0
 
 
+@pytest.mark.parametrize(
+    ("gop", "frames"), [(0, 65), (1, 2), (2, 3), (3, 3), (16, 17), (17, 17), (63, 33), (64, 65), (256, 257)]
+)
+def test_short_gops_have_short_trees(gop: int, frames: int) -> None:
+    top = top_of(240, 320, 6, gop=gop)
+    assert gop_frames_of(240, 320, top, gop) == frames
+
+
+def test_a_short_gop_is_what_was_asked_for(
+    clip: np.ndarray, tiny_model: imfn.Model, tmp_path: Path, eager: None
+) -> None:
+    path = tmp_path / "clip.safetensors"
+    report = imfn.compress(clip, path, model=tiny_model, ratio="auto", quality=60, gop=4)
+    header = open_latent(path).header
+    assert (report.gop, header.gop_frames, header.ratio) == (5, 5, 4)
+    assert len(restored(path, tiny_model)) == len(clip)
+
+
 def test_the_windows_of_a_frame(
     clip: np.ndarray, tiny_model: imfn.Model, tmp_path: Path, eager: None
 ) -> None:
