@@ -31,10 +31,13 @@ class Clip:
     stop: int | None = None
 
     def open(self) -> Frames:
-        """A copy of what is elsewhere. Raises `InputError` as `open_sequence` does."""
+        """Without sound, which peers' files have not either; a copy of what is elsewhere.
+
+        Raises `InputError` as `open_sequence` does.
+        """
         if isinstance(self.source, Elsewhere):
-            return open_elsewhere(self.source, start=self.start, stop=self.stop)
-        return open_sequence(self.source, start=self.start, stop=self.stop)
+            return open_elsewhere(self.source, start=self.start, stop=self.stop, audio=False)
+        return open_sequence(self.source, start=self.start, stop=self.stop, audio=False)
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def speed_rows(
 
 def _imfn(source: Source, folder: Path, model: Model, ratio: int | str) -> _Run:
     latent, video = folder / "clip.safetensors", folder / "clip.mp4"
-    with open_sequence(source) as sequence:
+    with open_sequence(source, audio=False) as sequence:
         there = write_latent(sequence, latent, model, Setting(IMFN, ratio=ratio))
     back = decompress_latent(open_latent(latent, NO_LIMITS), video, model, force=True)
     return _Run(there.frames, there.frames_per_second, back.frames_per_second, there.bytes)

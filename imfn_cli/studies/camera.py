@@ -62,7 +62,7 @@ def first_half(source: Source, folder: Path, frames: int | None = None) -> Half:
 
     Raises `InputError` where the clip has fewer than two frames or cannot be read.
     """
-    with open_sequence(source, stop=frames) as sequence:
+    with open_sequence(source, stop=frames, audio=False) as sequence:
         # Counted, since a container may claim anything.
         start = sum(1 for _ in sequence) // 2
         if not start:

@@ -16,6 +16,7 @@ from imfn_cli.evaluation.engine import check_settings, settings_of
 from imfn_cli.evaluation.rows import IMFN, Setting
 from imfn_cli.media import expand_inputs, open_sequence
 
+from ..media.test_tracks import film_with_sound
 from .conftest import Here, steady
 
 # -- numbers -------------------------------------------------------------------------------------------------
@@ -125,6 +126,16 @@ def test_what_a_row_depends_on_makes_it_another(
     assert rows() == 5
     monkeypatch.setattr(engine, "__version__", "9.9")
     assert rows() == 6
+
+
+@pytest.mark.parametrize("held_bytes", [1, 1 << 28])
+def test_sound_does_not_count(here: Here, tmp_path: Path, held_bytes: int) -> None:
+    """Neither does it where a clip is read twice, and goes to the file as it is read."""
+    here.held_bytes = held_bytes
+    film, silent = film_with_sound(tmp_path / "a.mp4"), tmp_path / "silent.safetensors"
+    (row,) = here(film, Setting(IMFN, 4, 30)).rows
+    imfn.compress(film, silent, model=here.model, ratio=4, quality=30, audio=False)
+    assert row.bytes == silent.stat().st_size
 
 
 def test_rows_of_earlier_versions_are_found(here: Here, clip_path: Path, tmp_path: Path) -> None:

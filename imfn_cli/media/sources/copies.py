@@ -10,11 +10,14 @@ from ..sequence import Frame, Sequence
 from .files import open_sequence
 
 
-def open_elsewhere(source: Elsewhere, *, start: int = 0, stop: int | None = None) -> Sequence:
+def open_elsewhere(
+    source: Elsewhere, *, start: int = 0, stop: int | None = None, audio: bool = True
+) -> Sequence:
     """Copy a sequence to this machine and open it, as `open_sequence`; closing it removes the copy."""
     with ExitStack() as stack:
         copy = stack.enter_context(copied(source.files, source.name))
-        frames = stack.enter_context(open_sequence(source_in(copy, source.name), start=start, stop=stop))
+        local = source_in(copy, source.name)
+        frames = stack.enter_context(open_sequence(local, start=start, stop=stop, audio=audio))
         return _Copied(source.name, frames, copy, stack.pop_all())
 
 

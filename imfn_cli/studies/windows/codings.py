@@ -49,7 +49,7 @@ CODINGS: tuple[Coding, ...] = (
     LatentCoding("video-linear -r 16 -g 64", "video-linear", 16, 64, 45),
     LatentCoding("video -r 16 -g 0", "video", 16, 0, 45),
     LatentCoding("video -r auto -g 16", "video", "auto", 16, 45),
-    LatentCoding("video -r auto -g 64", "video", "auto", 64, 48),
+    LatentCoding("video -r auto -g 64", "video", "auto", 64, 45),
 )
 
 
@@ -79,7 +79,8 @@ def _write(coding: Coding, model: Model | None, source: Source, path: Path) -> N
         encode_x264(source, path, key_frames=coding.key_frames)
         return
     assert model is not None
-    with open_sequence(source) as sequence:
+    # The others' files have no sound either.
+    with open_sequence(source, audio=False) as sequence:
         if isinstance(coding.ratio, str):
             compress_adaptive(sequence, path, model, quality=coding.quality, gop=coding.gop, force=True)
         else:
