@@ -59,11 +59,22 @@ def hidden(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("lanes", [False, True])
 def test_compressed_the_same_wherever_it_was_killed(
-    way: dict[str, Any], clip: Path, tiny_model: imfn.Model, tmp_path: Path
+    way: dict[str, Any],
+    lanes: bool,
+    clip: Path,
+    tiny_model: imfn.Model,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if lanes:
+        if way["gop"]:
+            pytest.skip("groups of pictures have no lanes")
+        monkeypatch.setattr("imfn_cli.codec.encoder.LANES_FROM", 300)
     whole, path = tmp_path / "whole.safetensors", tmp_path / "clip.safetensors"
     imfn.compress(clip, whole, model=tiny_model, **way)
+    assert imfn.open(whole).header.lanes == lanes
     interrupt(imfn.compress, clip, path, after=48, model=tiny_model, **way)
     work = tmp_path / ".clip.safetensors.imfn-work"
     left = work.read_bytes()

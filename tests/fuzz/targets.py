@@ -38,6 +38,8 @@ from ..bitstream.adaptive_fixture import unpacked_model
 from . import mending
 
 FIXTURES = Path(__file__).parents[1] / "bitstream" / "fixtures"
+# Of fixed forests.
+VERSIONS = ("v1", "v3", "v4", "v6", "v7")
 ARRAYS = Path(__file__).parents[1] / "codec" / "exact" / "fixtures"
 #: Frames that are worth no time are refused, as larger ones are by default.
 LIMITS = Limits(pixels=4096, memory=1_000_000_000, frames=64)
@@ -93,7 +95,7 @@ def _writer(header: Header | FadingMemoryHeader) -> Model:
     """The model that a file names, as far as we have it."""
     if isinstance(header, Header) and header.adaptive:
         return _adaptive_model()
-    return _model(header.model if header.model in ("v1", "v3", "v4") else "v1")
+    return _model(header.model if header.model in VERSIONS else "v1")
 
 
 def read_file(data: bytes) -> None:
@@ -192,7 +194,7 @@ def read_student(data: bytes) -> None:
 
 
 def _latents() -> list[bytes]:
-    found = [(FIXTURES / version / "latent.safetensors").read_bytes() for version in ("v1", "v3", "v4")]
+    found = [(FIXTURES / version / "latent.safetensors").read_bytes() for version in VERSIONS]
     return [*found, *_made("nodes-of-zeros", "one-huge-gap", "levels-of-20", "escapes")]
 
 
