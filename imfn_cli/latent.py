@@ -1,5 +1,6 @@
 """A latent as a sequence of frames and of memories, at any place, for programs."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,7 @@ class Latent(Closing):
 
     Only what is asked for is read and decoded. In a latent with groups of pictures (GOPs) a frame needs those
     before it in its GOP; they are kept, `cache_bytes` of them, so that the next window there costs little.
-    It can be pickled, for the workers of a DataLoader: each opens the file anew.
+    Several threads may use it. It can be pickled, for the workers of a DataLoader: each opens the file anew.
     """
 
     def __init__(
@@ -67,6 +68,8 @@ class Latent(Closing):
         self._reader = bitstream.open_latent(self.path, limits)
         self._model: Model | None = model if isinstance(model, zoo.Model) else None
         self._gops: OrderedDict[int, _Gop] = OrderedDict()
+        # Of the GOPs, which threads restore one after another.
+        self._lock = threading.RLock()
 
     @property
     def header(self) -> "Header":
@@ -104,10 +107,9 @@ class Latent(Closing):
     @property
     def cached_bytes(self) -> int:
         """What the restored frames that are kept take."""
-        if not self._gops:
-            return 0
         frame = self.header.height * self.header.width * self.header.channels
-        return sum(len(gop.restored) for gop in self._gops.values()) * frame
+        with self._lock:
+            return sum(len(gop.restored) for gop in self._gops.values()) * frame
 
     def __len__(self) -> int:
         return self.frames
@@ -172,7 +174,8 @@ class Latent(Closing):
 
     def close(self) -> None:
         """Forget what was kept. The latent can be used on."""
-        self._gops.clear()
+        with self._lock:
+            self._gops.clear()
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs to open it."""
@@ -202,12 +205,13 @@ class Latent(Closing):
                 found[index] = frame.pixels
             return found
         parts = []
-        while low < high:
-            gop = self._gop_of(low)
-            stop = min(high, gop.frames.stop)
-            parts.append(gop.window(low, stop))
-            low = stop
-        self._keep_within()
+        with self._lock:
+            while low < high:
+                gop = self._gop_of(low)
+                stop = min(high, gop.frames.stop)
+                parts.append(gop.window(low, stop))
+                low = stop
+            self._keep_within()
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _gop_of(self, frame: int) -> "_Gop":

@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 
 from ..latent import CACHE_BYTES
 from ..limits import DEFAULT_LIMITS, Limits
+from .by_threads import ByThreads
 from .open_latents import OPEN_FILES, OpenLatents
 from .windows import Place, Precision, What, Windows
 
@@ -42,6 +43,7 @@ class LatentDataset(Dataset[Any]):
         model: "str | Path | Model | None" = None,
         device: str = "cpu",
         precision: Precision = "float32",
+        threads: int = 1,
         open_files: int = OPEN_FILES,
         cache_bytes: int = CACHE_BYTES,
         limits: Limits = DEFAULT_LIMITS,
@@ -55,6 +57,8 @@ class LatentDataset(Dataset[Any]):
         model, device, limits: as in `imfn.open`.
         precision: of memories: "float32", or "float16": rounded to 11 bits, and half as much to hand over
             from a worker.
+        threads: that decode the windows of a batch: with num_workers=0, where a process has nothing else to
+            do meanwhile, nothing is handed from process to process.
         open_files, cache_bytes: latents that each worker keeps open, and bytes of restored frames that it
             keeps of GOPs, at most.
         transform: what is made of each window.
@@ -62,6 +66,7 @@ class LatentDataset(Dataset[Any]):
         Raises `LatentError` for a path that is no latent, and of memories for an adaptive forest (`-r auto`)
         or another ratio; `InputError` where there is no window at all.
         """
+        self._by_threads = ByThreads(threads)
         latents = OpenLatents(open_files, cache_bytes, model, device, limits)
         stride = frames if stride is None else stride
         self._windows = Windows(
@@ -77,6 +82,10 @@ class LatentDataset(Dataset[Any]):
         Raises IndexError, `LatentError` for damage, `ModelError` where its model is not here.
         """
         return self._windows[range(len(self))[index]]
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        """Windows `indices`, as DataLoader asks for those of a batch, by several threads."""
+        return self._by_threads(self.__getitem__, indices)
 
     def place(self, index: int) -> Place:
         """Path and first frame of a window. Raises IndexError."""

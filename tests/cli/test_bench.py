@@ -102,7 +102,7 @@ def test_windows(cli: Callable[..., Ran], clip_path: Path, tmp_path: Path) -> No
             for reader in ("frames", "memories", "memories, float16")
         ),
     ]
-    assert all(row["windows_per_second"] > 0 and row["cpu_ms"] > 0 for row in rows)
+    assert all(min(row["windows_per_second"], row["by_threads"], row["cpu_ms"]) > 0 for row in rows)
     # The readers find the frames that were asked for.
     assert all(row["psnr"] > 20 for row in rows if row["psnr"] is not None)
     assert {row["reader"] for row in rows if row["psnr"] is None} == {"memories", "memories, float16"}

@@ -99,6 +99,31 @@ def test_workers(latents: list[Path], tiny_model_dir: Path, method: str) -> None
     assert torch.equal(batches, torch.stack([windows[index] for index in range(6)]))
 
 
+@pytest.mark.parametrize("name", ["latents", "in_gops"])
+@pytest.mark.parametrize("what", ["frames", "memories"])
+def test_threads(request: pytest.FixtureRequest, tiny_model: imfn.Model, name: str, what: Any) -> None:
+    paths = request.getfixturevalue(name)
+    alone = LatentDataset(paths, 8, what=what, model=tiny_model)
+    windows = LatentDataset(paths, 8, what=what, model=tiny_model, threads=3, open_files=1, cache_bytes=1)
+    order = [0, 3, 1, 2, 0, 3, 3, 1] * 4
+    wanted = [alone[index] for index in order]
+    for _ in range(3):
+        assert all(map(torch.equal, windows.__getitems__(order), wanted))
+    loader = DataLoader(windows, batch_size=4, sampler=order)
+    assert torch.equal(torch.cat(list(loader)), torch.stack(wanted))
+    # What fails in a thread fails here.
+    with pytest.raises(IndexError):
+        windows.__getitems__([0, 99])
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_threads_of_workers(latents: list[Path], tiny_model_dir: Path, method: str) -> None:
+    windows = LatentDataset(latents, 8, model=str(tiny_model_dir), threads=2)
+    wanted = torch.stack(windows.__getitems__(list(range(6))))
+    loader = DataLoader(windows, batch_size=3, num_workers=1, multiprocessing_context=method)
+    assert torch.equal(torch.cat(list(loader)), wanted)
+
+
 def test_open_files_are_few(latents: list[Path], tiny_model: imfn.Model) -> None:
     windows = LatentDataset(latents, 8, model=tiny_model, open_files=1)
     first = [windows[index].clone() for index in range(len(windows))]
@@ -160,6 +185,7 @@ def test_what_it_refuses(
         {"stride": 0},
         {"precision": "float16"},
         {"precision": "bfloat16", "what": "memories"},
+        {"threads": 0},
         {"open_files": 0},
     ):
         with pytest.raises(ValueError, match=next(iter(wrong))):

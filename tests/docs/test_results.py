@@ -126,6 +126,7 @@ def test_windows() -> None:
             row["coding"] if row["coding"].startswith("x264") else f"`{row['coding']}`",
             row["reader"],
             f"{float(row['windows_per_second']):.0f}",
+            f"{float(row['by_threads']):.0f}",
             f"{float(row['cpu_ms']):.1f}",
             f"{int(row['bytes']) / 1e6:.1f}",
             f"{float(row['psnr']):.2f}" if row["psnr"] else "–",

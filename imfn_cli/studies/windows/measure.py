@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ...data import LatentDataset
+from ...data.by_threads import ByThreads
 from ...data.windows import Place
 from ...errors import ImfnError, InputError
 from ...media import Source, open_sequence
@@ -30,14 +31,15 @@ _BATCH = 4
 class WindowRow:
     """One reader of one way of coding.
 
-    windows_per_second: of `WORKERS` workers, the best of several runs.   cpu_ms: processor time of a window,
-    read by one thread in this process, mean.   bytes: of all files.   psnr: of the windows, mean over frames,
-    8-bit RGB, in dB; None of memories.
+    windows_per_second: of `WORKERS` worker processes, the best of several runs.   by_threads: the same of as
+    many threads of one process.   cpu_ms: processor time of a window, read by one thread in this process,
+    mean.   bytes: of all files.   psnr: of the windows, mean over frames, 8-bit RGB, in dB; None of memories.
     """
 
     coding: str
     reader: str
     windows_per_second: float
+    by_threads: float
     cpu_ms: float
     bytes: int
     psnr: float | None
@@ -79,19 +81,20 @@ def window_rows(
     for coding in codings:
         paths = write_clips(coding, sources, folder, progress)
         readers += _readers(coding, paths, places)
-    rates: list[list[float]] = [[] for _ in readers]
+    rates: list[list[tuple[float, float]]] = [[] for _ in readers]
     for run in range(runs):
         for index, reader in enumerate(readers):
             progress(f"{reader.coding.name}, {reader.name}", run * len(readers) + index, runs * len(readers))
-            rates[index].append(_measured(reader.windows))
+            by_workers = DataLoader(reader.windows, _BATCH, num_workers=WORKERS, prefetch_factor=2)
+            by_threads = DataLoader(_InThreads(reader.windows), _BATCH)
+            rates[index].append((_measured(by_workers), _measured(by_threads)))
     originals = _originals(sources, places)
     rows = []
     for index, (reader, found) in enumerate(zip(readers, rates, strict=True)):
         progress("PSNR", index, len(readers))
         seconds, quality = _read(reader, originals)
-        rows.append(
-            WindowRow(reader.coding.name, reader.name, max(found), 1000 * seconds, reader.bytes, quality)
-        )
+        best = (max(run) for run in zip(*found, strict=True))
+        rows.append(WindowRow(reader.coding.name, reader.name, *best, 1000 * seconds, reader.bytes, quality))
     return rows
 
 
@@ -135,9 +138,21 @@ def _latents(
     return Subset(every, wanted)
 
 
-def _measured(windows: Dataset[Any]) -> float:
+class _InThreads(Dataset[Any]):
+    """Windows of which a batch is read by `WORKERS` threads."""
+
+    def __init__(self, windows: Dataset[Any]) -> None:
+        self._windows, self._by_threads = windows, ByThreads(WORKERS)
+
+    def __len__(self) -> int:
+        return len(self._windows)  # type: ignore[arg-type]
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        return self._by_threads(self._windows.__getitem__, indices)
+
+
+def _measured(loader: DataLoader[Any]) -> float:
     """Windows a second, once the workers have begun."""
-    loader = DataLoader(windows, batch_size=_BATCH, num_workers=WORKERS, prefetch_factor=2)
     batches = iter(loader)
     # Workers load their models with their first windows.
     for _ in range(min(2 * WORKERS, len(loader) - 1)):
