@@ -93,8 +93,9 @@ def window_rows(
     for index, (reader, found) in enumerate(zip(readers, rates, strict=True)):
         progress("PSNR", index, len(readers))
         seconds, quality = _read(reader, originals)
-        best = (max(run) for run in zip(*found, strict=True))
-        rows.append(WindowRow(reader.coding.name, reader.name, *best, 1000 * seconds, reader.bytes, quality))
+        workers, threads = (max(runs) for runs in zip(*found, strict=True))
+        name, spent = reader.coding.name, 1000 * seconds
+        rows.append(WindowRow(name, reader.name, workers, threads, spent, reader.bytes, quality))
     return rows
 
 
