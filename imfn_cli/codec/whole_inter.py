@@ -20,7 +20,7 @@ Integers = NDArray[np.int32]
 Rows = NDArray[np.int16]
 #: Memories' units in the pixels' range.
 RANGE = 255 * MEMORY_UNIT
-# Pixels of moved windows, or numbers of a memory, that are made at once.
+# Pixels of moved windows that are made at once.
 _AT_ONCE = 1 << 21
 
 

@@ -319,7 +319,7 @@ class EntropyModel:
         return magnitudes, signed
 
     def _for_kernel(self, level: int, quality: float) -> tuple[Any, ...]:
-        """What `decode_node` wants to know of the model, from `ends` to `inward`."""
+        """What `decode_node` wants to know of the model, from `ends` to `direct`."""
         key = level, quality
         if key not in self._kernel_weights:
             tensors = self.tensors
